@@ -1,0 +1,253 @@
+//! The port to a bank: what giro asks, what a bank may answer, and which adapter answers for whom.
+
+pub mod fence;
+pub mod stp;
+
+use std::fmt;
+
+use jiff::civil::Date;
+use uuid::Uuid;
+use workflows::domain::{
+    BeneficiaryName, Centavos, Clabe, Concept, InstitutionCode, NumericReference, TaxId, TrackingKey,
+};
+
+pub use fence::{Fence, Late};
+
+/// Everything a bank needs to pay one payout; read from the payout's row, the same for every send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The key the bank dedupes by.
+    pub tracking_key: TrackingKey,
+    /// The bank's day of this order, pinned by the fence.
+    pub operating_date: Date,
+    /// What the beneficiary gets, in centavos.
+    pub amount: Centavos,
+    /// Who pays.
+    pub payer: Payer,
+    /// Where the money goes.
+    pub clabe: Clabe,
+    /// The institution that holds `clabe`.
+    pub institution: InstitutionCode,
+    /// Who gets it.
+    pub beneficiary: BeneficiaryName,
+    /// RFC or CURP of the beneficiary, "ND" when not known.
+    pub beneficiary_tax_id: TaxId,
+    /// What it is for.
+    pub concept: Concept,
+    /// 1 to 9,999,999.
+    pub reference: NumericReference,
+}
+
+/// The ordering customer, as registered at the bank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payer {
+    /// The customer's own CLABE at the bank.
+    pub clabe: Clabe,
+    /// Holder's name.
+    pub name: BeneficiaryName,
+    /// RFC or CURP, "ND" when not known.
+    pub tax_id: TaxId,
+}
+
+/// One exchange with a bank, as bytes, kept for ever beside the row that it decided.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// The body that was sent, never the headers with credentials; empty when no byte left.
+    pub sent: Vec<u8>,
+    /// The body that came back, cut at the adapter's cap; empty when none did.
+    pub received: Vec<u8>,
+    /// HTTP status, when there was one.
+    pub status: Option<u16>,
+}
+
+/// Lengths only: the bytes hold names and CLABEs.
+impl fmt::Debug for Exchange {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sent, received) = (self.sent.len(), self.received.len());
+        write!(
+            out,
+            "Exchange({sent} bytes sent, {received} received, status {:?})",
+            self.status
+        )
+    }
+}
+
+/// What a bank did with an order that was handed to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// It has the order; its own reference.
+    Accepted {
+        /// STP: `idEF`, the folio.
+        bank_ref: String,
+    },
+    /// It said no; final only when this was the only request ever sent under the key.
+    Refused {
+        /// The bank's code, in our words (`stp:-20`).
+        code: String,
+    },
+    /// Proven not to have reached it, or on the adapter's closed list of not-taken answers.
+    NotSent(NotSent),
+    /// Nobody knows: a timeout, a cut connection, an unknown word.
+    Doubt {
+        /// In our words, without free text of the bank.
+        why: String,
+    },
+}
+
+/// Why an order certainly did not reach the bank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSent {
+    /// No byte left: no connection.
+    Unreachable,
+    /// No byte left: the fence had run out.
+    Late,
+    /// STP -30: the bank only answers queries now.
+    ReadOnly,
+    /// Our key, signature, company or network is not what the bank has registered: it refuses everything.
+    Configuration {
+        /// The bank's code, in our words.
+        code: String,
+    },
+}
+
+/// What a bank knows of an order, asked by us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Settled; company, amount, account and operating date are the row's.
+    Paid {
+        /// The bank's own reference.
+        bank_ref: String,
+        /// The operating date that the bank states.
+        effective_on: Date,
+        /// The money left and came back (`D`, `RE`, `TD`): a return record is to be expected.
+        came_back: bool,
+    },
+    /// Ended without payment.
+    NotPaid {
+        /// The bank's state, in our words (`stp:CN`).
+        code: String,
+    },
+    /// It has the order and is at work.
+    Pending {
+        /// The bank's own reference.
+        bank_ref: String,
+        /// The bank's state, in our words.
+        code: String,
+    },
+    /// It does not know the key on any date asked. Not a proof that it was not sent.
+    NotFound,
+    /// The answer does not say, or is not about our order.
+    Doubt(FoundDoubt),
+}
+
+/// Why an answer to our question proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundDoubt {
+    /// No usable answer: timeout, 5xx, garbage, a refused question.
+    NoAnswer {
+        /// In our words.
+        why: String,
+    },
+    /// An order by our key whose company, amount, account or operating date differs from the row's.
+    Mismatch {
+        /// The fields that differ, never their values.
+        fields: Vec<&'static str>,
+    },
+    /// A state that the adapter's table does not have.
+    UnknownWord {
+        /// The bank's word, in our words (`stp:ZZ`).
+        code: String,
+    },
+}
+
+/// What a status webhook claims. A hint: it makes giro ask, and proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Whose order it is about.
+    pub tracking_key: TrackingKey,
+    /// What it claims.
+    pub claim: Claim,
+}
+
+/// The claim of a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Settled.
+    Paid,
+    /// Cancelled or refused.
+    NotPaid,
+    /// Returned.
+    CameBack,
+    /// Something else.
+    Other,
+}
+
+/// What a bank can do, stated by its adapter and configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It refuses a repeated key within one operating day: only then may an order be sent again.
+    pub refuses_repeated_keys: bool,
+}
+
+/// The banks giro can pay through; one variant each.
+#[derive(Debug)]
+pub enum Bank {
+    /// STP, by its REST API.
+    Stp(stp::Stp),
+}
+
+impl Bank {
+    /// The name of the bank in rows, queues and search attributes.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Stp(_) => stp::NAME,
+        }
+    }
+
+    /// What this bank can do.
+    pub fn capabilities(&self) -> Capabilities {
+        match self {
+            Self::Stp(stp) => stp.capabilities(),
+        }
+    }
+
+    /// Hands the order over once: no redirect, no retry; the fence is checked at the first byte.
+    pub async fn submit(&self, order: &Order, fence: Fence) -> (Submitted, Exchange) {
+        match self {
+            Self::Stp(stp) => stp.submit(order, fence).await,
+        }
+    }
+
+    /// Asks what the bank knows of the order. `today` is the operating date now.
+    pub async fn inquire(&self, order: &Order, today: Date) -> (Found, Exchange) {
+        match self {
+            Self::Stp(stp) => stp.inquire(order, today).await,
+        }
+    }
+
+    /// Reads a status webhook; `None` when no tracking key is in it.
+    pub fn parse_webhook(&self, body: &[u8]) -> Option<Notice> {
+        match self {
+            Self::Stp(_) => stp::parse_webhook(body),
+        }
+    }
+
+    /// The money giro has at the bank, in centavos.
+    pub async fn balance(&self, account: &Clabe) -> Result<Centavos, BalanceUnknown> {
+        match self {
+            Self::Stp(stp) => stp.balance(account).await,
+        }
+    }
+}
+
+/// The bank did not say its balance.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the bank did not say its balance: {why}")]
+pub struct BalanceUnknown {
+    /// In our words.
+    pub why: String,
+}
+
+/// One execution of `bank.submit`; made afresh by each, so that only it may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sender(pub Uuid);

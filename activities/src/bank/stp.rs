@@ -1,0 +1,301 @@
+//! STP's REST API as a bank of giro: register an order, ask for it, read its webhook, read the balance.
+
+mod client;
+mod codes;
+mod key;
+mod order;
+mod query;
+mod record;
+mod sign;
+mod webhook;
+
+use std::path::PathBuf;
+use std::{fmt, io};
+
+use aws_lc_rs::rsa::KeyPair;
+use bytes::Bytes;
+use jiff::civil::Date;
+use reqwest::Url;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use workflows::domain::{Centavos, Clabe};
+
+use self::client::{Client, LIMITS, Limits, Sent};
+use self::codes::Verdict;
+use self::order::{Fields, Place};
+use self::query::Asker;
+use super::{BalanceUnknown, Capabilities, Exchange, Fence, Found, NotSent, Order, Submitted};
+
+pub use webhook::parse_webhook;
+
+/// The name of STP in rows, queues and search attributes.
+pub const NAME: &str = "stp";
+
+/// How to reach STP and who we are there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StpConfig {
+    /// STP: `empresa`, the alias that STP gave us, 1 to 15 characters, case-sensitive.
+    pub company: String,
+    /// Base of the order service, such as `https://prod.stpmex.com/speiws/rest`.
+    pub orders_url: String,
+    /// Base of the query service, such as `https://prod.stpmex.com/efws/API`.
+    pub queries_url: String,
+    /// PEM file of the signing key: RSA of 2048 bits or more in passphrase-protected PKCS#8.
+    pub key_file: PathBuf,
+    /// Passphrase of `key_file`.
+    pub key_passphrase: SecretString,
+    /// STP refuses a key that it has seen on the same operating day (its answer -1). Default: true.
+    #[serde(default = "yes")]
+    pub refuses_repeated_keys: bool,
+    /// State the operating date in each order, so that STP refuses one that comes after the roll. Default: true.
+    #[serde(default = "yes")]
+    pub pin_operating_date: bool,
+    /// STP: `latitud` of where orders are made, decimal degrees, at most 30 characters. Default: not sent.
+    #[serde(default)]
+    pub latitude: Option<String>,
+    /// STP: `longitud`, as `latitude`. Default: not sent.
+    #[serde(default)]
+    pub longitude: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Why STP cannot be used as configured; each names the field and the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum StpError {
+    /// A field holds something that STP does not take.
+    #[error("bank.stp {field}: {fix}")]
+    Field {
+        /// The field of [`StpConfig`].
+        field: &'static str,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// The key file cannot be read.
+    #[error("bank.stp key_file {}: {source}: name a file that giro may read", file.display())]
+    KeyFile {
+        /// The configured file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The key file holds no usable key.
+    #[error("bank.stp key_file {}: {fix}", file.display())]
+    Key {
+        /// The configured file.
+        file: PathBuf,
+        /// What to do.
+        fix: &'static str,
+    },
+}
+
+/// STP, ready to be asked.
+pub struct Stp {
+    company: String,
+    latitude: Option<String>,
+    longitude: Option<String>,
+    pin_operating_date: bool,
+    refuses_repeated_keys: bool,
+    key: KeyPair,
+    orders: Client,
+    queries: Asker,
+}
+
+/// Only the company: the key stays out, the addresses are in the configuration.
+impl fmt::Debug for Stp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Stp")
+            .field("company", &self.company)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stp {
+    /// Checks the configuration and opens the key; connects to nothing.
+    pub fn new(config: StpConfig) -> Result<Self, StpError> {
+        Self::with_limits(config, LIMITS)
+    }
+
+    fn with_limits(config: StpConfig, limits: Limits) -> Result<Self, StpError> {
+        let company = config.company;
+        if !(1..=15).contains(&company.chars().count()) || sign::cadena([company.as_str()]).is_none() {
+            let fix = "set it to the alias that STP gave you, 1 to 15 characters";
+            return Err(StpError::Field { field: "company", fix });
+        }
+        let place = |field, value: Option<String>| match value {
+            Some(text) if text.is_empty() || text.len() > 30 || !text.bytes().all(is_of_a_degree) => {
+                let fix = "set it to decimal degrees such as 19.4326, at most 30 characters, or leave it out";
+                Err(StpError::Field { field, fix })
+            }
+            value => Ok(value),
+        };
+        let url = |field, base: &str, path| address(base, path).map_err(|fix| StpError::Field { field, fix });
+        let order_url = url("orders_url", &config.orders_url, "ordenPago/registra")?;
+        if order_url.scheme() == "http" && !order_url.host_str().is_some_and(is_this_machine) {
+            tracing::warn!(
+                bank = NAME,
+                "orders travel unencrypted: set bank.stp orders_url to an https address"
+            );
+        }
+        let orders = Client::new(&order_url, limits).map_err(|fix| StpError::Field {
+            field: "orders_url",
+            fix,
+        })?;
+        let question_url = url("queries_url", &config.queries_url, "consultaOrden")?;
+        let balance_url = url("queries_url", &config.queries_url, "consultaSaldoCuenta")?;
+        let queries = Asker::new(question_url, balance_url, limits).map_err(|fix| StpError::Field {
+            field: "queries_url",
+            fix,
+        })?;
+        Ok(Self {
+            latitude: place("latitude", config.latitude)?,
+            longitude: place("longitude", config.longitude)?,
+            pin_operating_date: config.pin_operating_date,
+            refuses_repeated_keys: config.refuses_repeated_keys,
+            key: key::load(&config.key_file, &config.key_passphrase)?,
+            company,
+            orders,
+            queries,
+        })
+    }
+
+    /// What STP can do, as configured.
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            refuses_repeated_keys: self.refuses_repeated_keys,
+        }
+    }
+
+    /// Registers the order once. The exchange is empty when no byte left.
+    pub async fn submit(&self, order: &Order, fence: Fence) -> (Submitted, Exchange) {
+        let body = match self.signed(order) {
+            Ok(body) => body,
+            Err(unsent) => return (unsent, Exchange::default()),
+        };
+        match self.orders.put(Bytes::from(body.clone()), fence).await {
+            Sent::Nothing(why) => (Submitted::NotSent(why), Exchange::default()),
+            Sent::Lost {
+                why,
+                status,
+                body: received,
+            } => (
+                Submitted::Doubt { why: why.to_owned() },
+                Exchange {
+                    sent: body,
+                    received,
+                    status,
+                },
+            ),
+            Sent::Reply { status, body: received } => (
+                judge(status, &received),
+                Exchange {
+                    sent: body,
+                    received,
+                    status: Some(status),
+                },
+            ),
+        }
+    }
+
+    /// The body of the order with its signature; what cannot be said or signed was certainly not sent.
+    fn signed(&self, order: &Order) -> Result<Vec<u8>, Submitted> {
+        let unsendable = |why: order::Unsendable| Submitted::Refused {
+            code: why.code().to_owned(),
+        };
+        let unsigned = || {
+            Submitted::NotSent(NotSent::Configuration {
+                code: "giro:signature".to_owned(),
+            })
+        };
+        let fields = Fields::new(order, &self.company, self.pin_operating_date).map_err(unsendable)?;
+        let cadena = fields.cadena().map_err(unsendable)?;
+        let firma = sign::firma(&self.key, &cadena).map_err(|_| unsigned())?;
+        let place = Place {
+            latitude: self.latitude.as_deref(),
+            longitude: self.longitude.as_deref(),
+        };
+        fields.body(&firma, place).map_err(|_| unsigned())
+    }
+
+    /// What STP knows of the order; `today` is the operating date now.
+    pub async fn inquire(&self, order: &Order, today: Date) -> (Found, Exchange) {
+        self.queries.order(order, today, &self.company, &self.key).await
+    }
+
+    /// The money in `account` at STP, in centavos.
+    pub async fn balance(&self, account: &Clabe) -> Result<Centavos, BalanceUnknown> {
+        self.queries.balance(account, &self.company, &self.key).await
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+fn is_of_a_degree(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+')
+}
+
+/// `path` under `base`, or what to do about `base`.
+fn address(base: &str, path: &str) -> Result<Url, &'static str> {
+    let base =
+        Url::parse(base).map_err(|_| "set it to an https address such as https://prod.stpmex.com/speiws/rest")?;
+    if !matches!(base.scheme(), "https" | "http") {
+        return Err("set it to an https address (http is for a simulator)");
+    }
+    if !base.username().is_empty() || base.password().is_some() || base.query().is_some() || base.fragment().is_some() {
+        return Err("leave user, password, query and fragment out of it");
+    }
+    let joined = format!("{}/{path}", base.as_str().trim_end_matches('/'));
+    Url::parse(&joined).map_err(|_| "set it to an https address with a path")
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    resultado: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Resultado {
+    id: i64,
+    #[serde(default)]
+    descripcion_error: Option<String>,
+}
+
+/// What a whole answer to a register order means.
+fn judge(status: u16, body: &[u8]) -> Submitted {
+    let doubt = |why: String| Submitted::Doubt { why };
+    // STP: off the registered network a proxy in front of it answers 403 with a page of its own.
+    if status == 403 && serde_json::from_slice::<IgnoredAny>(body).is_err() {
+        return Submitted::NotSent(NotSent::Configuration {
+            code: "stp:http_403".to_owned(),
+        });
+    }
+    if status != 200 {
+        return doubt(format!("http {status}"));
+    }
+    let answer = record::object(body).and_then(|Answer { resultado }| record::object(resultado.get().as_bytes()));
+    let Some(Resultado { id, descripcion_error }) = answer else {
+        return doubt("an answer without resultado.id".to_owned());
+    };
+    let code = codes::code(id);
+    match codes::register(id, descripcion_error.as_deref().unwrap_or_default()) {
+        Verdict::Accepted => Submitted::Accepted {
+            bank_ref: id.to_string(),
+        },
+        Verdict::Refused => Submitted::Refused { code },
+        Verdict::ReadOnly => Submitted::NotSent(NotSent::ReadOnly),
+        Verdict::Configuration => Submitted::NotSent(NotSent::Configuration { code }),
+        Verdict::Doubt => doubt(code),
+    }
+}
+
+#[cfg(test)]
+mod tests;

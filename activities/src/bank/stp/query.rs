@@ -1,0 +1,226 @@
+//! Questions to STP: what it knows of an order (query v2) and how much money is there.
+
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::rsa::KeyPair;
+use jiff::civil::Date;
+use reqwest::Url;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
+use serde::Serialize;
+use workflows::domain::{Centavos, Clabe};
+
+use super::client::Limits;
+use super::order::aaaammdd;
+use super::record::{no_answer, read_balance, read_order};
+use super::sign;
+use crate::bank::{BalanceUnknown, Exchange, Found, Order};
+
+/// Two questions about one order end within this, so that the activity that asks can record the answer.
+const BOTH_QUESTIONS: Duration = Duration::from_secs(15);
+
+/// Asks STP's query services.
+pub(super) struct Asker {
+    http: reqwest::Client,
+    orders: Url,
+    balance: Url,
+    limits: Limits,
+}
+
+/// No usable answer, in our words, and what came of it.
+struct NoAnswer {
+    why: String,
+    exchange: Exchange,
+}
+
+/// STP query v2: `tipoOrden` "E" is an order that we sent.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OrderQuestion<'a> {
+    empresa: &'a str,
+    clave_rastreo: &'a str,
+    tipo_orden: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fecha_operacion: Option<&'a str>,
+    firma: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BalanceQuestion<'a> {
+    empresa: &'a str,
+    cuenta_ordenante: &'a str,
+    firma: &'a str,
+}
+
+impl Asker {
+    /// An asker of the services under the two addresses; the error says what is wrong with this machine.
+    pub(super) fn new(orders: Url, balance: Url, limits: Limits) -> Result<Self, &'static str> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(limits.connect)
+            .timeout(limits.total)
+            .redirect(Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|_| "this machine has no certificate authorities: install its ca-certificates package")?;
+        Ok(Self {
+            http,
+            orders,
+            balance,
+            limits,
+        })
+    }
+
+    /// What STP knows of the order; `today` is the operating date now.
+    ///
+    /// STP: the date of the current day must be left out (after 18:00 it lies in the future, estado 8). A past day's
+    /// order is asked for by its date, and when that finds nothing, once more without.
+    pub(super) async fn order(&self, order: &Order, today: Date, company: &str, key: &KeyPair) -> (Found, Exchange) {
+        let until = Instant::now() + BOTH_QUESTIONS;
+        let mut all = Exchange::default();
+        if order.operating_date < today {
+            let (found, exchange) = self
+                .order_of(order, Some(order.operating_date), company, key, until)
+                .await;
+            all = exchange;
+            if found != Found::NotFound {
+                return (found, all);
+            }
+        }
+        let (found, exchange) = self.order_of(order, None, company, key, until).await;
+        (found, joined(all, exchange))
+    }
+
+    async fn order_of(
+        &self,
+        order: &Order,
+        date: Option<Date>,
+        company: &str,
+        key: &KeyPair,
+        until: Instant,
+    ) -> (Found, Exchange) {
+        let date = date.map(aaaammdd);
+        let clave = order.tracking_key.as_str();
+        let body = sign::cadena([company, clave, "E", date.as_deref().unwrap_or_default()])
+            .and_then(|cadena| sign::firma(key, &cadena).ok())
+            .and_then(|firma| {
+                let (tipo_orden, fecha_operacion) = ("E", date.as_deref());
+                let question = OrderQuestion {
+                    empresa: company,
+                    clave_rastreo: clave,
+                    tipo_orden,
+                    fecha_operacion,
+                    firma: &firma,
+                };
+                serde_json::to_vec(&question).ok()
+            });
+        let asked = match body {
+            Some(body) => self.ask(&self.orders, body, until).await,
+            None => Err(NoAnswer {
+                why: "the question could not be signed".into(),
+                exchange: Exchange::default(),
+            }),
+        };
+        match asked {
+            Ok((status, exchange)) => (read_order(status, &exchange.received, order, company), exchange),
+            Err(NoAnswer { why, exchange }) => (no_answer(why), exchange),
+        }
+    }
+
+    /// The money in `account` at STP.
+    pub(super) async fn balance(
+        &self,
+        account: &Clabe,
+        company: &str,
+        key: &KeyPair,
+    ) -> Result<Centavos, BalanceUnknown> {
+        let cuenta = account.as_str();
+        let body = sign::cadena([company, cuenta, ""])
+            .and_then(|cadena| sign::firma(key, &cadena).ok())
+            .and_then(|firma| {
+                serde_json::to_vec(&BalanceQuestion {
+                    empresa: company,
+                    cuenta_ordenante: cuenta,
+                    firma: &firma,
+                })
+                .ok()
+            })
+            .ok_or_else(|| BalanceUnknown {
+                why: "the question could not be signed".into(),
+            })?;
+        let asked = self.ask(&self.balance, body, Instant::now() + self.limits.total).await;
+        let (status, exchange) = asked.map_err(|NoAnswer { why, .. }| BalanceUnknown { why })?;
+        read_balance(status, &exchange.received)
+    }
+
+    /// One question: the status with the exchange, the answer cut at the cap.
+    async fn ask(&self, url: &Url, body: Vec<u8>, until: Instant) -> Result<(u16, Exchange), NoAnswer> {
+        let mut exchange = Exchange {
+            sent: body.clone(),
+            ..Exchange::default()
+        };
+        let left = until.saturating_duration_since(Instant::now()).min(self.limits.total);
+        let request = self
+            .http
+            .post(url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .timeout(left);
+        let mut response = match request.body(body).send().await {
+            Ok(response) => response,
+            Err(error) => {
+                return Err(NoAnswer {
+                    why: why(&error).into(),
+                    exchange,
+                });
+            }
+        };
+        let status = response.status().as_u16();
+        exchange.status = Some(status);
+        loop {
+            match response.chunk().await {
+                Ok(None) => return Ok((status, exchange)),
+                Ok(Some(chunk)) => {
+                    let room = self.limits.reply - exchange.received.len();
+                    exchange.received.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                    if chunk.len() > room {
+                        return Err(NoAnswer {
+                            why: "answer too large".into(),
+                            exchange,
+                        });
+                    }
+                }
+                Err(error) => {
+                    return Err(NoAnswer {
+                        why: why(&error).into(),
+                        exchange,
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn why(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "timeout"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "cut"
+    }
+}
+
+/// Both exchanges of a question that was asked twice, one per line.
+fn joined(first: Exchange, second: Exchange) -> Exchange {
+    if first == Exchange::default() {
+        return second;
+    }
+    Exchange {
+        sent: [first.sent, second.sent].join(&b'\n'),
+        received: [first.received, second.received].join(&b'\n'),
+        status: second.status,
+    }
+}
+
+#[cfg(test)]
+mod tests;

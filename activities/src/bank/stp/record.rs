@@ -1,0 +1,182 @@
+//! STP's answers to questions, judged: what a record proves about an order, and which numbers are money.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use workflows::domain::Centavos;
+
+use super::codes::{self, StateClass};
+use super::order::aaaammdd;
+use crate::bank::{BalanceUnknown, Found, FoundDoubt, Order};
+
+/// STP: the frame of every answer of the query services.
+#[derive(Deserialize)]
+struct Frame<'a> {
+    estado: i64,
+    #[serde(borrow, default)]
+    respuesta: Option<&'a RawValue>,
+    /// STP documents the balance beside `estado` and not where; both places are read.
+    #[serde(borrow, default)]
+    saldo: Option<&'a RawValue>,
+}
+
+/// The fields of a record that giro judges; `nombreOrdenante` is not one: STP overwrites it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    #[serde(borrow, default, rename = "idEF")]
+    id_ef: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    clave_rastreo: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    empresa: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    monto: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    cuenta_beneficiario: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    fecha_operacion: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    estado: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Balance<'a> {
+    #[serde(borrow, default)]
+    saldo: Option<&'a RawValue>,
+}
+
+/// A JSON object as `T`. The check comes first because serde would read an array into a struct too.
+pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    let is_object = json.trim_ascii_start().first() == Some(&b'{');
+    if is_object {
+        serde_json::from_slice(json).ok()
+    } else {
+        None
+    }
+}
+
+/// Doubt, with its reason in our words.
+pub(super) fn no_answer(why: impl Into<String>) -> Found {
+    Found::Doubt(FoundDoubt::NoAnswer { why: why.into() })
+}
+
+/// The answer in its frame. STP: estado 0 has one, estado 6 with HTTP 400 is "nothing found", the rest says nothing.
+fn frame(status: u16, body: &[u8]) -> Result<Option<Frame<'_>>, String> {
+    let frame: Frame<'_> = object(body).ok_or_else(|| format!("http {status}, no frame"))?;
+    match (status, frame.estado) {
+        (200, 0) => Ok(Some(frame)),
+        (400, 6) => Ok(None),
+        (_, estado) => Err(format!("http {status}, estado {estado}")),
+    }
+}
+
+/// What an answer says of the order: found only when company, amount, account and operating date are the row's.
+pub(super) fn read_order(status: u16, body: &[u8], order: &Order, company: &str) -> Found {
+    let raw = match frame(status, body) {
+        Ok(Some(frame)) => frame.respuesta.map_or("", RawValue::get),
+        Ok(None) => return Found::NotFound,
+        Err(why) => return no_answer(why),
+    };
+    let Some(record) = object::<Record<'_>>(raw.as_bytes()) else {
+        return no_answer("no record");
+    };
+    let date = aaaammdd(order.operating_date);
+    let amount = scalar(record.monto).and_then(|text| centavos(&text));
+    let is = |field: Option<&RawValue>, ours: &str| scalar(field).as_deref() == Some(ours);
+    let fields: Vec<&'static str> = [
+        ("tracking_key", is(record.clave_rastreo, order.tracking_key.as_str())),
+        ("company", is(record.empresa, company)),
+        ("amount", amount == Some(order.amount)),
+        ("account", is(record.cuenta_beneficiario, order.clabe.as_str())),
+        ("operating_date", is(record.fecha_operacion, &date)),
+    ]
+    .into_iter()
+    .filter_map(|(name, same)| (!same).then_some(name))
+    .collect();
+    if !fields.is_empty() {
+        return Found::Doubt(FoundDoubt::Mismatch { fields });
+    }
+    let Some(word) = scalar(record.estado) else {
+        return no_answer("a record without estado");
+    };
+    let code = codes::state_code(&word);
+    // A folio is STP's only name for the order in a dispute: an end without it waits for a better answer.
+    let bank_ref =
+        scalar(record.id_ef).filter(|id| (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()));
+    let effective_on = order.operating_date;
+    match (codes::state(&word), bank_ref) {
+        (StateClass::Paid, Some(bank_ref)) => Found::Paid {
+            bank_ref,
+            effective_on,
+            came_back: false,
+        },
+        (StateClass::CameBack, Some(bank_ref)) => Found::Paid {
+            bank_ref,
+            effective_on,
+            came_back: true,
+        },
+        (StateClass::Pending, Some(bank_ref)) => Found::Pending { bank_ref, code },
+        (StateClass::NotPaid, Some(_)) => Found::NotPaid { code },
+        (StateClass::Unknown, Some(_) | None) => Found::Doubt(FoundDoubt::UnknownWord { code }),
+        (StateClass::Paid | StateClass::CameBack | StateClass::Pending | StateClass::NotPaid, None) => {
+            no_answer("a record without idEF")
+        }
+    }
+}
+
+/// The balance in an answer.
+pub(super) fn read_balance(status: u16, body: &[u8]) -> Result<Centavos, BalanceUnknown> {
+    let unknown = |why: &str| BalanceUnknown { why: why.to_owned() };
+    let frame = match frame(status, body) {
+        Ok(Some(frame)) => frame,
+        Ok(None) => return Err(unknown("no such account")),
+        Err(why) => return Err(BalanceUnknown { why }),
+    };
+    let inner = frame
+        .respuesta
+        .and_then(|raw| object::<Balance<'_>>(raw.get().as_bytes()));
+    let saldo = inner.and_then(|balance| balance.saldo).or(frame.saldo);
+    scalar(saldo)
+        .and_then(|text| centavos(&text))
+        .ok_or_else(|| unknown("no balance"))
+}
+
+/// The text of a JSON string or the digits of a JSON number as they stand; never through a float.
+fn scalar(raw: Option<&RawValue>) -> Option<String> {
+    let text = raw?.get();
+    match text.as_bytes().first()? {
+        b'"' => serde_json::from_str(text).ok(),
+        b'-' | b'0'..=b'9' => Some(text.to_owned()),
+        _ => None,
+    }
+}
+
+/// A decimal number exactly: `10.3`, `10.300`, and `1.234567005E7` as Java prints large ones.
+fn centavos(text: &str) -> Option<Centavos> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i8>().ok()?),
+        None => (text, 0),
+    };
+    let (units, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let digits = [units, fraction].concat();
+    let numeric = !units.is_empty() && !fraction.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !numeric || digits.len() > 40 {
+        return None;
+    }
+    let point = i32::try_from(units.len()).ok()? + i32::from(exponent);
+    let before = usize::try_from(-point).unwrap_or(0);
+    let after = usize::try_from(point).unwrap_or(0);
+    let digits = format!("{}{digits}", "0".repeat(before));
+    let digits = format!("{digits:0<after$}");
+    let (units, fraction) = digits.split_at(after);
+    let (units, fraction) = (units.trim_start_matches('0'), fraction.trim_end_matches('0'));
+    let units = if units.is_empty() { "0" } else { units };
+    Centavos::from_decimal(&if fraction.is_empty() {
+        units.to_owned()
+    } else {
+        format!("{units}.{fraction}")
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,184 @@
+//! Tests of the judgement: which answers prove something, and which prove nothing.
+
+use jiff::civil::date;
+use proptest::prelude::*;
+
+use super::super::order::tests::order;
+use super::*;
+
+/// A record of [`order`] with `estado` and these changes; `null` takes a field out.
+pub(in crate::bank::stp) fn record(estado: &str, changes: serde_json::Value) -> String {
+    let mut record = serde_json::json!({
+        "idEF": 9_349_827, "claveRastreo": "GIRO0123456789ABCDEFGHJKMNPQR", "empresa": "GIRO",
+        "cuentaBeneficiario": "012180000000000002", "fechaOperacion": 20_260_402, "estado": estado,
+        "nombreOrdenante": "ANOTHER NAME",
+    });
+    for (name, value) in changes.as_object().expect("changes") {
+        record[name] = value.clone();
+    }
+    let monto = if record.get("monto").is_some() {
+        ""
+    } else {
+        "\"monto\":1234567.05,"
+    };
+    let record = record.to_string();
+    format!(
+        "{{\"estado\":0,\"mensaje\":\"Datos consultados correctamente\",\"respuesta\":{{{monto}{}}}",
+        &record[1..]
+    )
+}
+
+fn read(body: &str) -> Found {
+    read_order(200, body.as_bytes(), &order(), "GIRO")
+}
+
+pub(in crate::bank::stp) fn paid(came_back: bool) -> Found {
+    Found::Paid {
+        bank_ref: "9349827".into(),
+        effective_on: date(2026, 4, 2),
+        came_back,
+    }
+}
+
+/// STP's answer when it finds nothing.
+pub(in crate::bank::stp) const NOTHING: &str = "{\"estado\":6,\"mensaje\":\"No se encontraron datos relacionados\"}";
+
+#[test]
+fn every_class_of_state_is_found() {
+    assert_eq!(read(&record("LQ", serde_json::json!({}))), paid(false));
+    assert_eq!(read(&record("TLQ", serde_json::json!({}))), paid(false));
+    assert_eq!(read(&record("D", serde_json::json!({}))), paid(true));
+    assert_eq!(
+        read(&record("CN", serde_json::json!({}))),
+        Found::NotPaid { code: "stp:CN".into() }
+    );
+    let pending = Found::Pending {
+        bank_ref: "9349827".into(),
+        code: "stp:CR".into(),
+    };
+    assert_eq!(read(&record("CR", serde_json::json!({}))), pending);
+    let unknown = |code: &str| Found::Doubt(FoundDoubt::UnknownWord { code: code.into() });
+    assert_eq!(read(&record("ZZ", serde_json::json!({}))), unknown("stp:ZZ"));
+    assert_eq!(read(&record("PEDRO PARAMO", serde_json::json!({}))), unknown("stp:?"));
+}
+
+#[test]
+fn numbers_and_strings_say_the_same() {
+    let text = serde_json::json!({
+        "idEF": "9349827", "fechaOperacion": "20260402", "monto": "1234567.050"
+    });
+    assert_eq!(read(&record("LQ", text)), paid(false));
+}
+
+#[test]
+fn an_order_that_is_not_ours_proves_nothing() {
+    let cases = [
+        (
+            "tracking_key",
+            serde_json::json!({"claveRastreo": "GIRO0123456789ABCDEFGHJKMNPQS"}),
+        ),
+        ("company", serde_json::json!({"empresa": "giro"})),
+        ("amount", serde_json::json!({"monto": "1234567.06"})),
+        ("amount", serde_json::json!({"monto": "1234567.051"})),
+        ("amount", serde_json::json!({"monto": null})),
+        (
+            "account",
+            serde_json::json!({"cuentaBeneficiario": "12180000000000002"}),
+        ),
+        ("operating_date", serde_json::json!({"fechaOperacion": 20_260_403})),
+        ("operating_date", serde_json::json!({"fechaOperacion": null})),
+    ];
+    for (field, change) in cases {
+        for estado in ["LQ", "CN", "D", "ZZ"] {
+            let expected = Found::Doubt(FoundDoubt::Mismatch { fields: vec![field] });
+            assert_eq!(read(&record(estado, change.clone())), expected, "{field}");
+        }
+    }
+    let all = read("{\"estado\":0,\"respuesta\":{\"estado\":\"LQ\"}}");
+    let fields = vec!["tracking_key", "company", "amount", "account", "operating_date"];
+    assert_eq!(all, Found::Doubt(FoundDoubt::Mismatch { fields }));
+}
+
+#[test]
+fn only_estado_6_with_http_400_is_not_found() {
+    let read = |status, body: &str| read_order(status, body.as_bytes(), &order(), "GIRO");
+    assert_eq!(read(400, NOTHING), Found::NotFound);
+    for (status, body) in [
+        (200, NOTHING),
+        (500, NOTHING),
+        (400, "{\"estado\":2}"),
+        (400, "{\"estado\":8}"),
+        (200, "{\"estado\":0}"),
+        (200, "{\"estado\":0,\"respuesta\":null}"),
+        (200, "{\"estado\":0,\"respuesta\":[]}"),
+        (200, "{\"estado\":\"0\"}"),
+        (200, "[0,{\"estado\":\"LQ\"}]"),
+        (503, "<html>"),
+        (200, ""),
+        (500, &record("LQ", serde_json::json!({}))),
+        (200, &record("LQ", serde_json::json!({"idEF": null}))),
+        (200, &record("LQ", serde_json::json!({"estado": null}))),
+    ] {
+        let found = read(status, body);
+        assert!(
+            matches!(found, Found::Doubt(FoundDoubt::NoAnswer { .. })),
+            "{status} {body}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_balance_is_exact() {
+    let read = |body: &str| read_balance(200, body.as_bytes());
+    let body = "{\"estado\":0,\"respuesta\":{\"saldo\":1.234567005E8,\"cargosPendientes\":0.0}}";
+    assert_eq!(read(body), Ok(Centavos::new(12_345_670_050)));
+    assert_eq!(
+        read("{\"estado\":0,\"saldo\":\"10.50\",\"cargosPendientes\":\"0.00\"}"),
+        Ok(Centavos::new(1_050))
+    );
+    assert!(read("{\"estado\":0,\"respuesta\":{\"saldo\":-1.00}}").is_err());
+    assert!(read("{\"estado\":0,\"respuesta\":{}}").is_err());
+    assert!(read_balance(400, NOTHING.as_bytes()).is_err());
+}
+
+#[test]
+fn odd_numbers_are_not_money() {
+    for (text, expected) in [
+        ("0", Some(0)),
+        ("0.01", Some(1)),
+        ("1E-2", Some(1)),
+        ("1.2", Some(120)),
+        ("007", Some(700)),
+        ("1e3", Some(100_000)),
+        ("1.5E+1", Some(1_500)),
+        ("9.9999999999999E11", Some(99_999_999_999_999)),
+        ("1.2345670055E7", None),
+        ("1.234567005E7", Some(1_234_567_005)),
+        ("1E-3", None),
+        ("1.005", None),
+        ("-1", None),
+        ("1.", None),
+        (".5", None),
+        ("", None),
+        ("1E", None),
+        ("1E999", None),
+        ("1E100", None),
+        ("NaN", None),
+    ] {
+        assert_eq!(centavos(text).map(Centavos::get), expected, "{text:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_answer_is_read_without_panic(status: u16, body: Vec<u8>) {
+        let found = read_order(status, &body, &order(), "GIRO");
+        let no_answer = matches!(found, Found::Doubt(FoundDoubt::NoAnswer { .. }));
+        prop_assert!(no_answer, "{found:?}");
+    }
+
+    #[test]
+    fn every_amount_reads_back(cents in 0..99_999_999_999_999_i64) {
+        prop_assert_eq!(centavos(&Centavos::new(cents).decimal()), Some(Centavos::new(cents)));
+    }
+}

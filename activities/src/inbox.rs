@@ -1,0 +1,201 @@
+//! What banks tell us: stored before it is understood, understood by asking the bank, done when the books know.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+use temporalio_client::{Client, WorkflowSignalOptions, errors::WorkflowInteractionError};
+use tracing::{info, warn};
+use workflows::{
+    PayoutWorkflow,
+    domain::{PayoutId, State, TrackingKey},
+    wire::Anything,
+};
+
+use crate::{
+    bank::{Claim, Notice},
+    ledger::{StoreError, command::Stand, rows::Payout},
+    steps::BankSteps,
+};
+
+/// Rows worked on at once.
+const AT_ONCE: usize = 16;
+/// Between two looks at an empty inbox.
+const IDLE: Duration = Duration::from_millis(200);
+
+/// Stores what a bank sent; a repeat of the same body is the same row.
+pub async fn receive(pool: &PgPool, bank: &str, body: &[u8]) -> Result<(), StoreError> {
+    let hash = Sha256::digest(body);
+    sqlx::query!(
+        r#"insert into inbox (bank, body, body_hash, received_at, next_at) values ($1, $2, $3, giro_now(), giro_now())
+           on conflict (bank, body_hash) do nothing"#,
+        bank,
+        body,
+        hash.as_slice()
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Works the inbox of one bank until `stop` resolves. A row is leased for a while, so that a dead worker's rows come back.
+pub async fn work(steps: BankSteps, client: Client, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let worked = match claim(&steps).await {
+            Ok(rows) => {
+                let count = rows.len();
+                stream::iter(rows)
+                    .for_each_concurrent(AT_ONCE, |row| settle(&steps, &client, row))
+                    .await;
+                count
+            }
+            Err(error) => {
+                warn!(%error, "the inbox cannot be read");
+                0
+            }
+        };
+        let pause = if worked == 0 { IDLE } else { Duration::ZERO };
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// A row that is due.
+struct Due {
+    id: i64,
+    body: Vec<u8>,
+    tries: i32,
+}
+
+/// What becomes of a row.
+enum Fate {
+    /// Understood; nothing more will come of it.
+    Done(&'static str, Option<PayoutId>),
+    /// Looked at again in a while.
+    Again(&'static str, Option<PayoutId>),
+}
+
+/// Takes due rows for this worker.
+async fn claim(steps: &BankSteps) -> Result<Vec<Due>, StoreError> {
+    let rows = sqlx::query_as!(
+        Due,
+        r#"update inbox set tries = tries + 1, next_at = giro_now() + interval '30 seconds'
+           where id in (
+               select id from inbox where bank = $1 and done_at is null and next_at <= giro_now()
+               order by next_at limit $2 for update skip locked)
+           returning id, body, tries"#,
+        steps.bank().name(),
+        i64::try_from(2 * AT_ONCE).unwrap_or(32)
+    )
+    .fetch_all(steps.ledger().pool())
+    .await?;
+    Ok(rows)
+}
+
+/// Works one row and writes what became of it.
+async fn settle(steps: &BankSteps, client: &Client, row: Due) {
+    let (note, payout, again) = match understand(steps, client, &row).await {
+        Fate::Done(note, payout) => (note, payout, None),
+        // Quick at first: the bank may just not have decided. Never given up.
+        Fate::Again(note, payout) => (note, payout, Some(1_i64 << row.tries.clamp(0, 9))),
+    };
+    let written = sqlx::query!(
+        r#"update inbox set note = $2, payout = $3,
+               done_at = case when $4::bigint is null then giro_now() end,
+               next_at = giro_now() + coalesce($4::bigint, 0) * interval '1 second'
+           where id = $1"#,
+        row.id,
+        note,
+        payout.map(PayoutId::uuid),
+        again
+    )
+    .execute(steps.ledger().pool())
+    .await;
+    if let Err(error) = written {
+        warn!(row = row.id, %error, "an inbox row was worked but not marked; it will be worked again");
+    }
+}
+
+/// Matches a row to its payout, asks the bank, and wakes the run. A webhook itself proves nothing.
+async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
+    let Some(notice) = steps.bank().parse_webhook(&row.body) else {
+        return Fate::Done("unreadable", None);
+    };
+    let payout = match by_key(steps.ledger().pool(), &notice.tracking_key).await {
+        Ok(Some(payout)) => payout,
+        Ok(None) => return Fate::Again("unmatched", None),
+        Err(_) => return Fate::Again("books away", None),
+    };
+    let id = payout.id;
+    if agrees(&payout, &notice) {
+        return Fate::Done("agrees", Some(id));
+    }
+    let before = match steps.read(id).await {
+        Ok(Some(before)) => before,
+        Ok(None) | Err(_) => return Fate::Again("books away", Some(id)),
+    };
+    let after = match steps.ask_bank(&before).await {
+        Ok(after) => after,
+        Err(_) => return Fate::Again("not asked", Some(id)),
+    };
+    info!(payout = %id, workflow = id.workflow_id(), said = after.payout.bank_said, "asked after a webhook");
+    if !payout.state.is_open() {
+        return match after.payout.bank_said.as_deref() {
+            Some("not found") | None => Fate::Again("no answer after the end", Some(id)),
+            Some(said) if said.starts_with("no answer") => Fate::Again("no answer after the end", Some(id)),
+            Some(_) => Fate::Done("asked after the end", Some(id)),
+        };
+    }
+    match after.stand {
+        Stand::Closed => match look(client, id).await {
+            Ok(()) => Fate::Done("evidence", Some(id)),
+            Err(error) => {
+                warn!(payout = %id, %error, "the run was not woken; tried again");
+                Fate::Again("not signalled", Some(id))
+            }
+        },
+        Stand::Go | Stand::NotSent { .. } | Stand::Sent | Stand::Doubt | Stand::Resend => {
+            Fate::Again("undecided", Some(id))
+        }
+    }
+}
+
+/// A claim that says what the books already say needs no question.
+fn agrees(payout: &Payout, notice: &Notice) -> bool {
+    match (payout.state, notice.claim) {
+        (State::Settled | State::Returned, Claim::Paid) | (State::Failed | State::Cancelled, Claim::NotPaid) => true,
+        (State::Returned, Claim::CameBack) => true,
+        (_, Claim::Paid | Claim::NotPaid | Claim::CameBack | Claim::Other) => false,
+    }
+}
+
+/// The payout of a tracking key.
+async fn by_key(pool: &PgPool, key: &TrackingKey) -> Result<Option<Payout>, StoreError> {
+    let found: Option<Option<Value>> = sqlx::query_scalar!(
+        r#"select to_jsonb(p) as "row" from payout p where tracking_key = $1"#,
+        key.as_str()
+    )
+    .fetch_optional(pool)
+    .await?;
+    found
+        .flatten()
+        .map(|row| serde_json::from_value(row).map_err(StoreError::from))
+        .transpose()
+}
+
+/// Wakes a payout's run. A run that is not there needs none: the sweeper starts it, and it reads the row.
+pub async fn look(client: &Client, payout: PayoutId) -> Result<(), WorkflowInteractionError> {
+    let run = client.get_workflow_handle::<PayoutWorkflow>(payout.workflow_id());
+    match run
+        .signal(PayoutWorkflow::look, Anything, WorkflowSignalOptions::default())
+        .await
+    {
+        Ok(()) | Err(WorkflowInteractionError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,180 @@
+//! The ledger: one writer per process, a pure core that decides, and the rows that the rest of giro reads.
+//!
+//! A handle sends commands to the writer and awaits the answer. Nobody else changes money or a payout.
+
+pub mod command;
+pub mod core;
+mod event;
+pub mod read;
+pub mod rows;
+mod settings;
+mod store;
+mod writer;
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use std::{str::FromStr, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+use workflows::domain::{End, PayoutId};
+
+pub use settings::{Pause, clock_ahead, set_clock, set_environment, set_pause};
+pub use store::StoreError;
+
+use command::{Accept, Answer, Begin, Command, Finding, Open, Record, Stand};
+use rows::{BankRow, Payout, Private, Rules};
+use writer::Job;
+
+/// Why a command has no answer. Nothing is known to be written; asking again is always safe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The books are away, or busy beyond patience.
+    #[error("the books are away: ask again")]
+    Later,
+    /// This command alone breaks a check of the books; it was not written, and an alert says so.
+    #[error("the books refuse this command: it was set aside with an alert")]
+    SetAside,
+}
+
+/// A handle on the writer and on the rows.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pool: PgPool,
+    queue: mpsc::Sender<Job>,
+    rules: std::sync::Arc<Rules>,
+}
+
+impl Ledger {
+    /// Starts the writer of this process. It ends when the last handle is gone.
+    pub fn start(pool: PgPool, rules: Rules) -> Self {
+        let (queue, jobs) = mpsc::channel(writer::QUEUE);
+        tokio::spawn(writer::run(pool.clone(), rules.clone(), jobs));
+        Self {
+            pool,
+            queue,
+            rules: std::sync::Arc::new(rules),
+        }
+    }
+
+    /// The pool, for what reads.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// What the core decides with.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Sends one command and awaits its answer.
+    pub async fn run(&self, command: Command) -> Result<Answer, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .send(Job { command, reply })
+            .await
+            .map_err(|_| LedgerError::Later)?;
+        answer.await.map_err(|_| LedgerError::Later)?
+    }
+
+    /// Opens an account.
+    pub async fn open(&self, open: Open) -> Result<Answer, LedgerError> {
+        self.run(Command::Open(open)).await
+    }
+
+    /// Holds the money of a new payout.
+    pub async fn accept(&self, accept: Accept) -> Result<Answer, LedgerError> {
+        self.run(Command::Accept(accept)).await
+    }
+
+    /// Gives the money back before anything was sent.
+    pub async fn cancel(&self, payout: PayoutId) -> Result<Answer, LedgerError> {
+        self.run(Command::Cancel(payout)).await
+    }
+
+    /// Takes the right to send once. `None`: there is no such payout.
+    pub async fn begin(&self, begin: Begin) -> Result<Option<(Payout, Stand)>, LedgerError> {
+        stands(self.run(Command::Begin(begin)).await?)
+    }
+
+    /// Writes what became of a send. `None`: there is no such payout.
+    pub async fn record(&self, record: Record) -> Result<Option<(Payout, Stand)>, LedgerError> {
+        stands(self.run(Command::Record(record)).await?)
+    }
+
+    /// Writes what a look found. `None`: there is no such payout.
+    pub async fn evidence(&self, finding: Finding) -> Result<Option<(Payout, Stand)>, LedgerError> {
+        stands(self.run(Command::Evidence(finding)).await?)
+    }
+
+    /// Posts or releases by the evidence on the row; the end, when it has one. `None`: there is no such payout.
+    // Any other answer is a bug, and moves nothing.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    pub async fn apply(&self, payout: PayoutId) -> Result<Option<(Payout, Option<End>)>, LedgerError> {
+        match self.run(Command::Apply(payout)).await? {
+            Answer::Ended(payout, end) => Ok(Some((payout, Some(end)))),
+            Answer::Open(payout) => Ok(Some((payout, None))),
+            Answer::Unknown => Ok(None),
+            other => Err(not_its_answer(&other)),
+        }
+    }
+
+    /// A payout as it stands, without a lock.
+    pub async fn payout(&self, id: PayoutId) -> Result<Option<Payout>, StoreError> {
+        store::payout(&self.pool, id).await
+    }
+
+    /// A bank as it stands, without a lock.
+    pub async fn bank(&self, name: &str) -> Result<Option<BankRow>, StoreError> {
+        store::bank(&self.pool, name).await
+    }
+
+    /// Writes what a bank's adapter and configuration say that it can do.
+    pub async fn register_bank(&self, bank: &crate::bank::Bank) -> Result<(), StoreError> {
+        settings::register_bank(&self.pool, bank).await
+    }
+
+    /// The ordering customer of a payout: CLABE, holder, tax id.
+    pub async fn payer(&self, payout: PayoutId) -> Result<Option<(Private, Private, Private)>, StoreError> {
+        store::payer(&self.pool, payout).await
+    }
+
+    /// `giro_now()`: the time that decides.
+    pub async fn now(&self) -> Result<jiff::Timestamp, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        store::now(&mut connection).await
+    }
+}
+
+/// Where a payout stands, as begin, record and evidence answer. Any other answer is a bug, and moves nothing.
+#[allow(clippy::wildcard_enum_match_arm)]
+fn stands(answer: Answer) -> Result<Option<(Payout, Stand)>, LedgerError> {
+    match answer {
+        Answer::Stands(payout, stand) => Ok(Some((payout, stand))),
+        Answer::Unknown => Ok(None),
+        other => Err(not_its_answer(&other)),
+    }
+}
+
+/// An answer that the command never gives.
+fn not_its_answer(answer: &Answer) -> LedgerError {
+    tracing::error!(?answer, "the core gave an answer that this command does not have");
+    LedgerError::SetAside
+}
+
+/// Connects a pool to the books; every connection gives up on a lock or a statement after seconds, never holds one idle.
+pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url)?.application_name("giro").options([
+        ("lock_timeout", "2s"),
+        ("statement_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "5s"),
+        ("timezone", "UTC"),
+    ]);
+    Ok(PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(3))
+        .connect_lazy_with(options))
+}
+
+/// The schema, embedded.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");

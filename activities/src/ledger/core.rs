@@ -1,0 +1,148 @@
+//! The pure core: every rule of money, from locked rows and a command to an answer and rows to write, without I/O.
+//!
+//! | file | commands |
+//! | --- | --- |
+//! | `requests` | open, accept, cancel: the only ones that can be refused |
+//! | `sending` | begin, record: who may send, and what became of it |
+//! | `proof` | evidence, apply: what is known, and the end that follows |
+
+mod proof;
+mod requests;
+mod sending;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod stories;
+
+use jiff::{Timestamp, civil::Date};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+use workflows::domain::{AccountId, Attention, Centavos, MovementId, State};
+
+pub use proof::{Verdict, stand, verdict};
+
+use super::{
+    command::{Answer, Command},
+    rows::{Event, Kind, Movement, Payout, Rows, Rules, Writes},
+};
+
+/// Decides one command. Repeating it on the rows that it wrote answers the same and writes nothing that moves money.
+pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes) {
+    match command {
+        Command::Open(open) => requests::open(rows, open),
+        Command::Accept(accept) => requests::accept(rules, rows, accept),
+        Command::Cancel(payout) => requests::cancel(rules, rows, *payout),
+        Command::Begin(begin) => sending::begin(rules, rows, begin),
+        Command::Record(record) => sending::record(rules, rows, record),
+        Command::Evidence(finding) => proof::evidence(rules, rows, finding),
+        Command::Apply(payout) => proof::apply(rules, rows, *payout),
+    }
+}
+
+/// True when what a command writes keeps debits equal to credits, and every account within its own bounds.
+///
+/// Checked before anything is written, in production too.
+pub fn balanced(before: &Rows, writes: &Writes) -> bool {
+    let mut debits = 0_i128;
+    let mut credits = 0_i128;
+    for after in &writes.accounts {
+        let (was_debits, was_credits) = before
+            .accounts
+            .get(&after.id)
+            .map_or((0, 0), |row| (row.debits.get(), row.credits.get()));
+        debits += i128::from(after.debits.get()) - i128::from(was_debits);
+        credits += i128::from(after.credits.get()) - i128::from(was_credits);
+    }
+    let moved: i128 = writes.movements.iter().map(|row| i128::from(row.amount.get())).sum();
+    debits == moved && credits == moved
+}
+
+/// Puts a payout into a state: one event, a new deadline, and the end's date when it is one.
+fn transition(rules: &Rules, row: &mut Payout, state: State, now: Timestamp, writes: &mut Writes) {
+    row.state = state;
+    row.event_seq += 1;
+    row.deadline_at = match state {
+        State::Accepted => Some(later(now, rules.accepted)),
+        State::Sending => Some(later(now, rules.sending)),
+        State::Sent => Some(later(now, rules.sent)),
+        State::Settled | State::Failed | State::Cancelled | State::Returned => None,
+    };
+    if !state.is_open() {
+        row.ended_at = Some(now);
+        row.sender = None;
+        row.doubt = None;
+        if row.attention != Some(Attention::ReturnExpected) {
+            row.attention = None;
+            row.attention_since = None;
+        }
+    }
+    row.changed_at = now;
+    writes.events.push(Event { payout: row.clone() });
+}
+
+/// Tells a person. What only two people can end is never covered by a lesser reason.
+fn raise(row: &mut Payout, attention: Attention, now: Timestamp) {
+    let kept = matches!(
+        row.attention,
+        Some(Attention::Contradiction | Attention::PaidAfterRelease)
+    );
+    if !kept && row.attention != Some(attention) {
+        row.attention = Some(attention);
+        row.attention_since = Some(now);
+    }
+}
+
+/// Writes the payout when the command changed it.
+fn settle_row(before: &Payout, mut after: Payout, now: Timestamp, writes: &mut Writes) -> Payout {
+    if after != *before {
+        after.version = before.version + 1;
+        after.changed_at = now;
+        writes.payouts.push(after.clone());
+    }
+    after
+}
+
+/// One movement of `subject`; its id allows it once.
+fn movement(
+    subject: Uuid,
+    step: &str,
+    kind: Kind,
+    legs: (AccountId, AccountId),
+    amount: Centavos,
+    on: Date,
+    now: Timestamp,
+) -> Movement {
+    let (debit_account, credit_account) = legs;
+    let logical = format!(
+        "{debit_account}|{credit_account}|{}|{}|{}",
+        amount.get(),
+        Centavos::CURRENCY.code(),
+        kind.word()
+    );
+    Movement {
+        id: MovementId::derive(subject, step, kind.ordinal()),
+        subject,
+        kind,
+        debit_account,
+        credit_account,
+        amount,
+        effective_on: on,
+        hash: hex(&Sha256::digest(logical.as_bytes())),
+        actor: None,
+        reason: None,
+        created_at: now,
+    }
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `at` + `by`; a time past the calendar's end stays at `at`.
+fn later(at: Timestamp, by: jiff::SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(at)
+}

@@ -1,0 +1,352 @@
+//! Evidence and apply: what is known of a payout, and the end that follows from it.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+use workflows::domain::{Attention, End, Evidence, PayoutId, State};
+
+use super::{
+    super::{
+        command::{Answer, By, Finding, Stand},
+        rows::{
+            Account, BankRow, EvidenceRow, ExchangeRow, FEE_INCOME, IVA_PAYABLE, Kind, PausedBy, Payout, Question,
+            Rows, Rules, SETTLEMENT_STP, Writes,
+        },
+    },
+    later, movement, raise,
+    requests::released,
+    sending::{gate, may_resend},
+    settle_row, transition,
+};
+use crate::bank::{Found, FoundDoubt};
+
+/// What the evidence on a row lets apply do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The money left: post it.
+    Post,
+    /// The money never left: give it back.
+    Release,
+}
+
+/// What apply would do now, by the evidence on the row; `None` while it is open for good reason.
+pub fn verdict(rules: &Rules, row: &Payout, now: Timestamp) -> Option<Verdict> {
+    if row.contradicted {
+        return None;
+    }
+    let quiet = row.send_before.is_some_and(|fence| now > later(fence, rules.margin));
+    match (row.state, row.evidence?) {
+        (State::Sending | State::Sent, Evidence::Paid | Evidence::TwoPeoplePaid) => Some(Verdict::Post),
+        (State::Sending, Evidence::Refused) => (row.sender.is_none() && row.unproven == 1).then_some(Verdict::Release),
+        (State::Sending, Evidence::NotPaid | Evidence::Absent | Evidence::TwoPeopleNotPaid) => {
+            quiet.then_some(Verdict::Release)
+        }
+        (State::Sent, Evidence::NotPaid | Evidence::TwoPeopleNotPaid) => Some(Verdict::Release),
+        (State::Sent, Evidence::Refused | Evidence::Absent) => None,
+        (State::Accepted | State::Settled | State::Failed | State::Cancelled | State::Returned, _) => None,
+    }
+}
+
+/// Where a payout stands for whoever drives it: what the next begin or apply would do.
+pub fn stand(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Stand {
+    if !row.state.is_open() || verdict(rules, row, now).is_some() {
+        return Stand::Closed;
+    }
+    match row.state {
+        State::Accepted if row.evidence.is_none() => Stand::NotSent {
+            until: gate(rules, bank, now).err().unwrap_or(now),
+        },
+        State::Sending if may_resend(rules, row, bank, now) && gate(rules, bank, now).is_ok() => Stand::Resend,
+        State::Accepted | State::Sending => Stand::Doubt,
+        State::Sent => Stand::Sent,
+        State::Settled | State::Failed | State::Cancelled | State::Returned => Stand::Closed,
+    }
+}
+
+/// Writes what a look found. Only what proves an outcome becomes evidence; all of it is kept.
+pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let Some(before) = rows.payouts.get(&finding.payout) else {
+        return (Answer::Unknown, writes);
+    };
+    let Some(bank) = rows.banks.get(&before.bank) else {
+        return (Answer::Unknown, writes);
+    };
+    let mut row = before.clone();
+    let now = rows.now;
+    match &finding.by {
+        By::Inquiry {
+            send_no,
+            asked_at,
+            found,
+            exchange,
+        } => {
+            let said = said(found);
+            row.bank_said = Some(said.clone());
+            writes.exchanges.push(ExchangeRow {
+                id: finding.id,
+                payout: row.id,
+                bank: row.bank.clone(),
+                question: Question::Inquire,
+                send_no: *send_no,
+                sent: exchange.sent.clone(),
+                received: exchange.received.clone(),
+                status: exchange.status,
+                said,
+                at: now,
+            });
+            let asked = Asked {
+                send_no: *send_no,
+                at: *asked_at,
+                id: finding.id,
+            };
+            learn(rules, &mut row, found, asked, now, bank, &mut writes);
+        }
+        By::Statements => put_evidence(&mut row, Evidence::Absent, None, finding.id, now, bank, &mut writes),
+        By::TwoPeople { paid, people, document } => {
+            let kind = if *paid {
+                Evidence::TwoPeoplePaid
+            } else {
+                Evidence::TwoPeopleNotPaid
+            };
+            if people[0] != people[1] {
+                put_people(&mut row, kind, people, document, finding.id, now, &mut writes);
+            }
+        }
+    }
+    let row = settle_row(before, row, now, &mut writes);
+    let stand = stand(rules, &row, bank, now);
+    (Answer::Stands(row, stand), writes)
+}
+
+/// When and about which send a question was asked.
+#[derive(Clone, Copy)]
+struct Asked {
+    send_no: u32,
+    at: Timestamp,
+    id: Uuid,
+}
+
+/// What the bank's answer changes.
+fn learn(
+    rules: &Rules,
+    row: &mut Payout,
+    found: &Found,
+    asked: Asked,
+    now: Timestamp,
+    bank: &BankRow,
+    writes: &mut Writes,
+) {
+    match found {
+        Found::Paid {
+            bank_ref,
+            effective_on,
+            came_back,
+        } => {
+            if row.state.is_open() {
+                row.bank_ref = Some(bank_ref.clone());
+                row.effective_on = Some(*effective_on);
+            }
+            put_evidence(row, Evidence::Paid, Some(asked.id), asked.id, now, bank, writes);
+            if *came_back {
+                raise(row, Attention::ReturnExpected, now);
+            }
+        }
+        Found::NotPaid { .. } => put_evidence(row, Evidence::NotPaid, Some(asked.id), asked.id, now, bank, writes),
+        Found::Pending { bank_ref, .. } => match row.state {
+            State::Sending => {
+                row.bank_ref = Some(bank_ref.clone());
+                row.not_found = 0;
+                row.doubt = None;
+                row.sender = None;
+                transition(rules, row, State::Sent, now, writes);
+            }
+            State::Accepted => raise(row, Attention::EvidenceBeforeSend, now),
+            State::Failed | State::Cancelled => raise(row, Attention::EvidenceAfterEnd, now),
+            State::Sent | State::Settled | State::Returned => {}
+        },
+        Found::NotFound => {
+            let surfaced = row
+                .send_before
+                .is_some_and(|fence| asked.at > later(fence, rules.horizon));
+            let apart = row
+                .not_found_at
+                .is_none_or(|last| asked.at >= later(last, rules.question_gap));
+            if row.state == State::Sending && asked.send_no == row.send_no && surfaced && apart {
+                row.not_found += 1;
+                row.not_found_at = Some(asked.at);
+            }
+            if row.state.is_open() {
+                row.doubt = Some("not_found".to_owned());
+            }
+        }
+        Found::Doubt(doubt) => {
+            match doubt {
+                FoundDoubt::NoAnswer { .. } => {}
+                FoundDoubt::Mismatch { .. } => raise(row, Attention::Mismatch, now),
+                FoundDoubt::UnknownWord { .. } => raise(row, Attention::UnknownWord, now),
+            }
+            if row.state.is_open() {
+                row.doubt = row.bank_said.clone();
+            }
+        }
+    }
+}
+
+/// The bank's answer in our words.
+fn said(found: &Found) -> String {
+    match found {
+        Found::Paid { came_back: false, .. } => "paid".to_owned(),
+        Found::Paid { came_back: true, .. } => "paid, and came back".to_owned(),
+        Found::NotPaid { code } => format!("not paid {code}"),
+        Found::Pending { code, .. } => format!("pending {code}"),
+        Found::NotFound => "not found".to_owned(),
+        Found::Doubt(FoundDoubt::NoAnswer { why }) => format!("no answer: {why}"),
+        Found::Doubt(FoundDoubt::Mismatch { fields }) => format!("not our order: {}", fields.join(", ")),
+        Found::Doubt(FoundDoubt::UnknownWord { code }) => format!("unknown word {code}"),
+    }
+}
+
+/// Keeps a piece of evidence, and lets it stand on the row where it may.
+pub(super) fn put_evidence(
+    row: &mut Payout,
+    kind: Evidence,
+    exchange: Option<Uuid>,
+    id: Uuid,
+    now: Timestamp,
+    bank: &BankRow,
+    writes: &mut Writes,
+) {
+    writes.evidence.push(EvidenceRow {
+        id,
+        payout: row.id,
+        kind,
+        state: row.state,
+        exchange,
+        decided_by: None,
+        document: None,
+        at: now,
+    });
+    match row.state {
+        State::Accepted => {
+            row.evidence = row.evidence.or(Some(kind));
+            raise(row, Attention::EvidenceBeforeSend, now);
+        }
+        State::Sending | State::Sent => match row.evidence {
+            None => row.evidence = Some(kind),
+            Some(first) if first.says_paid() == kind.says_paid() => {}
+            Some(_) => {
+                row.contradicted = true;
+                raise(row, Attention::Contradiction, now);
+            }
+        },
+        State::Failed | State::Cancelled if kind.says_paid() => {
+            raise(row, Attention::PaidAfterRelease, now);
+            if bank.paused_by != Some(PausedBy::PaidAfterRelease) {
+                writes.banks.push(BankRow {
+                    paused_by: Some(PausedBy::PaidAfterRelease),
+                    pause_reason: Some(format!("{} was paid after its money was released", row.id)),
+                    paused_at: Some(now),
+                    ..bank.clone()
+                });
+            }
+        }
+        State::Settled | State::Returned if !kind.says_paid() => raise(row, Attention::EvidenceAfterEnd, now),
+        State::Failed | State::Cancelled | State::Settled | State::Returned => {}
+    }
+}
+
+/// Two people with a document outrank what stands on an open row; after the end they move nothing.
+fn put_people(
+    row: &mut Payout,
+    kind: Evidence,
+    people: &[String; 2],
+    document: &str,
+    id: Uuid,
+    now: Timestamp,
+    writes: &mut Writes,
+) {
+    writes.evidence.push(EvidenceRow {
+        id,
+        payout: row.id,
+        kind,
+        state: row.state,
+        exchange: None,
+        decided_by: Some(people.to_vec()),
+        document: Some(document.to_owned()),
+        at: now,
+    });
+    if row.state.is_open() {
+        row.evidence = Some(kind);
+        row.contradicted = false;
+        row.decided_by = Some(people.to_vec());
+        row.document = Some(document.to_owned());
+        row.effective_on = row.effective_on.or(row.operating_date);
+        if row.attention == Some(Attention::Contradiction) {
+            row.attention = None;
+            row.attention_since = None;
+        }
+        if row.state == State::Accepted {
+            raise(row, Attention::EvidenceBeforeSend, now);
+        }
+    } else {
+        raise(row, Attention::EvidenceAfterEnd, now);
+    }
+}
+
+/// Posts or releases by the evidence on the row; without a verdict it moves nothing.
+pub(super) fn apply(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let Some(before) = rows.payouts.get(&payout) else {
+        return (Answer::Unknown, writes);
+    };
+    if let Some(end) = End::of(before.state) {
+        return (Answer::Ended(before.clone(), end), writes);
+    }
+    let Some(verdict) = verdict(rules, before, rows.now) else {
+        return (Answer::Open(before.clone()), writes);
+    };
+    let mut row = before.clone();
+    let (state, end, written) = match verdict {
+        Verdict::Post => (State::Settled, End::Settled, post(rows, before, &mut writes)),
+        Verdict::Release => (
+            State::Failed,
+            End::Failed,
+            released(rows, before).map(|account| writes.accounts.push(account)),
+        ),
+    };
+    if written.is_none() {
+        return (Answer::Unknown, Writes::default());
+    }
+    transition(rules, &mut row, state, rows.now, &mut writes);
+    let row = settle_row(before, row, rows.now, &mut writes);
+    (Answer::Ended(row, end), writes)
+}
+
+/// Customer to settlement, fee income and IVA payable; zero legs are left out.
+fn post(rows: &Rows, payout: &Payout, writes: &mut Writes) -> Option<()> {
+    let effective_on = payout.effective_on.or(payout.operating_date)?;
+    let mut customer = released(rows, payout)?;
+    let legs = [
+        (Kind::Amount, SETTLEMENT_STP, payout.amount),
+        (Kind::Fee, FEE_INCOME, payout.fee),
+        (Kind::Iva, IVA_PAYABLE, payout.iva),
+    ];
+    for (kind, to, amount) in legs.into_iter().filter(|(_, _, amount)| amount.get() > 0) {
+        let mut credited: Account = rows.accounts.get(&to)?.clone();
+        credited.credits = credited.credits.checked_add(amount)?;
+        customer.debits = customer.debits.checked_add(amount)?;
+        writes.accounts.push(credited);
+        let legs = (customer.id, to);
+        writes.movements.push(movement(
+            payout.id.uuid(),
+            "resolve",
+            kind,
+            legs,
+            amount,
+            effective_on,
+            rows.now,
+        ));
+    }
+    writes.accounts.push(customer);
+    Some(())
+}

@@ -1,0 +1,263 @@
+//! Open, accept, cancel: requests, the only commands that can be refused, and whose refusals are remembered.
+
+use workflows::domain::{Centavos, Evidence, PayoutId, Refusal, State, TrackingKey};
+
+use super::{
+    super::{
+        command::{Accept, Answer, Open},
+        rows::{
+            Account, AccountStatus, CUSTOMER, Event, Kind, Payout, Private, Request, Rows, Rules, SETTLEMENT_STP,
+            Writes,
+        },
+    },
+    later, movement, settle_row, transition,
+};
+
+/// The answer that a request's key already has, if any.
+fn replay(rows: &Rows, caller: &str, key: &str, hash: &str) -> Option<Answer> {
+    let before = rows.requests.get(&(caller.to_owned(), key.to_owned()))?;
+    if before.hash != hash {
+        return Some(Answer::KeyConflict { payout: before.payout });
+    }
+    if let Some(refusal) = before.refusal {
+        return Some(Answer::Refused {
+            refusal,
+            replayed: true,
+        });
+    }
+    let payout = before.payout.and_then(|id| rows.payouts.get(&id)).cloned();
+    let account = before.account.and_then(|id| rows.accounts.get(&id)).cloned();
+    match (payout, account) {
+        (Some(payout), _) => Some(Answer::Accepted { payout, replayed: true }),
+        (None, Some(account)) => Some(Answer::Opened {
+            account,
+            replayed: true,
+        }),
+        (None, None) => Some(Answer::KeyConflict { payout: before.payout }),
+    }
+}
+
+/// Opens an account; an opening credit debits settlement, once per account, with who and why.
+pub(super) fn open(rows: &Rows, open: &Open) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    if let Some(answer) = replay(rows, &open.caller, &open.key, &open.hash) {
+        return (answer, writes);
+    }
+    if rows.clabes.contains_key(open.request.clabe.as_str()) {
+        return (Answer::ClabeTaken, writes);
+    }
+    let mut account = Account {
+        id: open.account,
+        code: CUSTOMER,
+        name: Private::new(open.request.holder.as_str()),
+        caller: Some(open.caller.clone()),
+        clabe: Some(Private::new(open.request.clabe.as_str())),
+        tax_id: Some(Private::new(open.request.tax_id.as_str())),
+        status: AccountStatus::Open,
+        debits: Centavos::ZERO,
+        credits: Centavos::ZERO,
+        held: Centavos::ZERO,
+        opened_at: rows.now,
+    };
+    if let Some((amount, reason)) = &open.request.opening {
+        let Some(mut settlement) = rows.accounts.get(&SETTLEMENT_STP).cloned() else {
+            return (Answer::Unknown, writes);
+        };
+        let Some(debits) = settlement.debits.checked_add(*amount) else {
+            return (Answer::Unknown, writes);
+        };
+        settlement.debits = debits;
+        account.credits = *amount;
+        let legs = (SETTLEMENT_STP, account.id);
+        let mut opening = movement(
+            account.id.uuid(),
+            "opening",
+            Kind::Opening,
+            legs,
+            *amount,
+            open.effective_on,
+            rows.now,
+        );
+        opening.actor = Some(open.caller.clone());
+        opening.reason = Some(reason.clone());
+        writes.movements.push(opening);
+        writes.accounts.push(settlement);
+    }
+    writes.accounts.push(account.clone());
+    writes.requests.push(Request {
+        caller: open.caller.clone(),
+        key: open.key.clone(),
+        hash: open.hash.clone(),
+        payout: None,
+        account: Some(account.id),
+        refusal: None,
+        created_at: rows.now,
+    });
+    (
+        Answer::Opened {
+            account,
+            replayed: false,
+        },
+        writes,
+    )
+}
+
+/// Holds amount, fee and IVA for a new payout, or refuses for good.
+pub(super) fn accept(rules: &Rules, rows: &Rows, accept: &Accept) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    if let Some(answer) = replay(rows, &accept.caller, &accept.key, &accept.hash) {
+        return (answer, writes);
+    }
+    if rows.payouts.contains_key(&accept.payout) {
+        return (
+            Answer::KeyConflict {
+                payout: Some(accept.payout),
+            },
+            writes,
+        );
+    }
+    let mut request = Request {
+        caller: accept.caller.clone(),
+        key: accept.key.clone(),
+        hash: accept.hash.clone(),
+        payout: None,
+        account: None,
+        refusal: None,
+        created_at: rows.now,
+    };
+    let mut account = match payer(rows, accept) {
+        Ok(account) => account,
+        Err(refusal) => {
+            request.refusal = Some(refusal);
+            writes.requests.push(request);
+            return (
+                Answer::Refused {
+                    refusal,
+                    replayed: false,
+                },
+                writes,
+            );
+        }
+    };
+    let payout = born(rules, rows, accept);
+    account.held = account.held.checked_add(payout.gross()).unwrap_or(account.held);
+    request.payout = Some(payout.id);
+    writes.accounts.push(account);
+    writes.requests.push(request);
+    writes.events.push(Event { payout: payout.clone() });
+    writes.payouts.push(payout.clone());
+    (
+        Answer::Accepted {
+            payout,
+            replayed: false,
+        },
+        writes,
+    )
+}
+
+/// The account that pays, when it is the caller's, open, another than the beneficiary, and has the money.
+fn payer(rows: &Rows, accept: &Accept) -> Result<Account, Refusal> {
+    let account = rows
+        .accounts
+        .get(&accept.order.account)
+        .filter(|row| row.code == CUSTOMER && row.caller.as_deref() == Some(accept.caller.as_str()))
+        .ok_or(Refusal::AccountUnknown)?;
+    match account.status {
+        AccountStatus::Open => {}
+        AccountStatus::Frozen | AccountStatus::Closed => return Err(Refusal::AccountNotOpen),
+    }
+    if account
+        .clabe
+        .as_ref()
+        .is_some_and(|own| own.expose() == accept.order.clabe.as_str())
+    {
+        return Err(Refusal::SameAccount);
+    }
+    let gross = accept
+        .order
+        .amount
+        .checked_add(accept.fee)
+        .and_then(|sum| sum.checked_add(accept.iva));
+    match gross {
+        Some(gross) if gross <= account.available() => Ok(account.clone()),
+        Some(_) | None => Err(Refusal::InsufficientFunds),
+    }
+}
+
+/// The row of a payout as accept makes it. Its tracking key comes from its id alone.
+fn born(rules: &Rules, rows: &Rows, accept: &Accept) -> Payout {
+    let order = &accept.order;
+    Payout {
+        id: accept.payout,
+        caller: accept.caller.clone(),
+        request_key: accept.key.clone(),
+        request_hash: accept.hash.clone(),
+        account: order.account,
+        bank: accept.bank.clone(),
+        institution: order.institution.get(),
+        clabe: Private::new(order.clabe.as_str()),
+        beneficiary_name: Private::new(order.name.as_str()),
+        beneficiary_tax_id: Private::new(order.tax_id.as_str()),
+        concept: Private::new(order.concept.as_str()),
+        reference: order.reference.get(),
+        amount: order.amount,
+        fee: accept.fee,
+        iva: accept.iva,
+        tracking_key: TrackingKey::derive(accept.payout),
+        state: State::Accepted,
+        operating_date: None,
+        send_no: 0,
+        sender: None,
+        unproven: 0,
+        send_before: None,
+        not_found: 0,
+        not_found_at: None,
+        bank_ref: None,
+        bank_said: None,
+        evidence: None,
+        contradicted: false,
+        decided_by: None,
+        document: None,
+        doubt: None,
+        attention: None,
+        attention_since: None,
+        deadline_at: Some(later(rows.now, rules.accepted)),
+        effective_on: None,
+        event_seq: 1,
+        version: 1,
+        accepted_at: rows.now,
+        changed_at: rows.now,
+        ended_at: None,
+        swept_at: None,
+    }
+}
+
+/// Gives the money back when nothing may have reached the bank. Asked again, it says so again.
+pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let Some(before) = rows.payouts.get(&payout) else {
+        return (Answer::Unknown, writes);
+    };
+    if before.state == State::Cancelled {
+        return (Answer::Cancelled(before.clone()), writes);
+    }
+    let untouched = before.state == State::Accepted && before.unproven == 0;
+    if !untouched || before.evidence.is_some_and(Evidence::says_paid) {
+        return (Answer::TooLate(before.clone()), writes);
+    }
+    let Some(account) = released(rows, before) else {
+        return (Answer::Unknown, writes);
+    };
+    let mut row = before.clone();
+    transition(rules, &mut row, State::Cancelled, rows.now, &mut writes);
+    writes.accounts.push(account);
+    let row = settle_row(before, row, rows.now, &mut writes);
+    (Answer::Cancelled(row), writes)
+}
+
+/// The payer's account with the payout's hold taken off.
+pub(super) fn released(rows: &Rows, payout: &Payout) -> Option<Account> {
+    let mut account = rows.accounts.get(&payout.account)?.clone();
+    account.held = account.held.checked_sub(payout.gross())?;
+    Some(account)
+}

@@ -1,0 +1,275 @@
+//! Begin and record: one execution may send, and what became of it is written by what it knows.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+use workflows::domain::{Attention, OperatingDate, State, Window};
+
+use super::{
+    super::{
+        command::{Answer, Begin, Record, Stand},
+        rows::{BankRow, ExchangeRow, PausedBy, Payout, Question, Rows, Rules, Writes},
+    },
+    later,
+    proof::{put_evidence, stand},
+    raise, settle_row, transition,
+};
+use crate::bank::{NotSent, Submitted};
+use workflows::domain::Evidence;
+
+/// While our configuration is refused, one payout in this time goes through to see.
+const PROBE_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// After a send that certainly did not happen, wait this long; twice as long each time, up to the last.
+const BACKOFF_FIRST: i32 = 30;
+const BACKOFF_LAST: i32 = 300;
+
+/// Gives the right to send once, to one execution, until `send_before`.
+pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let Some(before) = rows.payouts.get(&begin.payout) else {
+        return (Answer::Unknown, writes);
+    };
+    let Some(bank) = rows.banks.get(&before.bank) else {
+        return (Answer::Unknown, writes);
+    };
+    let stays = |stand| (Answer::Stands(before.clone(), stand), Writes::default());
+    if !before.state.is_open() || before.evidence.is_some() {
+        return stays(Stand::Closed);
+    }
+    match before.state {
+        State::Accepted => {}
+        State::Sending if before.sender == Some(begin.sender.0) => return stays(Stand::Go),
+        State::Sending if may_resend(rules, before, bank, rows.now) => {}
+        State::Sending => return stays(Stand::Doubt),
+        State::Sent => return stays(Stand::Sent),
+        State::Settled | State::Failed | State::Cancelled | State::Returned => return stays(Stand::Closed),
+    }
+    let mut row = before.clone();
+    let operating_date = match gate(rules, bank, rows.now) {
+        Ok(operating_date) => operating_date,
+        Err(_) if before.state == State::Sending => return stays(Stand::Doubt),
+        Err(until) => {
+            row.deadline_at = row.deadline_at.max(Some(later(until, rules.accepted)));
+            let row = settle_row(before, row, rows.now, &mut writes);
+            return (Answer::Stands(row, Stand::NotSent { until }), writes);
+        }
+    };
+    if bank.paused_by == Some(PausedBy::Configuration) {
+        writes.banks.push(BankRow {
+            probe_at: Some(rows.now),
+            ..bank.clone()
+        });
+    }
+    row.send_no += 1;
+    row.sender = Some(begin.sender.0);
+    row.unproven += 1;
+    row.operating_date = Some(operating_date.date());
+    row.send_before = Some(later(rows.now, rules.fence));
+    row.not_found = 0;
+    row.not_found_at = None;
+    row.doubt = None;
+    transition(rules, &mut row, State::Sending, rows.now, &mut writes);
+    let row = settle_row(before, row, rows.now, &mut writes);
+    (Answer::Stands(row, Stand::Go), writes)
+}
+
+/// Whether the same order may go out again: the bank would refuse a second one, and has twice not known the first.
+pub(super) fn may_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> bool {
+    let same_day = rules
+        .calendar
+        .operating_date(now)
+        .is_ok_and(|today| Some(today.date()) == row.operating_date);
+    let surfaced = row.send_before.is_some_and(|fence| now > later(fence, rules.horizon));
+    row.state == State::Sending
+        && row.evidence.is_none()
+        && bank.refuses_repeated_keys
+        && same_day
+        && surfaced
+        && row.not_found >= 2
+}
+
+/// Whether the bank may be sent to now, and on which of its days; else when to come back.
+pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<OperatingDate, Timestamp> {
+    match bank.paused_by {
+        None => {}
+        Some(PausedBy::People | PausedBy::PaidAfterRelease) => return Err(later(now, PROBE_EVERY)),
+        Some(PausedBy::Configuration) => {
+            let due = bank.probe_at.map(|at| later(at, PROBE_EVERY)).filter(|due| *due > now);
+            if let Some(due) = due {
+                return Err(due);
+            }
+        }
+    }
+    if let Some(until) = bank.closed_until.filter(|until| *until > now) {
+        return Err(until);
+    }
+    match rules.calendar.window(now) {
+        Ok(Window::Open { operating_date, .. }) => Ok(operating_date),
+        Ok(Window::Closed { until }) => Err(until),
+        // A day that no table has is a day on which nothing is sent; the table's owner sees the lag.
+        Err(_) => Err(later(now, SignedDuration::from_secs(i64::from(BACKOFF_LAST)))),
+    }
+}
+
+/// Writes what became of a send, with its bytes.
+pub(super) fn record(rules: &Rules, rows: &Rows, record: &Record) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let Some(before) = rows.payouts.get(&record.payout) else {
+        return (Answer::Unknown, writes);
+    };
+    let Some(bank) = rows.banks.get(&before.bank) else {
+        return (Answer::Unknown, writes);
+    };
+    let mut row = before.clone();
+    let now = rows.now;
+    // NotSent and Refused speak for one execution only, and only once: `sender` is taken off when it has spoken.
+    let own = row.state == State::Sending && row.sender == Some(record.sender.0) && row.send_no == record.send_no;
+    let exchange = exchange(record, before, now);
+    let mut until = None;
+    match &record.submitted {
+        Submitted::Accepted { bank_ref } => took(rules, &mut row, bank_ref, now, &mut writes),
+        Submitted::Refused { .. } if own && row.unproven == 1 => {
+            put_evidence(
+                &mut row,
+                Evidence::Refused,
+                Some(exchange.id),
+                exchange.id,
+                now,
+                bank,
+                &mut writes,
+            );
+        }
+        Submitted::NotSent(why) if own && row.evidence.is_none() => {
+            until = Some(not_sent(rules, &mut row, bank, why, now, &mut writes));
+        }
+        Submitted::Refused { .. } | Submitted::NotSent(_) if own => row.doubt = Some("refused_again".to_owned()),
+        Submitted::Doubt { why } if own => row.doubt = Some(why.clone()),
+        Submitted::Refused { .. } | Submitted::NotSent(_) | Submitted::Doubt { .. } => {}
+    }
+    if own {
+        row.sender = None;
+        row.bank_said = Some(exchange.said.clone());
+    }
+    answered(bank, &record.submitted, &mut writes);
+    writes.exchanges.push(exchange);
+    let row = settle_row(before, row, now, &mut writes);
+    let stand = match until {
+        Some(until) if row.state == State::Accepted => Stand::NotSent { until },
+        Some(_) | None if row.evidence.is_some() && row.state != State::Accepted => Stand::Closed,
+        Some(_) | None => stand(rules, &row, bank, now),
+    };
+    (Answer::Stands(row, stand), writes)
+}
+
+/// The bank has the order, whichever send it answers.
+fn took(rules: &Rules, row: &mut Payout, bank_ref: &str, now: Timestamp, writes: &mut Writes) {
+    match row.state {
+        State::Sending => {
+            row.bank_ref = Some(bank_ref.to_owned());
+            row.sender = None;
+            row.doubt = None;
+            transition(rules, row, State::Sent, now, writes);
+        }
+        State::Sent => row.bank_ref = row.bank_ref.take().or_else(|| Some(bank_ref.to_owned())),
+        State::Accepted => raise(row, Attention::EvidenceBeforeSend, now),
+        State::Failed | State::Cancelled => raise(row, Attention::EvidenceAfterEnd, now),
+        State::Settled | State::Returned => {}
+    }
+}
+
+/// The send certainly did not happen: the only one goes back to `accepted`, a resend just no longer counts.
+fn not_sent(
+    rules: &Rules,
+    row: &mut Payout,
+    bank: &BankRow,
+    why: &NotSent,
+    now: Timestamp,
+    writes: &mut Writes,
+) -> Timestamp {
+    let wait = |seconds: i32| later(now, SignedDuration::from_secs(i64::from(seconds)));
+    let until = match why {
+        NotSent::Late => wait(BACKOFF_FIRST),
+        NotSent::Unreachable | NotSent::ReadOnly => {
+            let backoff_seconds = (bank.backoff_seconds * 2).clamp(BACKOFF_FIRST, BACKOFF_LAST);
+            let until = wait(backoff_seconds);
+            writes.banks.push(BankRow {
+                backoff_seconds,
+                closed_until: Some(until),
+                ..bank.clone()
+            });
+            until
+        }
+        NotSent::Configuration { code } => {
+            if bank.paused_by.is_none() {
+                writes.banks.push(BankRow {
+                    paused_by: Some(PausedBy::Configuration),
+                    pause_reason: Some(code.clone()),
+                    paused_at: Some(now),
+                    attention: Some(code.clone()),
+                    probe_at: Some(now),
+                    ..bank.clone()
+                });
+            }
+            later(now, PROBE_EVERY)
+        }
+    };
+    row.unproven -= 1;
+    if row.unproven == 0 {
+        row.operating_date = None;
+        row.send_before = None;
+        row.not_found = 0;
+        row.not_found_at = None;
+        transition(rules, row, State::Accepted, now, writes);
+        row.deadline_at = row.deadline_at.max(Some(later(until, rules.accepted)));
+    }
+    until
+}
+
+/// A bank that answers orders is neither away nor misconfigured.
+fn answered(bank: &BankRow, submitted: &Submitted, writes: &mut Writes) {
+    match submitted {
+        Submitted::Accepted { .. } | Submitted::Refused { .. } => {}
+        Submitted::NotSent(_) | Submitted::Doubt { .. } => return,
+    }
+    let away = bank.closed_until.is_some() || bank.backoff_seconds > 0;
+    let misconfigured = bank.paused_by == Some(PausedBy::Configuration);
+    if !away && !misconfigured {
+        return;
+    }
+    let mut next = writes.banks.pop().unwrap_or_else(|| bank.clone());
+    next.closed_until = None;
+    next.backoff_seconds = 0;
+    if next.paused_by == Some(PausedBy::Configuration) {
+        next.paused_by = None;
+        next.pause_reason = None;
+        next.paused_at = None;
+        next.attention = None;
+        next.probe_at = None;
+    }
+    writes.banks.push(next);
+}
+
+/// The bytes of a send; one row per execution, however often it is recorded.
+fn exchange(record: &Record, payout: &Payout, now: Timestamp) -> ExchangeRow {
+    let said = match &record.submitted {
+        Submitted::Accepted { .. } => "accepted".to_owned(),
+        Submitted::Refused { code } => format!("refused {code}"),
+        Submitted::NotSent(NotSent::Unreachable) => "not sent: unreachable".to_owned(),
+        Submitted::NotSent(NotSent::Late) => "not sent: late".to_owned(),
+        Submitted::NotSent(NotSent::ReadOnly) => "not sent: read-only".to_owned(),
+        Submitted::NotSent(NotSent::Configuration { code }) => format!("not sent: configuration {code}"),
+        Submitted::Doubt { why } => format!("doubt {why}"),
+    };
+    let id: Uuid = record.sender.0;
+    ExchangeRow {
+        id,
+        payout: payout.id,
+        bank: payout.bank.clone(),
+        question: Question::Submit,
+        send_no: record.send_no,
+        sent: record.exchange.sent.clone(),
+        received: record.exchange.received.clone(),
+        status: record.exchange.status,
+        said,
+        at: now,
+    }
+}

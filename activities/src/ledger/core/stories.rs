@@ -1,0 +1,530 @@
+//! The rules of money as stories of one payout; each fails when its rule is broken.
+
+use jiff::civil::date;
+use uuid::Uuid;
+use workflows::domain::{AccountId, Attention, Centavos, End, Evidence, Refusal, State, TrackingKey};
+
+use super::{
+    super::{
+        command::{Answer, Begin, By, Command, Finding, Record, Stand},
+        rows::{PausedBy, Payout},
+    },
+    fixtures::{Books, FEE, IVA, books, payout_id, request},
+};
+use crate::bank::{Exchange, Found, FoundDoubt, NotSent, Sender, Submitted};
+
+const AMOUNT: i64 = 100_000;
+
+/// Books with 1,000,000.00 and payout 1 accepted.
+fn accepted(refuses_repeated_keys: bool) -> (Books, AccountId) {
+    let mut books = books(refuses_repeated_keys);
+    let account = books.open(0, 100_000_000);
+    books.accept(1, account, AMOUNT);
+    (books, account)
+}
+
+fn sender(n: u128) -> Sender {
+    Sender(Uuid::from_u128(n))
+}
+
+impl Books {
+    fn begin(&mut self, by: u128) -> Stand {
+        self.stand(Command::Begin(Begin {
+            payout: payout_id(1),
+            sender: sender(by),
+        }))
+    }
+
+    fn record(&mut self, by: u128, send_no: u32, submitted: Submitted) -> Stand {
+        let exchange = Exchange::default();
+        self.stand(Command::Record(Record {
+            payout: payout_id(1),
+            sender: sender(by),
+            send_no,
+            submitted,
+            exchange,
+        }))
+    }
+
+    fn found(&mut self, found: Found) -> Stand {
+        let send_no = self.row().send_no;
+        self.found_about(send_no, found)
+    }
+
+    fn found_about(&mut self, send_no: u32, found: Found) -> Stand {
+        let by = By::Inquiry {
+            send_no,
+            asked_at: self.rows.now,
+            found,
+            exchange: Exchange::default(),
+        };
+        self.stand(Command::Evidence(Finding {
+            payout: payout_id(1),
+            id: Uuid::now_v7(),
+            by,
+        }))
+    }
+
+    fn people(&mut self, paid: bool, people: [&str; 2]) -> Stand {
+        let by = By::TwoPeople {
+            paid,
+            people: people.map(str::to_owned),
+            document: "statement 7".to_owned(),
+        };
+        self.stand(Command::Evidence(Finding {
+            payout: payout_id(1),
+            id: Uuid::now_v7(),
+            by,
+        }))
+    }
+
+    fn stand(&mut self, command: Command) -> Stand {
+        let Answer::Stands(_, stand) = self.run(command) else {
+            panic!("no such payout")
+        };
+        stand
+    }
+
+    fn apply(&mut self) -> Option<End> {
+        let answer = self.run(Command::Apply(payout_id(1)));
+        let Answer::Ended(_, end) = answer else {
+            assert!(matches!(answer, Answer::Open(_)), "no such payout");
+            return None;
+        };
+        Some(end)
+    }
+
+    fn row(&self) -> &Payout {
+        &self.rows.payouts[&payout_id(1)]
+    }
+
+    fn held(&self, account: AccountId) -> i64 {
+        self.rows.accounts[&account].held.get()
+    }
+
+    /// Two questions without an answer, as a resend needs them.
+    fn twice_not_found(&mut self) {
+        self.tick(131);
+        self.found(Found::NotFound);
+        self.tick(31);
+        self.found(Found::NotFound);
+    }
+}
+
+fn paid() -> Found {
+    Found::Paid {
+        bank_ref: "7".to_owned(),
+        effective_on: date(2026, 11, 24),
+        came_back: false,
+    }
+}
+
+fn not_paid() -> Found {
+    Found::NotPaid {
+        code: "stp:CN".to_owned(),
+    }
+}
+
+fn took() -> Submitted {
+    Submitted::Accepted {
+        bank_ref: "7".to_owned(),
+    }
+}
+
+fn refused() -> Submitted {
+    Submitted::Refused {
+        code: "stp:-20".to_owned(),
+    }
+}
+
+fn doubt() -> Submitted {
+    Submitted::Doubt {
+        why: "timeout".to_owned(),
+    }
+}
+
+#[test]
+fn a_payout_settles_and_the_books_say_where_the_money_went() {
+    let (mut books, account) = accepted(true);
+    assert_eq!(books.held(account), AMOUNT + FEE.get() + IVA.get());
+    assert_eq!(books.begin(1), Stand::Go);
+    assert_eq!(books.record(1, 1, took()), Stand::Sent);
+    assert_eq!(books.apply(), None, "sent is not settled");
+    assert_eq!(books.found(paid()), Stand::Closed);
+    assert_eq!(books.apply(), Some(End::Settled));
+    assert_eq!(books.held(account), 0);
+    assert_eq!(
+        books.rows.accounts[&account].available(),
+        Centavos::new(100_000_000 - AMOUNT - 580)
+    );
+    assert_eq!(books.movements.len(), 4, "opening, amount, fee, IVA");
+}
+
+#[test]
+fn the_same_request_gets_the_same_answer_and_another_body_a_conflict() {
+    let (mut books, account) = accepted(true);
+    assert!(matches!(
+        books.accept(1, account, AMOUNT),
+        Answer::Accepted { replayed: true, .. }
+    ));
+    assert!(matches!(
+        books.accept(1, account, AMOUNT + 1),
+        Answer::KeyConflict { payout: Some(_) }
+    ));
+    let poor = books.accept(2, account, 100_000_000);
+    assert_eq!(
+        poor,
+        Answer::Refused {
+            refusal: Refusal::InsufficientFunds,
+            replayed: false
+        }
+    );
+    books.run(Command::Cancel(payout_id(1)));
+    let still = books.accept(2, account, 100_000_000);
+    assert_eq!(
+        still,
+        Answer::Refused {
+            refusal: Refusal::InsufficientFunds,
+            replayed: true
+        },
+        "a refusal is for ever"
+    );
+    let stranger = super::super::command::Accept {
+        caller: "other".to_owned(),
+        ..request(3, account, 1)
+    };
+    let answer = books.run(Command::Accept(stranger));
+    assert_eq!(
+        answer,
+        Answer::Refused {
+            refusal: Refusal::AccountUnknown,
+            replayed: false
+        }
+    );
+}
+
+#[test]
+fn the_key_comes_from_the_payout_id_alone() {
+    let (books, _) = accepted(true);
+    assert_eq!(books.row().tracking_key, TrackingKey::derive(payout_id(1)));
+}
+
+#[test]
+fn a_refusal_of_the_only_request_gives_the_money_back() {
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    assert_eq!(books.record(1, 1, refused()), Stand::Closed);
+    assert_eq!(books.apply(), Some(End::Failed));
+    assert_eq!(books.held(account), 0);
+}
+
+#[test]
+fn doubt_and_time_alone_never_end_a_payout() {
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    assert_eq!(books.record(1, 1, doubt()), Stand::Doubt);
+    for _ in 0..50 {
+        books.tick(86_400);
+        books.found(Found::NotFound);
+        books.found(Found::Doubt(FoundDoubt::NoAnswer { why: "503".to_owned() }));
+        assert_eq!(books.apply(), None);
+    }
+    assert!(books.held(account) > 0);
+    assert_eq!(books.row().send_no, 1);
+}
+
+#[test]
+fn a_cancelled_payout_is_never_sent_and_a_sent_one_never_cancelled() {
+    let (mut books, account) = accepted(true);
+    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::Cancelled(_)));
+    assert_eq!(books.begin(1), Stand::Closed);
+    assert_eq!(books.held(account), 0);
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+    assert!(books.held(account) > 0);
+}
+
+#[test]
+fn only_the_execution_that_began_may_send() {
+    let (mut books, _) = accepted(true);
+    assert_eq!(books.begin(1), Stand::Go);
+    assert_eq!(books.begin(1), Stand::Go, "a lost COMMIT answer: it knows itself");
+    assert_eq!(books.begin(2), Stand::Doubt, "somebody else sends");
+    assert_eq!(books.row().send_no, 1);
+    books.record(1, 1, doubt());
+    assert_eq!(books.begin(1), Stand::Doubt, "it has spoken");
+}
+
+#[test]
+fn a_send_that_certainly_did_not_happen_may_be_tried_again() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    assert!(matches!(
+        books.record(1, 1, Submitted::NotSent(NotSent::Unreachable)),
+        Stand::NotSent { .. }
+    ));
+    assert_eq!(books.row().state, State::Accepted);
+    assert!(
+        matches!(books.begin(2), Stand::NotSent { .. }),
+        "one payout finds out for all"
+    );
+    books.tick(31);
+    assert_eq!(books.begin(2), Stand::Go);
+    assert_eq!(books.row().send_no, 2);
+    assert_eq!(books.record(2, 2, took()), Stand::Sent);
+    assert_eq!(books.rows.banks["stp"].backoff_seconds, 0, "an answer ends the backoff");
+}
+
+#[test]
+fn the_same_order_goes_out_again_only_where_a_second_one_is_refused() {
+    for refuses in [true, false] {
+        let (mut books, _) = accepted(refuses);
+        books.begin(1);
+        books.record(1, 1, doubt());
+        books.twice_not_found();
+        let expected = if refuses { Stand::Go } else { Stand::Doubt };
+        assert_eq!(books.begin(2), expected);
+    }
+}
+
+#[test]
+fn a_resend_needs_two_late_not_founds_of_this_very_send() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, doubt());
+    books.found(Found::NotFound);
+    assert_eq!(books.row().not_found, 0, "too early to mean anything");
+    books.tick(131);
+    books.found(Found::NotFound);
+    books.found(Found::NotFound);
+    assert_eq!(books.row().not_found, 1, "one question asked twice");
+    books.tick(31);
+    books.found_about(0, Found::NotFound);
+    assert_eq!(books.row().not_found, 1, "an answer about another send");
+    assert_eq!(books.begin(2), Stand::Doubt);
+    books.found(Found::NotFound);
+    assert_eq!(books.begin(2), Stand::Go);
+    assert_eq!(books.row().not_found, 0, "begin counts afresh");
+}
+
+#[test]
+fn a_resend_never_crosses_the_roll() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, doubt());
+    books.twice_not_found();
+    books.tick(8 * 3_600);
+    assert_eq!(books.begin(2), Stand::Doubt, "19:00: another operating date");
+}
+
+#[test]
+fn nothing_is_sent_around_the_roll() {
+    let (mut books, _) = accepted(true);
+    books.tick(6 * 3_600 + 50 * 60);
+    let Stand::NotSent { until } = books.begin(1) else {
+        panic!("17:50 is closed")
+    };
+    assert!(
+        books.row().deadline_at.is_some_and(|deadline| deadline > until),
+        "nobody is told for a closed bank"
+    );
+    books.tick(19 * 60 + 59);
+    assert!(matches!(books.begin(1), Stand::NotSent { .. }), "18:09:59 is closed");
+    books.tick(1);
+    assert_eq!(books.begin(1), Stand::Go);
+    assert_eq!(books.row().operating_date, Some(date(2026, 11, 25)));
+}
+
+#[test]
+fn a_refusal_of_a_resend_is_doubt() {
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, doubt());
+    books.twice_not_found();
+    books.begin(2);
+    assert_eq!(books.record(2, 2, refused()), Stand::Doubt);
+    assert_eq!(books.apply(), None, "the first send may have been taken");
+    assert!(books.held(account) > 0);
+    assert_eq!(books.found(paid()), Stand::Closed);
+    assert_eq!(books.apply(), Some(End::Settled));
+}
+
+#[test]
+fn a_late_not_sent_of_the_first_send_changes_nothing_after_the_second_began() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.twice_not_found();
+    books.begin(2);
+    assert_eq!(books.record(1, 1, Submitted::NotSent(NotSent::Late)), Stand::Doubt);
+    assert_eq!((books.row().state, books.row().unproven), (State::Sending, 2));
+    books.record(1, 1, refused());
+    assert_eq!(books.row().evidence, None);
+    books.record(2, 2, Submitted::NotSent(NotSent::Late));
+    assert_eq!(
+        (books.row().state, books.row().unproven),
+        (State::Sending, 1),
+        "the first may still be there"
+    );
+    books.record(2, 2, Submitted::NotSent(NotSent::Late));
+    assert_eq!(books.row().unproven, 1, "said twice, counted once");
+}
+
+#[test]
+fn a_late_acceptance_of_any_send_counts() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.twice_not_found();
+    books.begin(2);
+    assert_eq!(books.record(1, 1, took()), Stand::Sent);
+    assert_eq!(
+        books.record(2, 2, refused()),
+        Stand::Sent,
+        "the other send's refusal says nothing"
+    );
+}
+
+#[test]
+fn nothing_is_sent_behind_evidence() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, doubt());
+    books.twice_not_found();
+    books.found(paid());
+    assert_eq!(books.begin(2), Stand::Closed);
+    assert_eq!(books.row().send_no, 1);
+}
+
+#[test]
+fn not_paid_releases_only_when_no_sender_can_be_at_work() {
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    books.found(not_paid());
+    assert_eq!(books.apply(), None, "the sender may still send");
+    books.tick(21);
+    assert_eq!(books.apply(), Some(End::Failed));
+    assert_eq!(books.held(account), 0);
+}
+
+#[test]
+fn two_proofs_that_disagree_move_nothing_until_two_people_decide() {
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, took());
+    books.found(paid());
+    books.found(not_paid());
+    assert_eq!(books.row().attention, Some(Attention::Contradiction));
+    assert_eq!(books.apply(), None);
+    books.people(false, ["ana", "ana"]);
+    assert_eq!(books.apply(), None, "one person twice is one person");
+    books.people(false, ["ana", "luis"]);
+    assert_eq!(books.row().evidence, Some(Evidence::TwoPeopleNotPaid));
+    assert_eq!(books.apply(), Some(End::Failed));
+    assert_eq!(books.held(account), 0);
+}
+
+#[test]
+fn two_people_decide_in_the_direction_they_say() {
+    for (paid, end) in [(true, End::Settled), (false, End::Failed)] {
+        let (mut books, _) = accepted(true);
+        books.begin(1);
+        books.record(1, 1, took());
+        books.people(paid, ["ana", "luis"]);
+        assert_eq!(books.apply(), Some(end));
+    }
+}
+
+#[test]
+fn absence_does_not_end_what_the_bank_had() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, took());
+    books.tick(200_000);
+    books.stand(Command::Evidence(Finding {
+        payout: payout_id(1),
+        id: Uuid::now_v7(),
+        by: By::Statements,
+    }));
+    assert_eq!(books.apply(), None);
+}
+
+#[test]
+fn paid_after_release_moves_nothing_tells_a_person_and_pauses_the_bank() {
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, refused());
+    books.apply();
+    books.found(paid());
+    assert_eq!(books.row().state, State::Failed);
+    assert_eq!(books.row().attention, Some(Attention::PaidAfterRelease));
+    assert_eq!(books.rows.banks["stp"].paused_by, Some(PausedBy::PaidAfterRelease));
+    assert_eq!(books.held(account), 0);
+    books.accept(2, account, 1);
+    let begin = Command::Begin(Begin {
+        payout: payout_id(2),
+        sender: sender(9),
+    });
+    assert!(matches!(books.stand(begin), Stand::NotSent { .. }));
+}
+
+#[test]
+fn money_that_left_and_came_back_is_posted_and_its_return_expected() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, took());
+    books.found(Found::Paid {
+        bank_ref: "7".to_owned(),
+        effective_on: date(2026, 11, 24),
+        came_back: true,
+    });
+    assert_eq!(books.apply(), Some(End::Settled));
+    assert_eq!(books.row().attention, Some(Attention::ReturnExpected));
+}
+
+#[test]
+fn an_order_that_is_not_ours_is_doubt_with_attention() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, doubt());
+    books.found(Found::Doubt(FoundDoubt::Mismatch { fields: vec!["amount"] }));
+    assert_eq!(books.row().attention, Some(Attention::Mismatch));
+    assert_eq!(books.apply(), None);
+}
+
+#[test]
+fn evidence_about_an_unsent_payout_stops_it_and_tells_a_person() {
+    let (mut books, _) = accepted(true);
+    books.found(paid());
+    assert_eq!(books.row().state, State::Accepted);
+    assert_eq!(books.row().attention, Some(Attention::EvidenceBeforeSend));
+    assert_eq!(books.begin(1), Stand::Closed);
+    assert_eq!(books.apply(), None);
+    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+}
+
+#[test]
+fn a_refused_configuration_pauses_the_bank_and_probes_end_the_pause() {
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    let wrong = || {
+        Submitted::NotSent(NotSent::Configuration {
+            code: "stp:-6".to_owned(),
+        })
+    };
+    books.record(1, 1, wrong());
+    assert_eq!(books.rows.banks["stp"].paused_by, Some(PausedBy::Configuration));
+    books.accept(2, account, 1);
+    let begin = |n: u128| {
+        Command::Begin(Begin {
+            payout: payout_id(2),
+            sender: sender(n),
+        })
+    };
+    assert!(matches!(books.stand(begin(5)), Stand::NotSent { .. }));
+    books.tick(61);
+    assert_eq!(books.begin(2), Stand::Go, "one payout a minute goes through as probe");
+    assert!(matches!(books.stand(begin(6)), Stand::NotSent { .. }), "only one");
+    books.record(2, 2, took());
+    assert_eq!(books.rows.banks["stp"].paused_by, None);
+    assert_eq!(books.stand(begin(7)), Stand::Go);
+}

@@ -1,0 +1,80 @@
+//! The rows as readers see them: one statement each, without a lock, in no transaction with the writer.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use sqlx::PgPool;
+use workflows::domain::{AccountId, Attention, MovementId, PayoutId};
+
+use super::{
+    rows::{Account, BankRow, Movement, Payout},
+    store::{self, StoreError},
+};
+
+/// Why a person should look at a payout, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Raised {
+    /// Why.
+    pub reason: Attention,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// One account as it stands.
+pub async fn account(pool: &PgPool, id: AccountId) -> Result<Option<Account>, StoreError> {
+    store::account(pool, id).await
+}
+
+/// Movements of a customer's account, by id, the newest first; `after` is the last one of the page before.
+///
+/// An id carries the time of its payout, not of the posting: an old payout that settles late stands among the old.
+/// For giro's own accounts, which the indexes leave out, there are none.
+pub async fn movements(
+    pool: &PgPool,
+    account: AccountId,
+    after: Option<MovementId>,
+    limit: u16,
+) -> Result<Vec<Movement>, StoreError> {
+    // The comparison with the last customer id repeats the indexes' own condition, or they could not be used.
+    let found = sqlx::query_scalar!(
+        r#"select to_jsonb(m) as "row" from (
+               (select * from movement
+                where debit_account = $1 and debit_account < 'ffffffff-ffff-7fff-bfff-000000000000'
+                  and ($2::uuid is null or id < $2)
+                order by id desc limit $3)
+               union all
+               (select * from movement
+                where credit_account = $1 and credit_account < 'ffffffff-ffff-7fff-bfff-000000000000'
+                  and ($2::uuid is null or id < $2)
+                order by id desc limit $3)
+           ) m order by m.id desc limit $3"#,
+        account.uuid(),
+        after.map(MovementId::uuid),
+        i64::from(limit)
+    );
+    found.fetch_all(pool).await?.into_iter().flatten().map(row).collect()
+}
+
+/// A payout as it stands, and why a person should look at it now: the row's own reason, or its deadline past.
+pub async fn payout_view(pool: &PgPool, id: PayoutId) -> Result<Option<(Payout, Option<Raised>)>, StoreError> {
+    let found = sqlx::query!(
+        r#"select to_jsonb(p) as "row", to_jsonb(a) as raised
+           from payout p left join payout_attention a on a.payout = p.id where p.id = $1"#,
+        id.uuid()
+    );
+    let Some(found) = found.fetch_optional(pool).await? else {
+        return Ok(None);
+    };
+    let payout: Payout = row(found.row.unwrap_or_default())?;
+    Ok(Some((payout, found.raised.map(row).transpose()?)))
+}
+
+/// Every bank as it stands.
+pub async fn banks(pool: &PgPool) -> Result<Vec<BankRow>, StoreError> {
+    let found = sqlx::query_scalar!(r#"select to_jsonb(b) as "row" from bank b order by name"#);
+    found.fetch_all(pool).await?.into_iter().flatten().map(row).collect()
+}
+
+fn row<T: for<'de> Deserialize<'de>>(row: Value) -> Result<T, StoreError> {
+    serde_json::from_value(row).map_err(StoreError::from)
+}

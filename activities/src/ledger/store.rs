@@ -1,0 +1,359 @@
+//! The SQL of the write path: read under locks, write as sets, one statement per table.
+//!
+//! Rows travel as JSON recordsets: one parameter per statement, and the table's own columns say the types.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+use workflows::domain::{AccountId, PayoutId};
+
+use super::{
+    command::Command,
+    core::hex,
+    event,
+    rows::{Account, BankRow, Payout, Private, Request, Rows, Writes},
+};
+
+/// What went wrong between the core and the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database said so.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// A row does not read, or another writer changed it under our lock.
+    #[error("the books and the code disagree: {0}")]
+    Disagree(String),
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Disagree(error.to_string())
+    }
+}
+
+/// Reads a set of rows.
+fn rows<T: DeserializeOwned>(found: Vec<Option<Value>>) -> Result<Vec<T>, StoreError> {
+    found
+        .into_iter()
+        .flatten()
+        .map(|row| serde_json::from_value(row).map_err(StoreError::from))
+        .collect()
+}
+
+/// A set of rows as one parameter.
+fn set<T: Serialize>(rows: &[T]) -> Result<Value, StoreError> {
+    Ok(serde_json::to_value(rows)?)
+}
+
+/// `giro_now()`.
+pub(super) async fn now(connection: &mut PgConnection) -> Result<Timestamp, StoreError> {
+    let text = sqlx::query_scalar!(r#"select to_jsonb(giro_now()) as "now""#)
+        .fetch_one(connection)
+        .await?;
+    Ok(serde_json::from_value(text.unwrap_or_default())?)
+}
+
+/// Locks and reads everything a block of commands may see: accounts by id, then payouts by id, then banks.
+pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -> Result<Rows, StoreError> {
+    let payouts: BTreeSet<PayoutId> = commands.iter().filter_map(|command| command.payout()).collect();
+    let owners = owners(connection, &payouts).await?;
+    let accounts: Vec<Uuid> = commands
+        .iter()
+        .flat_map(|command| command.accounts(|payout| owners.get(&payout).copied()))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(AccountId::uuid)
+        .collect();
+    let mut found = Rows::empty(Timestamp::UNIX_EPOCH);
+    if !accounts.is_empty() {
+        let locked = sqlx::query_scalar!(
+            r#"select to_jsonb(a) as "row" from account a where id = any($1) order by id for no key update"#,
+            &accounts
+        );
+        found.accounts = rows::<Account>(locked.fetch_all(&mut *connection).await?)?
+            .into_iter()
+            .map(|row| (row.id, row))
+            .collect();
+    }
+    requests(connection, commands, &mut found).await?;
+    let ids: Vec<Uuid> = found
+        .requests
+        .values()
+        .filter_map(|request| request.payout)
+        .chain(payouts)
+        .chain(commands.iter().filter_map(|command| match command {
+            Command::Accept(accept) => Some(accept.payout),
+            Command::Open(_) | Command::Cancel(_) | Command::Begin(_) => None,
+            Command::Record(_) | Command::Evidence(_) | Command::Apply(_) => None,
+        }))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(PayoutId::uuid)
+        .collect();
+    let locked = sqlx::query_scalar!(
+        r#"select to_jsonb(p) as "row" from payout p where id = any($1) order by id for no key update"#,
+        &ids
+    );
+    found.payouts = rows::<Payout>(locked.fetch_all(&mut *connection).await?)?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect();
+    if commands.iter().any(|command| command.needs_bank()) {
+        let locked = sqlx::query_scalar!(r#"select to_jsonb(b) as "row" from bank b order by name for no key update"#);
+        found.banks = rows::<BankRow>(locked.fetch_all(&mut *connection).await?)?
+            .into_iter()
+            .map(|row| (row.name.clone(), row))
+            .collect();
+    }
+    found.now = now(connection).await?;
+    Ok(found)
+}
+
+/// Whose account each payout draws on; it never changes, so it is read before any lock.
+async fn owners(
+    connection: &mut PgConnection,
+    payouts: &BTreeSet<PayoutId>,
+) -> Result<BTreeMap<PayoutId, AccountId>, StoreError> {
+    let ids: Vec<Uuid> = payouts.iter().map(|id| id.uuid()).collect();
+    let found = sqlx::query!("select id, account from payout where id = any($1)", &ids)
+        .fetch_all(connection)
+        .await?;
+    Ok(found
+        .into_iter()
+        .map(|row| (PayoutId::new(row.id), AccountId::new(row.account)))
+        .collect())
+}
+
+/// Reads the requests that the block's keys already have, the accounts they opened, and the CLABEs asked for.
+async fn requests(connection: &mut PgConnection, commands: &[&Command], found: &mut Rows) -> Result<(), StoreError> {
+    let keys: BTreeSet<(String, String)> = commands.iter().filter_map(|command| command.request()).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let (callers, keys): (Vec<String>, Vec<String>) = keys.into_iter().unzip();
+    let known = sqlx::query_scalar!(
+        r#"select to_jsonb(r) as "row" from request r
+           join unnest($1::text[], $2::text[]) as asked (caller, key) using (caller, key)"#,
+        &callers,
+        &keys
+    );
+    for request in rows::<Request>(known.fetch_all(&mut *connection).await?)? {
+        found
+            .requests
+            .insert((request.caller.clone(), request.key.clone()), request);
+    }
+    let clabes: Vec<String> = commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Open(open) => Some(open.request.clabe.as_str().to_owned()),
+            Command::Accept(_) | Command::Cancel(_) | Command::Begin(_) => None,
+            Command::Record(_) | Command::Evidence(_) | Command::Apply(_) => None,
+        })
+        .collect();
+    let opened: Vec<Uuid> = found
+        .requests
+        .values()
+        .filter_map(|request| request.account)
+        .map(AccountId::uuid)
+        .collect();
+    if clabes.is_empty() && opened.is_empty() {
+        return Ok(());
+    }
+    let known = sqlx::query_scalar!(
+        r#"select to_jsonb(a) as "row" from account a where clabe = any($1) or id = any($2)"#,
+        &clabes,
+        &opened
+    );
+    for account in rows::<Account>(known.fetch_all(connection).await?)? {
+        if let Some(clabe) = &account.clabe {
+            found.clabes.insert(clabe.expose().to_owned(), account.id);
+        }
+        found.accounts.entry(account.id).or_insert(account);
+    }
+    Ok(())
+}
+
+/// Writes what a block decided. `before` are the rows it was decided on: each change is a compare-and-set on them.
+pub(super) async fn write(connection: &mut PgConnection, before: &Rows, writes: &Writes) -> Result<(), StoreError> {
+    if !writes.accounts.is_empty() {
+        let accounts = set(&writes.accounts)?;
+        sqlx::query!(
+            r#"insert into account select n.* from jsonb_populate_recordset(null::account, $1) n order by n.id
+               on conflict (id) do update
+               set debits = excluded.debits, credits = excluded.credits, held = excluded.held"#,
+            with_currency(accounts)
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    let (changed, born): (Vec<&Payout>, Vec<&Payout>) = writes
+        .payouts
+        .iter()
+        .partition(|row| before.payouts.contains_key(&row.id));
+    if !born.is_empty() {
+        sqlx::query!(
+            "insert into payout select n.* from jsonb_populate_recordset(null::payout, $1) n order by n.id",
+            with_currency(set(&born)?)
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    update(connection, before, &changed).await?;
+    if !writes.requests.is_empty() {
+        sqlx::query!(
+            "insert into request select n.* from jsonb_populate_recordset(null::request, $1) n order by n.caller, n.key",
+            set(&writes.requests)?
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    if !writes.movements.is_empty() {
+        sqlx::query!(
+            "insert into movement select n.* from jsonb_populate_recordset(null::movement, $1) n order by n.id",
+            with_currency(set(&writes.movements)?)
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    keep(connection, writes).await?;
+    if !writes.banks.is_empty() {
+        sqlx::query!(
+            r#"update bank b
+               set paused_by = n.paused_by, pause_reason = n.pause_reason, paused_at = n.paused_at,
+                   attention = n.attention, closed_until = n.closed_until, backoff_seconds = n.backoff_seconds,
+                   probe_at = n.probe_at
+               from jsonb_populate_recordset(null::bank, $1) n where b.name = n.name"#,
+            set(&writes.banks)?
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Changes payouts, each only if it still is what the decision saw.
+async fn update(connection: &mut PgConnection, before: &Rows, changed: &[&Payout]) -> Result<(), StoreError> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let seen: Vec<i32> = changed
+        .iter()
+        .filter_map(|row| before.payouts.get(&row.id))
+        .map(|row| i32::try_from(row.version).unwrap_or(i32::MAX))
+        .collect();
+    let ids: Vec<Uuid> = changed.iter().map(|row| row.id.uuid()).collect();
+    let done = sqlx::query!(
+        r#"update payout p
+           set state = n.state, operating_date = n.operating_date, send_no = n.send_no, sender = n.sender,
+               unproven = n.unproven, send_before = n.send_before, not_found = n.not_found,
+               not_found_at = n.not_found_at, bank_ref = n.bank_ref, bank_said = n.bank_said, evidence = n.evidence,
+               contradicted = n.contradicted, decided_by = n.decided_by, document = n.document, doubt = n.doubt,
+               attention = n.attention, attention_since = n.attention_since, deadline_at = n.deadline_at,
+               effective_on = n.effective_on, event_seq = n.event_seq, version = n.version,
+               changed_at = n.changed_at, ended_at = n.ended_at
+           from jsonb_populate_recordset(null::payout, $1) n
+           join unnest($2::uuid[], $3::int[]) as seen (id, version) on seen.id = n.id
+           where p.id = n.id and p.version = seen.version"#,
+        set(changed)?,
+        &ids,
+        &seen
+    )
+    .execute(connection)
+    .await?;
+    if done.rows_affected() != u64::try_from(changed.len()).unwrap_or(u64::MAX) {
+        return Err(StoreError::Disagree("a payout changed under its lock".to_owned()));
+    }
+    Ok(())
+}
+
+/// Evidence, bytes and events: kept once, however often they are brought.
+async fn keep(connection: &mut PgConnection, writes: &Writes) -> Result<(), StoreError> {
+    if !writes.exchanges.is_empty() {
+        let exchanges: Vec<Value> = writes
+            .exchanges
+            .iter()
+            .map(|row| {
+                json!({
+                    "id": row.id, "payout": row.payout.uuid(), "bank": row.bank, "question": row.question.word(),
+                    "send_no": row.send_no, "sent": format!("\\x{}", hex(&row.sent)),
+                    "received": format!("\\x{}", hex(&row.received)), "status": row.status, "said": row.said, "at": row.at,
+                })
+            })
+            .collect();
+        sqlx::query!(
+            r#"insert into exchange select n.* from jsonb_populate_recordset(null::exchange, $1) n
+               on conflict (id) do nothing"#,
+            Value::Array(exchanges)
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    if !writes.evidence.is_empty() {
+        sqlx::query!(
+            r#"insert into evidence select n.* from jsonb_populate_recordset(null::evidence, $1) n
+               on conflict (id) do nothing"#,
+            set(&writes.evidence)?
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    if !writes.events.is_empty() {
+        let events: Vec<Value> = writes.events.iter().map(event::outbox_row).collect::<Result<_, _>>()?;
+        sqlx::query!(
+            "insert into outbox select n.* from jsonb_populate_recordset(null::outbox, $1) n order by n.payout, n.seq",
+            Value::Array(events)
+        )
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The one currency of the books; a recordset does not take column defaults.
+fn with_currency(mut rows: Value) -> Value {
+    for row in rows.as_array_mut().into_iter().flatten() {
+        if let Some(row) = row.as_object_mut() {
+            row.insert("currency".to_owned(), Value::from("MXN"));
+        }
+    }
+    rows
+}
+
+/// One payout as it stands, without a lock.
+pub(super) async fn payout(pool: &PgPool, id: PayoutId) -> Result<Option<Payout>, StoreError> {
+    let found = sqlx::query_scalar!(r#"select to_jsonb(p) as "row" from payout p where id = $1"#, id.uuid());
+    Ok(rows(found.fetch_all(pool).await?)?.pop())
+}
+
+/// One bank as it stands, without a lock.
+pub(super) async fn bank(pool: &PgPool, name: &str) -> Result<Option<BankRow>, StoreError> {
+    let found = sqlx::query_scalar!(r#"select to_jsonb(b) as "row" from bank b where name = $1"#, name);
+    Ok(rows(found.fetch_all(pool).await?)?.pop())
+}
+
+/// The ordering customer of a payout.
+pub(super) async fn payer(pool: &PgPool, payout: PayoutId) -> Result<Option<(Private, Private, Private)>, StoreError> {
+    let found = sqlx::query!(
+        r#"select a.clabe as "clabe!", a.name, a.tax_id as "tax_id!"
+           from payout p join account a on a.id = p.account where p.id = $1 and a.code = 2101"#,
+        payout.uuid()
+    );
+    let row = found.fetch_optional(pool).await?;
+    Ok(row.map(|row| {
+        (
+            Private::new(row.clabe),
+            Private::new(row.name),
+            Private::new(row.tax_id),
+        )
+    }))
+}
+
+/// One account as it stands, without a lock.
+pub(super) async fn account(pool: &PgPool, id: AccountId) -> Result<Option<Account>, StoreError> {
+    let found = sqlx::query_scalar!(r#"select to_jsonb(a) as "row" from account a where id = $1"#, id.uuid());
+    Ok(rows(found.fetch_all(pool).await?)?.pop())
+}

@@ -1,0 +1,174 @@
+//! The one writer of a process: it drains what queued while the last commit ran, decides in order, commits, answers.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use sqlx::{Acquire, PgConnection, PgPool};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+use workflows::domain::PayoutId;
+
+use super::{
+    LedgerError,
+    command::{Answer, Command},
+    core::{balanced, decide},
+    rows::{Rules, Writes},
+    store::{self, StoreError},
+};
+
+/// Commands in one block at the most; larger blocks gain nothing.
+const BLOCK: usize = 500;
+/// Commands that wait at the most; beyond, callers wait for a place.
+pub(super) const QUEUE: usize = 4 * BLOCK;
+/// Tries of a block whose failure is nobody's fault, before its callers are told to come back later.
+const TRIES: u32 = 6;
+
+/// A command, and where its answer goes.
+pub(super) struct Job {
+    pub(super) command: Command,
+    pub(super) reply: oneshot::Sender<Result<Answer, LedgerError>>,
+}
+
+/// Runs until every handle of the ledger is gone.
+pub(super) async fn run(pool: PgPool, rules: Rules, mut queue: mpsc::Receiver<Job>) {
+    let mut waiting: Vec<Job> = Vec::new();
+    loop {
+        if waiting.is_empty() && queue.recv_many(&mut waiting, BLOCK).await == 0 {
+            return;
+        }
+        while waiting.len() < BLOCK {
+            match queue.try_recv() {
+                Ok(job) => waiting.push(job),
+                Err(_) => break,
+            }
+        }
+        let (block, next) = one_payout_once(std::mem::take(&mut waiting));
+        waiting = next;
+        settle(&pool, &rules, block).await;
+    }
+}
+
+/// A block holds each payout once, so that every row moves along one legal edge per commit; the rest waits its turn.
+fn one_payout_once(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+    let mut seen: BTreeSet<PayoutId> = BTreeSet::new();
+    jobs.into_iter()
+        .partition(|job| job.command.payout().is_none_or(|payout| seen.insert(payout)))
+}
+
+/// Decides and commits a block; a command that alone breaks a check is set aside, the others go on.
+async fn settle(pool: &PgPool, rules: &Rules, block: Vec<Job>) {
+    let mut halves = vec![block];
+    while let Some(mut block) = halves.pop() {
+        // A caller that went away before its block began is not served: it cannot learn the answer.
+        block.retain(|job| !job.reply.is_closed());
+        if block.is_empty() {
+            continue;
+        }
+        match persist(pool, rules, &block).await {
+            Ok(answers) => {
+                for (job, answer) in block.into_iter().zip(answers) {
+                    let _gone = job.reply.send(Ok(answer));
+                }
+            }
+            Err(Trouble::Row(why)) if block.len() == 1 => {
+                for job in block {
+                    error!(payout = ?job.command.payout(), why, "set aside: this command alone breaks a check");
+                    let _gone = job.reply.send(Err(LedgerError::SetAside));
+                }
+            }
+            Err(Trouble::Row(_)) => {
+                let second = block.split_off(block.len() / 2);
+                halves.push(second);
+                halves.push(block);
+            }
+            Err(Trouble::Away(why)) => {
+                warn!(
+                    commands = block.len(),
+                    why, "the books are away: callers come back later"
+                );
+                for job in block {
+                    let _gone = job.reply.send(Err(LedgerError::Later));
+                }
+            }
+        }
+    }
+}
+
+/// Why a block could not be written.
+enum Trouble {
+    /// Some row of it breaks a check.
+    Row(String),
+    /// Nobody's fault: connection, deadlock, timeout, a race that a second look settles.
+    Away(String),
+}
+
+/// Writes a block, again and again while the failure is nobody's fault. A lost COMMIT answer is such a failure:
+/// the second run finds its own rows and answers from them.
+async fn persist(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<Vec<Answer>, Trouble> {
+    let mut wait = Duration::from_millis(20);
+    let mut last = String::new();
+    for tried in 0..TRIES {
+        match attempt(pool, rules, block).await {
+            Ok(answers) => return Ok(answers),
+            Err(error) => match classify(&error) {
+                Fault::Row => return Err(Trouble::Row(error.to_string())),
+                Fault::Race if tried + 1 == TRIES => return Err(Trouble::Row(error.to_string())),
+                Fault::Race | Fault::Away => last = error.to_string(),
+            },
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(1));
+    }
+    Err(Trouble::Away(last))
+}
+
+/// One transaction: lock, decide in arrival order, write, commit.
+async fn attempt(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<Vec<Answer>, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let mut transaction = Acquire::begin(&mut *connection).await?;
+    let answers = decide_block(&mut transaction, rules, block).await?;
+    transaction.commit().await?;
+    Ok(answers)
+}
+
+/// Decides a block on locked rows and writes what it decided.
+async fn decide_block(connection: &mut PgConnection, rules: &Rules, block: &[Job]) -> Result<Vec<Answer>, StoreError> {
+    let commands: Vec<&Command> = block.iter().map(|job| &job.command).collect();
+    let before = store::lock(&mut *connection, &commands).await?;
+    let mut rows = before.clone();
+    let mut all = Writes::default();
+    let mut answers = Vec::with_capacity(commands.len());
+    for command in commands {
+        let (answer, writes) = decide(rules, &rows, command);
+        if !balanced(&rows, &writes) {
+            return Err(StoreError::Disagree("debits and credits differ".to_owned()));
+        }
+        rows.absorb(&writes);
+        all.append(writes);
+        answers.push(answer);
+    }
+    store::write(connection, &before, &all).await?;
+    Ok(answers)
+}
+
+/// Whose fault a failure is.
+enum Fault {
+    /// A row's.
+    Row,
+    /// Another writer's, or an earlier run's of ours: run again and look.
+    Race,
+    /// Nobody's.
+    Away,
+}
+
+/// Integrity and data errors are a row's fault; a unique violation is a race until it has repeated itself.
+fn classify(error: &StoreError) -> Fault {
+    match error {
+        StoreError::Disagree(_) => Fault::Row,
+        StoreError::Database(sqlx::Error::Database(database)) => match database.code().as_deref() {
+            Some("23505" | "40001" | "40P01" | "55P03") => Fault::Race,
+            Some(code) if code.starts_with("23") || code.starts_with("22") || code == "P0001" => Fault::Row,
+            Some(_) | None => Fault::Away,
+        },
+        StoreError::Database(_) => Fault::Away,
+    }
+}

@@ -1,0 +1,17 @@
+//! HOW it is done, against the real world.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `ledger` | the books: a pure core, one writer, the SQL |
+//! | `bank` | the port to a bank, and its adapters |
+//! | `steps` | the activities that a run calls |
+//! | `inbox` | what banks tell us, stored first and understood later |
+//! | `sweep` | open payouts whose driver may be gone |
+//! | `failure` | the three words: Refused, Later, Doubt |
+
+pub mod bank;
+pub mod failure;
+pub mod inbox;
+pub mod ledger;
+pub mod steps;
+pub mod sweep;

@@ -1,0 +1,457 @@
+//! The activities that a run calls: ledger steps, and the calls to one bank with that bank's credentials.
+
+use std::{fmt, sync::Arc};
+
+use jiff::SignedDuration;
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use uuid::Uuid;
+use workflows::{
+    contract::{Accept, Applied, Asked, Standing, Subject, Submit, markers},
+    domain::{
+        Attention, BeneficiaryName, Centavos, Clabe, Concept, FieldError, InstitutionCode, Institutions,
+        NumericReference, PayoutId, TaxId,
+    },
+    wire::DirectStart,
+};
+
+use crate::{
+    bank::{Bank, Fence, NotSent, Order, Payer, Sender, Submitted},
+    failure,
+    ledger::{
+        Ledger,
+        command::{self, Answer, Begin, By, Finding, Record, Stand},
+        core::{hex, stand},
+        rows::Payout,
+    },
+};
+
+/// Steps on the books. Every worker of the workflow queue has them.
+#[derive(Debug)]
+pub struct LedgerSteps {
+    ledger: Ledger,
+    direct: Option<DirectStarts>,
+}
+
+/// What a run that was started with its own request needs to accept it.
+#[derive(Debug)]
+pub struct DirectStarts {
+    /// The caller that direct starts act for.
+    pub caller: String,
+    /// The bank that pays.
+    pub bank: String,
+    /// Our fee, in centavos.
+    pub fee: Centavos,
+    /// IVA on it, in centavos.
+    pub iva: Centavos,
+    /// Which institution a CLABE belongs to.
+    pub institutions: Arc<Institutions>,
+}
+
+/// A payout id of a direct start must be this fresh, so that an old history cannot pay again.
+const FRESH: SignedDuration = SignedDuration::from_hours(24);
+
+impl LedgerSteps {
+    /// `direct`: `None` refuses runs that bring their own request.
+    pub fn new(ledger: Ledger, direct: Option<DirectStarts>) -> Self {
+        Self { ledger, direct }
+    }
+
+    /// What to mend in a direct start, or the command that it is.
+    fn read(&self, start: &DirectStart, now: jiff::Timestamp) -> Result<command::Accept, Vec<FieldError>> {
+        let refused = |pointer, code, message: &str| vec![FieldError::new(pointer, code, message)];
+        let Some(direct) = &self.direct else {
+            return Err(refused(
+                "/request",
+                "direct_start_off",
+                "send it to POST /v1/payouts: direct starts are not configured",
+            ));
+        };
+        let made = start.payout.milliseconds().and_then(|at| i64::try_from(at).ok());
+        let fresh = made
+            .and_then(|at| jiff::Timestamp::from_millisecond(at).ok())
+            .is_some_and(|at| at.duration_until(jiff::Timestamp::now()).abs() <= FRESH);
+        if !fresh {
+            return Err(refused(
+                "/payout",
+                "not_fresh",
+                "make the payout id a UUIDv7 within a day of now",
+            ));
+        }
+        let today = self.ledger.rules().calendar.operating_date(now).map_err(|_| {
+            refused(
+                "",
+                "calendar",
+                "the bank calendar does not reach this day; its owner must extend it",
+            )
+        })?;
+        let order = start.request.parse(&direct.institutions, today.date())?;
+        Ok(command::Accept {
+            payout: start.payout,
+            caller: direct.caller.clone(),
+            key: start.payout.to_string(),
+            hash: hex(&order.hash(&direct.caller)),
+            bank: direct.bank.clone(),
+            order,
+            fee: direct.fee,
+            iva: direct.iva,
+        })
+    }
+}
+
+#[activities]
+impl LedgerSteps {
+    /// Holds the money of a request that started its run itself.
+    #[activity(definition = markers::Accept)]
+    pub async fn accept(self: Arc<Self>, _: ActivityContext, start: DirectStart) -> Result<Accept, ActivityError> {
+        let now = self.ledger.now().await.map_err(failure::store)?;
+        let accept = match self.read(&start, now) {
+            Ok(accept) => accept,
+            Err(errors) => return Ok(Accept::Malformed { errors }),
+        };
+        // Accept has no other answer: another is a bug, and is retried until it is mended.
+        #[allow(clippy::wildcard_enum_match_arm)]
+        match self.ledger.accept(accept).await.map_err(failure::ledger)? {
+            Answer::Accepted { payout, .. } => Ok(Accept::Accepted {
+                institution: payout.institution,
+                standing: standing(&payout, now),
+            }),
+            Answer::Refused { refusal, .. } => Ok(Accept::Refused { refusal }),
+            Answer::KeyConflict { .. } => {
+                let error = FieldError::new(
+                    "/payout",
+                    "payout_id_reused",
+                    "this id belongs to another request: make a new one",
+                );
+                Ok(Accept::Malformed { errors: vec![error] })
+            }
+            // Accept has no other answer; a bug is retried until it is mended.
+            _ => Err(failure::bug("accept gave an answer that it does not have".to_owned())),
+        }
+    }
+
+    /// Posts or releases by the evidence on the row.
+    #[activity(definition = markers::Apply)]
+    pub async fn apply(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Applied, ActivityError> {
+        let applied = self.ledger.apply(subject.payout).await.map_err(failure::ledger)?;
+        let now = self.ledger.now().await.map_err(failure::store)?;
+        Ok(match applied {
+            Some((payout, Some(end))) => Applied::Ended {
+                end,
+                standing: standing(&payout, now),
+            },
+            Some((payout, None)) => Applied::Open {
+                standing: standing(&payout, now),
+            },
+            None => Applied::Unknown,
+        })
+    }
+}
+
+/// Calls to one bank. Only this bank's worker has them.
+#[derive(Clone)]
+pub struct BankSteps {
+    ledger: Ledger,
+    bank: Arc<Bank>,
+}
+
+impl fmt::Debug for BankSteps {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("BankSteps")
+            .field("bank", &self.bank.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A payout that was looked up and asked about.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The row after asking.
+    pub payout: Payout,
+    /// Where it stands.
+    pub stand: Stand,
+    /// The database's time.
+    pub now: jiff::Timestamp,
+}
+
+impl BankSteps {
+    /// Steps at one bank.
+    pub fn new(ledger: Ledger, bank: Bank) -> Self {
+        Self {
+            ledger,
+            bank: Arc::new(bank),
+        }
+    }
+
+    /// The ledger these steps write to.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The bank they call.
+    pub fn bank(&self) -> &Bank {
+        &self.bank
+    }
+
+    /// Where a payout stands, without asking anybody; `None` when the books do not have it.
+    pub async fn read(&self, payout: PayoutId) -> Result<Option<Looked>, ActivityError> {
+        let now = self.ledger.now().await.map_err(failure::store)?;
+        let Some(row) = self.ledger.payout(payout).await.map_err(failure::store)? else {
+            return Ok(None);
+        };
+        let Some(bank) = self.ledger.bank(&row.bank).await.map_err(failure::store)? else {
+            return Ok(None);
+        };
+        let stand = stand(self.ledger.rules(), &row, &bank, now);
+        Ok(Some(Looked {
+            payout: row,
+            stand,
+            now,
+        }))
+    }
+
+    /// Asks the bank once and writes what it says. `before` tells which send and when the question was asked.
+    pub async fn ask_bank(&self, before: &Looked) -> Result<Looked, ActivityError> {
+        let payout = &before.payout;
+        let today = self
+            .ledger
+            .rules()
+            .calendar
+            .operating_date(before.now)
+            .map_err(|error| failure::bug(format!("the bank calendar has no such day: {error}")))?;
+        let payer = self.payer(payout.id).await?;
+        let order = order(payout, payer, today.date())?;
+        let (found, exchange) = self.bank.inquire(&order, today.date()).await;
+        let by = By::Inquiry {
+            send_no: payout.send_no,
+            asked_at: before.now,
+            found,
+            exchange,
+        };
+        let finding = Finding {
+            payout: payout.id,
+            id: Uuid::new_v4(),
+            by,
+        };
+        let written = self.ledger.evidence(finding).await.map_err(failure::ledger)?;
+        let (payout, stand) = written.ok_or_else(|| failure::bug("the payout is gone from the books".to_owned()))?;
+        Ok(Looked {
+            payout,
+            stand,
+            now: before.now,
+        })
+    }
+
+    /// The ordering customer of a payout, as the bank has it.
+    async fn payer(&self, payout: PayoutId) -> Result<Payer, ActivityError> {
+        let found = self.ledger.payer(payout).await.map_err(failure::store)?;
+        let (clabe, name, tax_id) = found.ok_or_else(|| failure::bug("the payer's account has no CLABE".to_owned()))?;
+        let clabe =
+            Clabe::new(clabe.expose()).map_err(|_| failure::bug("the payer's CLABE does not read".to_owned()))?;
+        Ok(Payer {
+            clabe,
+            name: BeneficiaryName::from_stored(name.expose()),
+            tax_id: TaxId::from_stored(tax_id.expose()),
+        })
+    }
+
+    /// Begins, however often COMMIT's answer is lost while the fence holds: the sender knows itself.
+    async fn begin(
+        &self,
+        payout: PayoutId,
+        sender: Sender,
+        fence: &Fence,
+    ) -> Result<Option<(Payout, Stand)>, ActivityError> {
+        loop {
+            match self.ledger.begin(Begin { payout, sender }).await {
+                Err(crate::ledger::LedgerError::Later) if fence.check().is_ok() => {}
+                answer => return answer.map_err(failure::ledger),
+            }
+        }
+    }
+}
+
+#[activities]
+impl BankSteps {
+    /// Takes the right to send, sends once, records; asks nothing.
+    #[activity(definition = markers::Submit)]
+    pub async fn submit(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Submit, ActivityError> {
+        let Some(before) = self.ledger.payout(subject.payout).await.map_err(failure::store)? else {
+            return Ok(Submit::Unknown);
+        };
+        let payer = self.payer(before.id).await?;
+        let fence = Fence::now(self.ledger.rules().fence.unsigned_abs());
+        let sender = Sender(Uuid::new_v4());
+        let Some((payout, stand)) = self.begin(subject.payout, sender, &fence).await? else {
+            return Ok(Submit::Unknown);
+        };
+        if stand != Stand::Go {
+            return self.report(payout, stand).await;
+        }
+        let send_no = payout.send_no;
+        let (submitted, exchange) = match payout.operating_date {
+            Some(date) => self.bank.submit(&order(&payout, payer, date)?, fence).await,
+            None => (Submitted::NotSent(NotSent::Late), Default::default()),
+        };
+        let record = Record {
+            payout: payout.id,
+            sender,
+            send_no,
+            submitted,
+            exchange,
+        };
+        match self.ledger.record(record).await.map_err(failure::ledger)? {
+            Some((payout, stand)) => self.report(payout, stand).await,
+            None => Ok(Submit::Unknown),
+        }
+    }
+
+    /// Asks until there is something to act on, or something new to show; its attempts are retried by the server.
+    #[activity(definition = markers::Inquire)]
+    pub async fn inquire(self: Arc<Self>, ctx: ActivityContext, subject: Subject) -> Result<Standing, ActivityError> {
+        let Some(before) = self.read(subject.payout).await? else {
+            return Err(failure::bug("the books have no such payout".to_owned()));
+        };
+        let ready = |looked: &Looked| {
+            let told = looked
+                .payout
+                .attention
+                .is_some_and(|attention| Some(attention) != subject.shown);
+            told || match looked.stand {
+                Stand::Closed | Stand::Resend | Stand::NotSent { .. } | Stand::Go => true,
+                Stand::Sent | Stand::Doubt => false,
+            }
+        };
+        if ready(&before) {
+            return Ok(standing(&before.payout, before.now));
+        }
+        let after = self.ask_bank(&before).await?;
+        if ready(&after) {
+            return Ok(standing(&after.payout, after.now));
+        }
+        let said = after.payout.bank_said.as_deref().unwrap_or("nothing");
+        Err(failure::pending(said, next_question(ctx.info().attempt)))
+    }
+
+    /// Asks once, because a person wants to know.
+    #[activity(definition = markers::Ask)]
+    pub async fn ask(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Asked, ActivityError> {
+        let Some(before) = self.read(subject.payout).await? else {
+            return Ok(Asked {
+                standing: None,
+                next: "the books have no such payout".to_owned(),
+                resends: false,
+            });
+        };
+        let after = match before.stand {
+            Stand::Sent | Stand::Doubt | Stand::Resend => self.ask_bank(&before).await?,
+            Stand::Closed | Stand::NotSent { .. } | Stand::Go => before,
+        };
+        let (next, resends) = self.next(&after);
+        Ok(Asked {
+            standing: Some(standing(&after.payout, after.now)),
+            next,
+            resends,
+        })
+    }
+}
+
+impl BankSteps {
+    /// What a submit answers, from where the payout stands.
+    async fn report(&self, payout: Payout, stand: Stand) -> Result<Submit, ActivityError> {
+        let now = self.ledger.now().await.map_err(failure::store)?;
+        let standing = standing(&payout, now);
+        Ok(match stand {
+            Stand::Sent => Submit::Sent { standing },
+            Stand::Doubt | Stand::Resend | Stand::Go => Submit::Doubt { standing },
+            Stand::Closed => Submit::Closed { standing },
+            Stand::NotSent { until } => Submit::NotSent {
+                wait_seconds: seconds_until(now, until),
+                standing,
+            },
+        })
+    }
+
+    /// What follows from where a payout stands, for the person who asked.
+    fn next(&self, looked: &Looked) -> (String, bool) {
+        let Looked { payout, stand, now } = looked;
+        let rules = self.ledger.rules();
+        let sentence = match stand {
+            Stand::Closed => "the outcome is proven: it ends now".to_owned(),
+            Stand::Resend => {
+                return (
+                    "the bank does not know it: giro sends the same order again now".to_owned(),
+                    true,
+                );
+            }
+            Stand::NotSent { until } => format!("nothing was sent: tried in {} s", seconds_until(*now, *until)),
+            Stand::Sent => "the bank has it and has not decided; giro keeps asking".to_owned(),
+            Stand::Go => "it is being sent".to_owned(),
+            Stand::Doubt if !self.bank.capabilities().refuses_repeated_keys => {
+                "not sent again: this bank does not refuse a repeated key; giro keeps asking".to_owned()
+            }
+            Stand::Doubt
+                if rules.calendar.operating_date(*now).ok().map(|today| today.date()) != payout.operating_date =>
+            {
+                "not sent again: its operating date is over; closed statements or two people end it".to_owned()
+            }
+            Stand::Doubt => format!(
+                "not sent again before the bank has twice not known it ({} so far), from {} s after the send; giro keeps asking",
+                payout.not_found,
+                rules.horizon.as_secs()
+            ),
+        };
+        (sentence, false)
+    }
+}
+
+/// Where a payout stands, as its run shows it.
+pub fn standing(payout: &Payout, now: jiff::Timestamp) -> Standing {
+    Standing {
+        payout: payout.id,
+        bank: payout.bank.clone(),
+        amount: payout.amount,
+        tracking_key: payout.tracking_key.clone(),
+        state: payout.state,
+        operating_date: payout.operating_date,
+        evidence: payout.evidence,
+        bank_said: payout.bank_said.clone(),
+        attention: payout.attention.filter(|attention| *attention != Attention::Deadline),
+        deadline_seconds: payout.deadline_at.map_or(0, |deadline| seconds_until(now, deadline)),
+    }
+}
+
+/// The order that a payout is at the bank; `date` is its operating date, or today when it has none.
+fn order(payout: &Payout, payer: Payer, date: jiff::civil::Date) -> Result<Order, ActivityError> {
+    let unreadable = |field: &str| failure::bug(format!("the {field} of {} does not read", payout.id));
+    Ok(Order {
+        tracking_key: payout.tracking_key.clone(),
+        operating_date: payout.operating_date.unwrap_or(date),
+        amount: payout.amount,
+        payer,
+        clabe: Clabe::new(payout.clabe.expose()).map_err(|_| unreadable("CLABE"))?,
+        institution: InstitutionCode::new(payout.institution),
+        beneficiary: BeneficiaryName::from_stored(payout.beneficiary_name.expose()),
+        beneficiary_tax_id: TaxId::from_stored(payout.beneficiary_tax_id.expose()),
+        concept: Concept::from_stored(payout.concept.expose()),
+        reference: NumericReference::new(payout.reference).map_err(|_| unreadable("reference"))?,
+    })
+}
+
+/// Whole seconds from `now` to `then`, 0 when it is past.
+fn seconds_until(now: jiff::Timestamp, then: jiff::Timestamp) -> u64 {
+    let left = now.duration_until(then);
+    u64::try_from(left.as_millis().div_euclid(1_000) + i128::from(left.as_millis().rem_euclid(1_000) > 0)).unwrap_or(0)
+}
+
+/// Seconds before the next question: quick at first, then once a minute.
+fn next_question(attempt: u32) -> u64 {
+    match attempt {
+        0 | 1 => 2,
+        2 => 4,
+        3 => 8,
+        4 => 15,
+        5 => 30,
+        _ => 60,
+    }
+}

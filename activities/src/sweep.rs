@@ -1,0 +1,27 @@
+//! Open payouts past their deadline: whoever drove them may be gone, so their runs are started again.
+
+use serde_json::Value;
+use sqlx::PgPool;
+
+use crate::ledger::{StoreError, rows::Payout};
+
+/// Takes up to `limit` open payouts past their deadline that were not taken in the last 30 s, longest waiting first.
+pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {
+    let found: Vec<Option<Value>> = sqlx::query_scalar!(
+        r#"update payout set swept_at = giro_now()
+           where id in (
+               select id from payout
+               where ended_at is null and deadline_at < giro_now()
+                 and (swept_at is null or swept_at < giro_now() - interval '30 seconds')
+               order by swept_at nulls first, deadline_at limit $1 for no key update skip locked)
+           returning to_jsonb(payout) as "row""#,
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    found
+        .into_iter()
+        .flatten()
+        .map(|row| serde_json::from_value(row).map_err(StoreError::from))
+        .collect()
+}

@@ -1,0 +1,71 @@
+//! The generated config file, and the addresses in it.
+
+use std::path::Path;
+
+/// Who listens where.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    pub(super) database_url: String,
+    pub(super) temporal: String,
+    pub(super) temporal_ui: String,
+    pub(super) api: u16,
+    pub(super) bank_sim: u16,
+}
+
+impl Addresses {
+    pub(super) fn api(&self) -> String {
+        format!("http://127.0.0.1:{}", self.api)
+    }
+
+    pub(super) fn bank_sim(&self) -> String {
+        format!("http://127.0.0.1:{}", self.bank_sim)
+    }
+
+    pub(super) fn webhook(&self) -> String {
+        format!("{}/webhooks/stp/dev-secret/status", self.api())
+    }
+
+    /// The text of `giro.toml`: deadlines short enough to watch.
+    pub(super) fn config(&self, key_file: &Path) -> String {
+        let [url, temporal, ui] = [&self.database_url, &self.temporal, &self.temporal_ui].map(|text| quoted(text));
+        let (key_file, bank, api) = (quoted(&key_file.to_string_lossy()), self.bank_sim(), self.api);
+        format!(
+            r#"# Written anew by `cargo dev` at each start.
+environment = "development"
+
+[database]
+url = {url}
+
+[temporal]
+address = {temporal}
+namespace = "default"
+task_queue = "giro"
+
+[api]
+listen = "127.0.0.1:{api}"
+webhook_secret = "dev-secret"
+ui = {ui}
+
+[fee]
+centavos = 500
+
+[deadlines]
+accepted_seconds = 20
+sending_seconds = 12
+sent_seconds = 60
+
+[stp]
+company = "GIRO"
+orders_url = "{bank}/speiws/rest"
+queries_url = "{bank}/efws/API"
+key_file = {key_file}
+key_passphrase = "giro-dev"
+"#
+        )
+    }
+}
+
+// A TOML basic string.
+fn quoted(value: &str) -> String {
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}

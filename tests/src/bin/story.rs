@@ -1,0 +1,216 @@
+//! `giro-story`: what `cargo dev` tells once the stack is up: four payouts, four fates, the books, the links.
+
+// It talks to a person.
+#![allow(clippy::print_stdout)]
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+use tests::{
+    books::Books,
+    client::{Giro, Reply, is, text},
+    keys,
+    sim::Control,
+};
+use workflows::domain::Centavos;
+
+/// The story that `cargo dev` tells.
+#[derive(Parser)]
+struct Story {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Make the signing key of this stack, unless it is there.
+    Keys {
+        /// Where.
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Send four payouts, wait for their fates, compare the books with the bank.
+    Run {
+        /// The stack's addresses, as KEY=VALUE lines.
+        #[arg(long)]
+        env: PathBuf,
+    },
+}
+
+/// One payout's tale: its cents make the bank behave so.
+struct Tale {
+    what: &'static str,
+    centavos: i64,
+    state: &'static str,
+}
+
+const TALES: [Tale; 4] = [
+    Tale {
+        what: "the bank pays it",
+        centavos: 125_045,
+        state: "settled",
+    },
+    Tale {
+        what: "the bank refuses it: money back",
+        centavos: 32_094,
+        state: "failed",
+    },
+    Tale {
+        what: "the answer is lost; found paid by asking",
+        centavos: 78_090,
+        state: "settled",
+    },
+    Tale {
+        what: "the bank is silent; attention, then `retry`",
+        centavos: 9_997,
+        state: "settled",
+    },
+];
+const SILENT: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let told = match Story::parse().part {
+        Part::Keys { dir } => keys::make(&dir).map(|_| ()),
+        Part::Run { env } => run(&env).await,
+    };
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\nNot as told: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(env: &Path) -> Result<()> {
+    let env = read_env(env)?;
+    let giro = Giro::new(of(&env, "GIRO_API")?)?;
+    let bank = Control::new(of(&env, "GIRO_BANK_SIM")?)?;
+    let account = giro.account(1, 10_000_000).await?;
+    println!(
+        "\n  four payouts from {account}, opened with {}\n",
+        Centavos::new(10_000_000)
+    );
+    let mut ids = Vec::new();
+    for tale in &TALES {
+        let id = giro.pay(&account, tale.centavos).await?;
+        println!(
+            "  {id}  {}  {}",
+            right(&Centavos::new(tale.centavos).to_string()),
+            tale.what
+        );
+        ids.push(id);
+    }
+    println!();
+    let asked = unstick(&giro, &bank, &ids[SILENT]).await?;
+    let mut ended = Vec::new();
+    for (id, tale) in ids.iter().zip(&TALES) {
+        ended.push(giro.wait(id, PATIENCE, is(tale.state)).await?);
+    }
+    table(&ended, &asked);
+    compare(&env, &bank).await?;
+    links(&env, &ids)
+}
+
+/// Waits until a person is told about the silent payout, lets the bank speak, and asks.
+async fn unstick(giro: &Giro, bank: &Control, id: &str) -> Result<String> {
+    let told = giro
+        .wait(id, PATIENCE, |payout| payout["attention"]["reason"] == "deadline")
+        .await?;
+    println!(
+        "  attention: {id} since {}",
+        told["attention"]["since"].as_str().unwrap_or("?")
+    );
+    bank.speak(&text(&told, "/tracking_key")?).await?;
+    let Reply { status, body, .. } = giro.retry(id).await?;
+    ensure!(status == 200 || status == 202, "retry: {status} {body}");
+    let found = body["bank_said"].as_str().unwrap_or("asked").to_owned();
+    println!("  retry:     the bank says: {found}\n");
+    Ok(found)
+}
+
+/// One line a payout, as the API shows it.
+fn table(ended: &[Value], asked: &str) {
+    println!(
+        "  {:<9} {:>13}  {:<45} {:<12} money",
+        "state", "amount", "fate", "evidence"
+    );
+    for (payout, tale) in ended.iter().zip(&TALES) {
+        let amount = right(&Centavos::new(tale.centavos).to_string());
+        let show = |field: &str| payout[field].as_str().unwrap_or("-").to_owned();
+        println!(
+            "  {:<9} {amount}  {:<45} {:<12} {}",
+            show("state"),
+            tale.what,
+            show("evidence"),
+            show("money")
+        );
+    }
+    println!("\n  asked about the silent one, the bank said: {asked}");
+}
+
+/// The sums of the books, and the books against the bank's journal.
+async fn compare(env: &BTreeMap<String, String>, bank: &Control) -> Result<()> {
+    let mut books = Books::connect(of(env, "GIRO_DATABASE_URL")?).await?;
+    let sums = books.sums().await?;
+    let wrong = books.against(&bank.orders().await?).await?;
+    println!(
+        "  ledger difference {}, held {}, bank journal {} books",
+        sums.difference,
+        sums.held,
+        if wrong.is_empty() { "=" } else { "is not" }
+    );
+    ensure!(wrong.is_empty(), "bank and books differ:\n  {}", wrong.join("\n  "));
+    let even = [
+        sums.difference,
+        sums.drift,
+        sums.held,
+        sums.held_drift,
+        sums.open,
+        sums.gaps,
+    ]
+    .iter()
+    .all(|sum| *sum == 0);
+    ensure!(even, "the books are not in balance: {sums:?}");
+    Ok(())
+}
+
+/// Where to look.
+fn links(env: &BTreeMap<String, String>, ids: &[String]) -> Result<()> {
+    let ui = env.get("GIRO_TEMPORAL_UI").map(String::as_str).unwrap_or_default();
+    if !ui.is_empty() {
+        println!("\n  runs      {ui}/namespaces/default/workflows?query=%60GiroBank%60%3D%22stp%22");
+        println!("  this run  {ui}/namespaces/default/workflows/payout-{}", ids[SILENT]);
+    }
+    println!("  payout    {}/v1/payouts/{}", of(env, "GIRO_API")?, ids[SILENT]);
+    println!("  bank      {}/control/orders\n", of(env, "GIRO_BANK_SIM")?);
+    Ok(())
+}
+
+fn right(text: &str) -> String {
+    format!("{text:>13}")
+}
+
+fn of<'a>(env: &'a BTreeMap<String, String>, key: &str) -> Result<&'a str> {
+    env.get(key)
+        .map(String::as_str)
+        .with_context(|| format!("{key} is not in the env file"))
+}
+
+fn read_env(file: &Path) -> Result<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect())
+}

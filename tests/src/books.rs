@@ -1,0 +1,114 @@
+//! The ledger's sums, read from Postgres, and the comparison of its payouts with the bank's own journal.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use sqlx::{Connection, PgConnection, Row};
+
+use crate::sim::OrderView;
+
+/// Sums over all accounts, in centavos, and payouts by state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Debits - credits over all accounts.
+    pub difference: i64,
+    /// Movements against the accounts' own totals.
+    pub drift: i64,
+    /// Held over all accounts.
+    pub held: i64,
+    /// Held - the open payouts.
+    pub held_drift: i64,
+    /// Payouts that have not ended.
+    pub open: i64,
+    /// Payouts whose events have a gap.
+    pub gaps: i64,
+}
+
+/// A connection that only reads.
+#[derive(Debug)]
+pub struct Books {
+    connection: PgConnection,
+}
+
+impl Books {
+    /// Connects to the books of one stack.
+    pub async fn connect(url: &str) -> Result<Self> {
+        Ok(Self {
+            connection: PgConnection::connect(url).await?,
+        })
+    }
+
+    /// All sums, in one snapshot.
+    pub async fn sums(&mut self) -> Result<Sums> {
+        let row = sqlx::query(
+            r#"select
+                 (select sum(debits) - sum(credits) from account)::bigint as difference,
+                 ((select sum(debits) + sum(credits) from account)
+                    - (select coalesce(2 * sum(amount), 0) from movement))::bigint as drift,
+                 (select sum(held) from account)::bigint as held,
+                 ((select sum(held) from account)
+                    - (select coalesce(sum(amount + fee + iva), 0) from payout where ended_at is null))::bigint as held_drift,
+                 (select count(*) from payout where ended_at is null) as open,
+                 (select count(*) from payout p
+                    where p.event_seq <> (select count(*) from outbox o where o.payout = p.id)) as gaps"#,
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
+        Ok(Sums {
+            difference: row.get("difference"),
+            drift: row.get("drift"),
+            held: row.get("held"),
+            held_drift: row.get("held_drift"),
+            open: row.get("open"),
+            gaps: row.get("gaps"),
+        })
+    }
+
+    /// What differs between the books and the bank's journal: every settled payout is one settled order of the same
+    /// amount and account, every other payout none; every order is a payout's. Empty when they are equal.
+    pub async fn against(&mut self, orders: &[OrderView]) -> Result<Vec<String>> {
+        let rows = sqlx::query("select tracking_key, state, amount, clabe, operating_date::text as date from payout")
+            .fetch_all(&mut self.connection)
+            .await?;
+        let mut by_key: BTreeMap<&str, Vec<&OrderView>> = BTreeMap::new();
+        for order in orders {
+            by_key.entry(&order.clave_rastreo).or_default().push(order);
+        }
+        let mut wrong = Vec::new();
+        for row in rows {
+            let (key, state): (String, String) = (row.get("tracking_key"), row.get("state"));
+            let (amount, clabe): (i64, String) = (row.get("amount"), row.get("clabe"));
+            let date: Option<String> = row.get("date");
+            let orders = by_key.remove(key.as_str()).unwrap_or_default();
+            if orders.len() > 1 {
+                wrong.push(format!("{key}: {} orders for one payout", orders.len()));
+            }
+            let paid = orders
+                .iter()
+                .filter(|order| matches!(order.estado.as_str(), "LQ" | "D"))
+                .count();
+            let dead = orders.iter().filter(|order| order.estado == "CN").count();
+            match state.as_str() {
+                "settled" if paid == 1 => {}
+                "failed" | "cancelled" if dead == orders.len() => {}
+                _ => wrong.push(format!(
+                    "{key}: {state} in the books, {paid} paid of {} at the bank",
+                    orders.len()
+                )),
+            }
+            for order in orders {
+                let same_day =
+                    date.as_deref().map(|date| date.replace('-', "")) == Some(order.fecha_operacion.to_string());
+                if order.monto != amount || order.cuenta_beneficiario != clabe || !same_day {
+                    wrong.push(format!("{key}: amount, account or date differ"));
+                }
+            }
+        }
+        wrong.extend(
+            by_key
+                .keys()
+                .map(|key| format!("{key}: the bank has it, the books do not")),
+        );
+        Ok(wrong)
+    }
+}

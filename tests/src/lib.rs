@@ -1,0 +1,13 @@
+//! The same story told from outside: the bank simulator, and what looks at giro through its public faces.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `sim` | the bank: STP's wire formats, its own journal and calendar, faults on demand |
+//! | `client` | giro's REST API, as a caller uses it |
+//! | `books` | the ledger's sums, and the comparison with the bank's journal |
+//! | `keys` | a company's signing key, made for one stack |
+
+pub mod books;
+pub mod client;
+pub mod keys;
+pub mod sim;

@@ -1,0 +1,122 @@
+//! The tests' hand on the bank: a small client of its control API.
+
+use anyhow::{Context, Result, bail};
+use reqwest::{Method, Url};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{
+    book::{OrderView, RequestView},
+    control::{SettingsChange, SettingsView, Statement},
+    faults::Fault,
+};
+
+/// Speaks to the control API of one running bank.
+#[derive(Clone, Debug)]
+pub struct Control {
+    base: Url,
+    http: reqwest::Client,
+}
+
+impl Control {
+    /// A client of the bank at `base`, for example `http://127.0.0.1:4001`.
+    pub fn new(base: &str) -> Result<Self> {
+        let base = Url::parse(base).with_context(|| format!("bank address {base}"))?;
+        Ok(Self {
+            base,
+            http: reqwest::Client::new(),
+        })
+    }
+
+    /// Every order the bank took, oldest first.
+    pub async fn orders(&self) -> Result<Vec<OrderView>> {
+        self.call(Method::GET, "/control/orders", &[], None).await
+    }
+
+    /// The orders of a clave, oldest first; two of one date are a double payment.
+    pub async fn orders_of(&self, clave: &str) -> Result<Vec<OrderView>> {
+        self.call(Method::GET, "/control/orders", &[("clave", clave)], None)
+            .await
+    }
+
+    /// Every register request the bank saw, oldest first.
+    pub async fn requests(&self) -> Result<Vec<RequestView>> {
+        self.call(Method::GET, "/control/requests", &[], None).await
+    }
+
+    /// Every register request of a clave, oldest first.
+    pub async fn requests_of(&self, clave: &str) -> Result<Vec<RequestView>> {
+        self.call(Method::GET, "/control/requests", &[("clave", clave)], None)
+            .await
+    }
+
+    /// Arms a fault for a clave (`None`: whoever comes next), a number of times (`None`: for ever); no fault disarms.
+    pub async fn fault(&self, clave: Option<&str>, fault: Option<Fault>, times: Option<u32>) -> Result<()> {
+        let body = json!({"clave": clave, "fault": fault, "times": times});
+        self.tell(Method::PUT, "/control/fault", body).await
+    }
+
+    /// Ends the silence or hiding of a clave.
+    pub async fn speak(&self, clave: &str) -> Result<()> {
+        self.tell(Method::POST, "/control/speak", json!({"clave": clave})).await
+    }
+
+    /// Changes settings and returns all of them.
+    pub async fn settings(&self, change: &SettingsChange) -> Result<SettingsView> {
+        let body = serde_json::to_value(change)?;
+        self.call(Method::PUT, "/control/settings", &[], Some(body)).await
+    }
+
+    /// Sends a status webhook now, true or not.
+    pub async fn webhook(&self, clave: &str, estado: &str) -> Result<()> {
+        let body = json!({"clave": clave, "estado": estado});
+        self.tell(Method::POST, "/control/webhook", body).await
+    }
+
+    /// Forces the state of the clave's first order.
+    pub async fn state(&self, clave: &str, estado: &str) -> Result<()> {
+        let body = json!({"clave": clave, "estado": estado});
+        self.tell(Method::POST, "/control/state", body).await
+    }
+
+    /// Sets the bank's clock, in seconds ahead of the machine's.
+    pub async fn clock(&self, offset_seconds: i64) -> Result<()> {
+        let body = json!({"offset_seconds": offset_seconds});
+        self.tell(Method::PUT, "/control/clock", body).await
+    }
+
+    /// Counts and sums (centavos) of an operating date, AAAAMMDD.
+    pub async fn statement(&self, date: u32) -> Result<Statement> {
+        let date = date.to_string();
+        self.call(Method::GET, "/control/statement", &[("date", &date)], None)
+            .await
+    }
+
+    async fn tell(&self, method: Method, path: &str, body: Value) -> Result<()> {
+        self.call::<Value>(method, path, &[], Some(body)).await.map(drop)
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Result<T> {
+        let mut url = self.base.join(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = self.http.request(method, url.clone());
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.with_context(|| format!("ask the bank {url}"))?;
+        let status = answer.status();
+        let text = answer.text().await.with_context(|| format!("read {url}"))?;
+        if !status.is_success() {
+            bail!("{url} answered {status}: {text}");
+        }
+        serde_json::from_str(&text).with_context(|| format!("answer of {url}"))
+    }
+}

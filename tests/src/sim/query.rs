@@ -1,0 +1,305 @@
+//! What the company asks the bank: one order, the orders of a day, the balance.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use anyhow::Result;
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{json, value::RawValue};
+
+use super::{
+    Bank,
+    book::{Face, OrderView},
+    calendar::{Calendar, parse_date},
+    faults::Fault,
+    signature::{Fields, decimal},
+};
+
+/// Why this bank's beneficiaries send money back: the account does not exist.
+pub(super) const RETURN_CAUSE: &str = "1";
+
+/// Records in one page of a conciliation.
+const PAGE: usize = 500;
+
+/// Received records get folios far from those of sent orders.
+const RECEIVED: u64 = 50_000_000;
+
+/// One record of an answer; `monto` carries its exact decimal digits as a JSON number.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    #[serde(rename = "idEF")]
+    id_ef: u64,
+    monto: Box<RawValue>,
+    fecha_operacion: u32,
+    ts_captura: i64,
+    ts_liquidacion: Option<i64>,
+    referencia_numerica: u64,
+    tipo_pago: u32,
+    medio_entrega: u32,
+    tipo_cuenta_beneficiario: Option<u32>,
+    tipo_cuenta_ordenante: Option<u32>,
+    #[serde(flatten)]
+    texts: BTreeMap<&'static str, Option<String>>,
+}
+
+/// Why a query is not answered.
+struct Refusal(StatusCode, u32, &'static str);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"estado": self.1, "mensaje": self.2}))).into_response()
+    }
+}
+
+const BAD: Refusal = Refusal(StatusCode::BAD_REQUEST, 2, "Peticion incorrecta");
+const BAD_SIGNATURE: Refusal = Refusal(StatusCode::BAD_REQUEST, 2, "Firma invalida");
+const NOTHING: Refusal = Refusal(StatusCode::BAD_REQUEST, 6, "No se encontraron datos relacionados");
+const NOT_PAST: Refusal = Refusal(
+    StatusCode::BAD_REQUEST,
+    8,
+    "La fecha de operacion debe ser anterior a la fecha de operacion actual",
+);
+const UNAVAILABLE: Refusal = Refusal(StatusCode::SERVICE_UNAVAILABLE, 1, "Servicio no disponible");
+
+/// Reads a signed question of the registered company.
+fn asked(bank: &Bank, body: &str, signed: &[&str]) -> Result<Fields, Refusal> {
+    let fields = Fields::parse(body).map_err(|_| BAD)?;
+    if fields.get("empresa") != bank.empresa {
+        return Err(BAD);
+    }
+    if !bank.key.signed(&fields.query_cadena(signed), fields.get("firma")) {
+        return Err(BAD_SIGNATURE);
+    }
+    Ok(fields)
+}
+
+/// The operating date a question is about, and whether it is the current one.
+fn date(bank: &Bank, fields: &Fields) -> Result<(u32, bool), Refusal> {
+    let today = bank.today();
+    let text = fields.get("fechaOperacion");
+    if text.is_empty() {
+        return Ok((today, true));
+    }
+    match parse_date(text) {
+        Some(date) if date < today => Ok((date, false)),
+        Some(_) => Err(NOT_PAST),
+        None => Err(BAD),
+    }
+}
+
+fn sent(fields: &Fields) -> Result<bool, Refusal> {
+    match fields.get("tipoOrden") {
+        "E" => Ok(true),
+        "R" => Ok(false),
+        _ => Err(BAD),
+    }
+}
+
+fn unavailable(why: &anyhow::Error) -> Refusal {
+    tracing::error!(%why, "query not answered");
+    UNAVAILABLE
+}
+
+/// `POST consultaOrden`.
+pub(super) async fn order(State(bank): State<Arc<Bank>>, body: String) -> Response {
+    find(&bank, &body).await.unwrap_or_else(Refusal::into_response)
+}
+
+async fn find(bank: &Bank, body: &str) -> Result<Response, Refusal> {
+    let signed = ["empresa", "claveRastreo", "tipoOrden", "fechaOperacion"];
+    let fields = asked(bank, body, &signed)?;
+    let clave = fields.get("claveRastreo");
+    let sent = sent(&fields)?;
+    let (date, _) = date(bank, &fields)?;
+    let now = Timestamp::now();
+    let found = bank
+        .read(|book| {
+            let mut orders = book.orders_of(clave).peekable();
+            let silent = orders.peek().is_some_and(|order| order.face(now) == Face::Silent);
+            let mut seen = orders.filter(|order| order.face(now) == Face::Seen);
+            let order = seen.find(|order| day(&bank.calendar, order, sent) == Some(date));
+            (silent, order.cloned())
+        })
+        .await
+        .map_err(|why| unavailable(&why))?;
+    match found {
+        (true, _) => Err(UNAVAILABLE),
+        (false, None) => Err(NOTHING),
+        (false, Some(order)) => {
+            let record = record(&order, date, sent).map_err(|why| unavailable(&why))?;
+            let mensaje = "Datos consultados correctamente";
+            Ok(Json(Answer {
+                estado: 0,
+                mensaje,
+                respuesta: record,
+            })
+            .into_response())
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Answer {
+    estado: u32,
+    mensaje: &'static str,
+    respuesta: Record,
+}
+
+#[derive(Serialize)]
+struct Conciliation {
+    estado: u32,
+    mensaje: &'static str,
+    datos: Vec<Record>,
+    total: usize,
+}
+
+/// `POST V2/conciliacion`. An order that is hidden or silent is missing from the running day, and keeps a past day from being told at all.
+pub(super) async fn conciliation(State(bank): State<Arc<Bank>>, body: String) -> Response {
+    page(&bank, &body).await.unwrap_or_else(Refusal::into_response)
+}
+
+async fn page(bank: &Bank, body: &str) -> Result<Response, Refusal> {
+    let fields = asked(bank, body, &["empresa", "tipoOrden", "fechaOperacion"])?;
+    let sent = sent(&fields)?;
+    let (date, running) = date(bank, &fields)?;
+    let page: usize = match fields.get("page") {
+        "" => 0,
+        text => text.parse().map_err(|_| BAD)?,
+    };
+    let now = Timestamp::now();
+    let (total, hidden, orders) = bank
+        .read(|book| {
+            let of_day = |order: &&OrderView| day(&bank.calendar, order, sent) == Some(date);
+            let all: Vec<&OrderView> = if sent {
+                book.orders_on(date).collect()
+            } else {
+                book.orders().iter().filter(of_day).collect()
+            };
+            let seen = |order: &&&OrderView| order.face(now) == Face::Seen;
+            let total = all.iter().filter(seen).count();
+            let on_page = all.iter().filter(seen).skip(page.saturating_mul(PAGE)).take(PAGE);
+            let orders: Vec<OrderView> = on_page.map(|order| (*order).clone()).collect();
+            (total, all.len() - total, orders)
+        })
+        .await
+        .map_err(|why| unavailable(&why))?;
+    // A closed statement that omits an order it will show later would be proof of a falsehood.
+    if hidden > 0 && !running {
+        return Err(UNAVAILABLE);
+    }
+    if total == 0 {
+        return Err(NOTHING);
+    }
+    let datos: Result<Vec<Record>> = orders.iter().map(|o| record(o, date, sent)).collect();
+    let datos = datos.map_err(|why| unavailable(&why))?;
+    let mensaje = "Datos consultados correctamente";
+    Ok(Json(Conciliation {
+        estado: 0,
+        mensaje,
+        datos,
+        total,
+    })
+    .into_response())
+}
+
+/// `POST consultaSaldoCuenta`.
+pub(super) async fn balance(State(bank): State<Arc<Bank>>, body: String) -> Response {
+    sum(&bank, &body).await.unwrap_or_else(Refusal::into_response)
+}
+
+async fn sum(bank: &Bank, body: &str) -> Result<Response, Refusal> {
+    asked(bank, body, &["empresa", "cuentaOrdenante", "fecha"])?;
+    let opening = bank.settings().opening_balance;
+    let (gone, pending) = bank
+        .read(|book| {
+            let sum = |estado: &str| {
+                let orders = book.orders().iter().filter(|order| order.estado == estado);
+                orders.map(|order| order.monto).sum::<i64>()
+            };
+            (sum("LQ") + sum("TLQ"), sum("C"))
+        })
+        .await
+        .map_err(|why| unavailable(&why))?;
+    Ok(Json(json!({
+        "estado": 0,
+        "mensaje": "Datos consultados correctamente",
+        "saldo": decimal(opening - gone),
+        "cargosPendientes": decimal(pending),
+    }))
+    .into_response())
+}
+
+/// The operating date (AAAAMMDD) of the sent order, or of the return received for it.
+fn day(calendar: &Calendar, order: &OrderView, sent: bool) -> Option<u32> {
+    if sent {
+        return Some(order.fecha_operacion);
+    }
+    let returned = order.ts_devolucion.filter(|_| order.estado == "D")?;
+    let returned = Timestamp::from_millisecond(returned).ok()?;
+    Some(calendar.operating_date(returned))
+}
+
+/// The record of a sent order, or of the return (type 0) received for it.
+fn record(order: &OrderView, date: u32, sent: bool) -> Result<Record> {
+    let lie = i64::from(order.fault == Fault::WrongEcho);
+    let field = |name: &str| Some(order.field(name).to_owned());
+    let number = |name: &str| order.field(name).parse::<u32>().ok();
+    let settled = order.ts_liquidacion.is_some();
+    let cep = (sent && settled).then(|| {
+        format!(
+            "https://www.banxico.org.mx/cep/go?i=90646&s=bank-sim&d={}",
+            order.clave_rastreo
+        )
+    });
+    let returned = order.estado == "D";
+    let mut texts = BTreeMap::from([
+        ("claveRastreo", Some(order.clave_rastreo.clone())),
+        ("claveRastreoDevolucion", None),
+        ("conceptoPago", field("conceptoPago")),
+        ("empresa", Some(order.empresa.clone())),
+        ("institucionContraparte", Some(order.institucion_contraparte.clone())),
+        ("institucionOperante", field("institucionOperante")),
+        ("causaDevolucion", returned.then(|| RETURN_CAUSE.to_owned())),
+        ("estado", Some(order.estado.clone())),
+        ("nombreCep", cep.as_ref().and_then(|_| field("nombreBeneficiario"))),
+        ("rfcCep", cep.as_ref().and_then(|_| field("rfcCurpBeneficiario"))),
+        ("sello", None),
+        ("urlCEP", cep),
+    ]);
+    // A return comes from the beneficiary to the ordering account: the two change places.
+    let (ordering, receiving) = if sent {
+        ("Ordenante", "Beneficiario")
+    } else {
+        texts.insert("estado", Some("LQ".to_owned()));
+        ("Beneficiario", "Ordenante")
+    };
+    texts.extend([
+        ("cuentaOrdenante", field(&format!("cuenta{ordering}"))),
+        ("nombreOrdenante", field(&format!("nombre{ordering}"))),
+        ("rfcCurpOrdenante", field(&format!("rfcCurp{ordering}"))),
+        ("cuentaBeneficiario", field(&format!("cuenta{receiving}"))),
+        ("nombreBeneficiario", field(&format!("nombre{receiving}"))),
+        ("rfcCurpBeneficiario", field(&format!("rfcCurp{receiving}"))),
+    ]);
+    let returned_at = order.ts_devolucion.unwrap_or(order.ts_captura);
+    Ok(Record {
+        id_ef: if sent { order.id } else { order.id + RECEIVED },
+        monto: RawValue::from_string(decimal(order.monto + lie))?,
+        fecha_operacion: date,
+        ts_captura: if sent { order.ts_captura } else { returned_at },
+        ts_liquidacion: if sent { order.ts_liquidacion } else { Some(returned_at) },
+        referencia_numerica: order.field("referenciaNumerica").parse().unwrap_or(0),
+        tipo_pago: u32::from(sent),
+        medio_entrega: if sent { number("medioEntrega").unwrap_or(3) } else { 1 },
+        tipo_cuenta_beneficiario: number(&format!("tipoCuenta{receiving}")),
+        tipo_cuenta_ordenante: number(&format!("tipoCuenta{ordering}")),
+        texts,
+    })
+}

@@ -1,0 +1,348 @@
+//! Problems: every answer that is not what was asked for, after RFC 9457, with a stable code.
+
+use activities::ledger::{LedgerError, StoreError};
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value, json};
+use workflows::domain::{FieldError, Refusal};
+
+use super::{idempotency::REPLAYED, trace};
+
+/// What kind of problem; the word is for programs and never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    /// Not JSON.
+    InvalidJson,
+    /// JSON whose fields are wrong.
+    InvalidRequest,
+    /// No `Idempotency-Key`.
+    KeyMissing,
+    /// An `Idempotency-Key` that is not one.
+    KeyInvalid,
+    /// The key belongs to another request.
+    KeyReused,
+    /// The ledger refused the request for good.
+    Refused(Refusal),
+    /// It may be at the bank, or has ended.
+    TooLate,
+    /// The CLABE belongs to another account.
+    ClabeTaken,
+    /// No such thing, or another caller's.
+    NotFound,
+    /// The path knows other methods.
+    MethodNotAllowed,
+    /// The body is no JSON by its own header.
+    UnsupportedMediaType,
+    /// The body is past the limit.
+    BodyTooLarge,
+    /// The body came too slowly.
+    RequestTimeout,
+    /// The books are away or busy.
+    Later,
+    /// Not the caller's fault, and the same again if repeated.
+    Internal,
+}
+
+impl Code {
+    /// The stable word.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidRequest => "invalid_request",
+            Self::KeyMissing => "idempotency_key_missing",
+            Self::KeyInvalid => "idempotency_key_invalid",
+            Self::KeyReused => "idempotency_key_reused",
+            Self::Refused(refusal) => refusal.word(),
+            Self::TooLate => "too_late",
+            Self::ClabeTaken => "clabe_taken",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::BodyTooLarge => "body_too_large",
+            Self::RequestTimeout => "request_timeout",
+            Self::Later => "later",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The HTTP status.
+    pub(super) const fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidJson | Self::KeyMissing | Self::KeyInvalid => StatusCode::BAD_REQUEST,
+            Self::InvalidRequest | Self::KeyReused | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLate | Self::ClabeTaken => StatusCode::CONFLICT,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Later => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The kind of problem, for people.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "The body is not JSON",
+            Self::InvalidRequest => "Fields of the request are wrong",
+            Self::KeyMissing => "No idempotency key",
+            Self::KeyInvalid => "Not an idempotency key",
+            Self::KeyReused => "The idempotency key belongs to another request",
+            Self::Refused(Refusal::AccountUnknown) => "No such account",
+            Self::Refused(Refusal::AccountNotOpen) => "The account is not open",
+            Self::Refused(Refusal::InsufficientFunds) => "Not enough money available",
+            Self::Refused(Refusal::SameAccount) => "Payer and beneficiary are the same",
+            Self::TooLate => "Too late to cancel",
+            Self::ClabeTaken => "The CLABE has an account",
+            Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "The method does not fit the path",
+            Self::UnsupportedMediaType => "The body is not declared as JSON",
+            Self::BodyTooLarge => "The body is too large",
+            Self::RequestTimeout => "The request came too slowly",
+            Self::Later => "Ask again in a moment",
+            Self::Internal => "giro could not answer",
+        }
+    }
+
+    /// What happened and what to do, when nothing more is known.
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "Send one JSON object in UTF-8. Nothing was done and the key is still free.",
+            Self::InvalidRequest => "Mend what `errors` names. Nothing was done, and an idempotency key is still free.",
+            Self::KeyMissing => {
+                "Send a header Idempotency-Key, new for each thing you want done and kept for its retries."
+            }
+            Self::KeyInvalid => "Send one Idempotency-Key of 1 to 255 visible ASCII characters, without spaces.",
+            Self::KeyReused => {
+                "This key was used for a request that differs. Nothing was done for this one; send it with a new key."
+            }
+            Self::Refused(Refusal::AccountUnknown) => {
+                "The payer's account does not exist. This answer is kept for this key; use a new key to ask again."
+            }
+            Self::Refused(Refusal::AccountNotOpen) => {
+                "The payer's account is frozen or closed. This answer is kept for this key; use a new key to ask again."
+            }
+            Self::Refused(Refusal::InsufficientFunds) => {
+                "Available money is less than amount, fee and IVA. This answer is kept for this key; use a new key to ask again."
+            }
+            Self::Refused(Refusal::SameAccount) => {
+                "The beneficiary's CLABE is the payer's own. This answer is kept for this key; use a new key to ask again."
+            }
+            Self::TooLate => "It may be at the bank, or has ended. Nothing was changed.",
+            Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
+            Self::NotFound => "There is nothing at this path that you may see.",
+            Self::MethodNotAllowed => "Use a method that the header Allow names.",
+            Self::UnsupportedMediaType => "Send Content-Type: application/json, and no Content-Encoding.",
+            Self::BodyTooLarge => "Send a smaller body. Nothing was done and the key is still free.",
+            Self::RequestTimeout => {
+                "Send the whole body within 30 seconds. Nothing was done and the key is still free."
+            }
+            Self::Later => "giro may or may not have done it. Ask again with the same key: it is done once.",
+            Self::Internal => "An alert was raised. Ask again with the same key once it is mended: it is done once.",
+        }
+    }
+
+    /// True when the same request may be answered otherwise later.
+    const fn is_retryable(self) -> bool {
+        matches!(self, Self::Later | Self::Internal | Self::RequestTimeout)
+    }
+}
+
+/// One problem.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    code: Code,
+    detail: Option<String>,
+    errors: Vec<FieldError>,
+    resource: Option<String>,
+    replayed: bool,
+}
+
+impl Problem {
+    /// Every field that is wrong: not JSON at all, or JSON with wrong fields.
+    pub(super) fn fields(errors: Vec<FieldError>) -> Self {
+        let is_no_json =
+            |error: &FieldError| error.pointer.is_empty() && matches!(error.code.as_ref(), "invalid_json" | "not_utf8");
+        let code = if errors.iter().any(is_no_json) {
+            Code::InvalidJson
+        } else {
+            Code::InvalidRequest
+        };
+        Self {
+            errors,
+            ..Self::from(code)
+        }
+    }
+
+    /// Says more than the kind of problem does.
+    pub(super) fn because(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..Self::from(code)
+        }
+    }
+
+    /// Names the thing that is in the way.
+    pub(super) fn about(self, resource: Option<String>) -> Self {
+        Self { resource, ..self }
+    }
+
+    /// The answer is one that was given before.
+    pub(super) fn replayed(self, replayed: bool) -> Self {
+        Self { replayed, ..self }
+    }
+
+    fn body(&self) -> Value {
+        let word = self.code.word();
+        let mut body = Map::new();
+        body.insert("type".to_owned(), json!(format!("urn:giro:problem:{word}")));
+        body.insert("title".to_owned(), json!(self.code.title()));
+        body.insert("status".to_owned(), json!(self.code.status().as_u16()));
+        body.insert("code".to_owned(), json!(word));
+        body.insert(
+            "detail".to_owned(),
+            json!(self.detail.as_deref().unwrap_or(self.code.detail())),
+        );
+        body.insert("retryable".to_owned(), json!(self.code.is_retryable()));
+        if let Some(id) = trace::request_id() {
+            body.insert("instance".to_owned(), json!(format!("urn:uuid:{id}")));
+            body.insert("request_id".to_owned(), json!(id));
+        }
+        if let Some(resource) = &self.resource {
+            body.insert("resource_id".to_owned(), json!(resource));
+        }
+        if !self.errors.is_empty() {
+            body.insert("errors".to_owned(), json!(self.errors));
+        }
+        Value::Object(body)
+    }
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Self {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            resource: None,
+            replayed: false,
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Later => Self::from(Code::Later),
+            LedgerError::SetAside => {
+                let detail = "The books refuse this request as it is. Nothing was done, the key is still free, and an alert was raised.";
+                Self::because(Code::Internal, detail)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(error) => {
+                tracing::warn!(%error, "the books are away");
+                Self::from(Code::Later)
+            }
+            StoreError::Disagree(error) => {
+                tracing::error!(error, "the books and the code disagree");
+                Self::from(Code::Internal)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.code.status(), self.body().to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.code == Code::Later {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.replayed {
+            headers.insert(HeaderName::from_static(REPLAYED), HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: &[Code] = &[
+        Code::InvalidJson,
+        Code::InvalidRequest,
+        Code::KeyMissing,
+        Code::KeyInvalid,
+        Code::KeyReused,
+        Code::TooLate,
+        Code::ClabeTaken,
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::UnsupportedMediaType,
+        Code::BodyTooLarge,
+        Code::RequestTimeout,
+        Code::Later,
+        Code::Internal,
+    ];
+
+    #[test]
+    fn each_code_has_its_own_word_and_a_whole_body() {
+        let refusals = Refusal::ALL.iter().map(|refusal| Code::Refused(*refusal));
+        let codes: Vec<Code> = ALL.iter().copied().chain(refusals).collect();
+        let words: std::collections::BTreeSet<&str> = codes.iter().map(|code| code.word()).collect();
+        assert_eq!(words.len(), codes.len());
+        for code in codes {
+            let body = Problem::from(code).body();
+            assert_eq!(body["type"], format!("urn:giro:problem:{}", code.word()));
+            assert_eq!(body["status"], code.status().as_u16());
+            assert!(
+                body["title"].is_string() && body["detail"].is_string() && body.get("errors").is_none(),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_400_and_what_is_wrong_json_is_422() {
+        let with =
+            |pointer: &str, code: &'static str| Problem::fields(vec![FieldError::new(pointer, code, "mend it")]).code;
+        assert_eq!(with("", "invalid_json"), Code::InvalidJson);
+        assert_eq!(with("", "not_utf8"), Code::InvalidJson);
+        assert_eq!(with("", "wrong_type"), Code::InvalidRequest);
+        assert_eq!(with("/beneficiary", "invalid_json"), Code::InvalidRequest);
+    }
+
+    #[test]
+    fn a_refusal_says_how_to_ask_again_and_a_replay_says_so() {
+        let refused = Problem::from(Code::Refused(Refusal::InsufficientFunds)).replayed(true);
+        assert!(
+            refused.body()["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("use a new key"))
+        );
+        let response = refused.into_response();
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(response.headers()[REPLAYED], "true");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let later = Problem::from(LedgerError::Later).into_response();
+        assert_eq!(
+            (later.status(), later.headers()[header::RETRY_AFTER].as_bytes()),
+            (StatusCode::SERVICE_UNAVAILABLE, &b"1"[..])
+        );
+    }
+}

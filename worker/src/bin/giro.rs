@@ -1,0 +1,95 @@
+//! giro: durable SPEI payouts. One binary; its roles are subcommands.
+
+// An operator's commands answer on standard output.
+#![allow(clippy::print_stdout)]
+
+use std::path::PathBuf;
+
+use activities::ledger::Pause;
+use clap::{Args, Parser, Subcommand};
+use worker::{config::Config, operator, programs, telemetry};
+
+/// Durable SPEI payouts: the beneficiary is paid once, or the customer has the money back.
+#[derive(Parser)]
+#[command(name = "giro", version, max_term_width = 100)]
+struct Giro {
+    /// Configuration file; what it leaves out keeps the documented default, and GIRO__SECTION__KEY overrides both.
+    #[arg(long, global = true, env = "GIRO_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Run payouts: their workflow, their ledger steps, and the calls to banks.
+    Worker {
+        /// Which queues to poll; a bank's queue needs its credentials.
+        #[arg(long, value_enum, default_value = "all")]
+        queues: programs::Queues,
+    },
+    /// Serve the REST API.
+    Api,
+    /// Start again what nobody drives any more.
+    Relay,
+    /// Make the database when it is missing, and bring its schema up to date.
+    Migrate,
+    /// Pause or resume sending through a bank.
+    #[command(subcommand)]
+    Bank(BankCommand),
+    /// Move the time of the books; production refuses it.
+    Clock {
+        /// Seconds that giro_now() is ahead of the system.
+        #[arg(long, allow_negative_numbers = true)]
+        offset: i64,
+    },
+    /// Check the configuration and say what is wrong with it.
+    Check,
+}
+
+#[derive(Subcommand)]
+enum BankCommand {
+    /// Send nothing more; asking and ending go on.
+    Pause(BankArgs),
+    /// Send again.
+    Resume(BankArgs),
+}
+
+#[derive(Args)]
+struct BankArgs {
+    /// The bank, as `GET /v1/banks` names it.
+    name: String,
+    /// Why, for whoever reads it later.
+    #[arg(long)]
+    reason: String,
+}
+
+fn main() -> anyhow::Result<()> {
+    let giro = Giro::parse();
+    telemetry::init();
+    let config = Config::load(giro.config.as_deref())?;
+    if let Err(wrong) = config.check() {
+        anyhow::bail!("the configuration does not hold:\n  {}", wrong.join("\n  "));
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let said = match giro.role {
+                Role::Worker { queues } => return programs::worker(config, queues).await,
+                Role::Api => return programs::api(config).await,
+                Role::Relay => return programs::relay(config).await,
+                Role::Migrate => operator::migrate(&config).await?,
+                Role::Bank(BankCommand::Pause(bank)) => {
+                    operator::pause(&config, &bank.name, Pause::On, &bank.reason).await?
+                }
+                Role::Bank(BankCommand::Resume(bank)) => {
+                    operator::pause(&config, &bank.name, Pause::Off, &bank.reason).await?
+                }
+                Role::Clock { offset } => operator::clock(&config, offset).await?,
+                Role::Check => "the configuration holds".to_owned(),
+            };
+            println!("{said}");
+            Ok(())
+        })
+}

@@ -1,0 +1,198 @@
+//! What a value must be beyond its type; every sentence names the key and the fix.
+
+use activities::bank::fence;
+use secrecy::ExposeSecret;
+use sqlx::postgres::PgConnectOptions;
+use workflows::domain::Centavos;
+
+use super::{Config, Environment};
+
+/// An order's whole exchange with a bank ends within this; the books refuse to end a payout sooner.
+const SHORTEST_MARGIN: u32 = 10;
+/// What production keeps at least: below, an order may surface after giro counted it as lost.
+const SHORTEST_HORIZON: u32 = 120;
+const SHORTEST_GAP: u32 = 30;
+const LONGEST: u32 = 7 * 24 * 3600;
+const LARGEST_FEE: i64 = 1_000_000;
+
+/// Collects every fault of a configuration.
+pub(super) fn check(config: &Config) -> Result<(), Vec<String>> {
+    let mut wrong = Vec::new();
+    connections(config, &mut wrong);
+    api(config, &mut wrong);
+    money(config, &mut wrong);
+    seconds(config, &mut wrong);
+    if let Some(stp) = &config.stp {
+        for (key, url) in [
+            ("stp.orders_url", &stp.orders_url),
+            ("stp.queries_url", &stp.queries_url),
+        ] {
+            need(is_web(url), &mut wrong, || {
+                format!("{key}: write an address such as https://host/path")
+            });
+        }
+    }
+    if config.environment == Environment::Production {
+        production(config, &mut wrong);
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+fn need(is_right: bool, wrong: &mut Vec<String>, sentence: impl FnOnce() -> String) {
+    if !is_right {
+        wrong.push(sentence());
+    }
+}
+
+fn connections(config: &Config, wrong: &mut Vec<String>) {
+    let url = config.database.url.expose_secret();
+    let is_postgres = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    need(is_postgres && url.parse::<PgConnectOptions>().is_ok(), wrong, || {
+        "database.url: write postgres://user:password@host:port/name".to_owned()
+    });
+    need((2..=500).contains(&config.database.connections), wrong, || {
+        "database.connections: write a number from 2 to 500".to_owned()
+    });
+    let temporal = &config.temporal;
+    need(is_place(&temporal.address), wrong, || {
+        "temporal.address: write host:port, or http://host:port, or https://host:port".to_owned()
+    });
+    for (key, name) in [
+        ("temporal.namespace", &temporal.namespace),
+        ("temporal.task_queue", &temporal.task_queue),
+    ] {
+        need(is_name(name), wrong, || {
+            format!("{key}: write 1 to 64 letters, digits, dots, dashes or underscores")
+        });
+    }
+}
+
+fn api(config: &Config, wrong: &mut Vec<String>) {
+    let api = &config.api;
+    need(api.listen.ip().is_loopback(), wrong, || {
+        "api.listen: giro api binds loopback only until keys are configured: write 127.0.0.1 or [::1]".to_owned()
+    });
+    let callers = [
+        ("api.caller", Some(&api.caller)),
+        ("api.direct_start_caller", api.direct_start_caller.as_ref()),
+    ];
+    for (key, name) in callers.into_iter().filter_map(|(key, name)| Some((key, name?))) {
+        need(is_name(name), wrong, || {
+            format!("{key}: write 1 to 64 letters, digits, dots, dashes or underscores")
+        });
+    }
+    if let Some(secret) = api.webhook_secret.as_ref().map(|secret| secret.expose_secret()) {
+        let is_segment = (8..=200).contains(&secret.len())
+            && secret
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        need(is_segment, wrong, || {
+            "api.webhook_secret: write 8 to 200 letters, digits, dashes or underscores, or leave it out".to_owned()
+        });
+    }
+    need(api.ui().is_none_or(is_web), wrong, || {
+        "api.ui: write an address such as http://127.0.0.1:8233".to_owned()
+    });
+    need((1_024..=1_048_576).contains(&api.body_limit_bytes), wrong, || {
+        "api.body_limit_bytes: write a number from 1024 to 1048576".to_owned()
+    });
+}
+
+fn money(config: &Config, wrong: &mut Vec<String>) {
+    let fee = config.fee;
+    need((0..=LARGEST_FEE).contains(&fee.centavos), wrong, || {
+        format!(
+            "fee.centavos: write a number from 0 to {LARGEST_FEE}: {} at most",
+            Centavos::new(LARGEST_FEE)
+        )
+    });
+    need(fee.iva_basis_points <= 10_000, wrong, || {
+        "fee.iva_basis_points: write a number from 0 to 10000; 1600 is 16 %".to_owned()
+    });
+}
+
+fn seconds(config: &Config, wrong: &mut Vec<String>) {
+    let (deadlines, rules) = (config.deadlines, config.rules);
+    let fence = u32::try_from(fence::LIFETIME.as_secs()).unwrap_or(u32::MAX);
+    for (key, value, least) in [
+        ("deadlines.accepted_seconds", deadlines.accepted_seconds, 1),
+        ("deadlines.sending_seconds", deadlines.sending_seconds, 1),
+        ("deadlines.sent_seconds", deadlines.sent_seconds, 1),
+        ("rules.horizon_seconds", rules.horizon_seconds, 1),
+        ("rules.question_gap_seconds", rules.question_gap_seconds, 1),
+        // Shorter than the senders' own fence, it would be past while one may still send.
+        ("rules.fence_seconds", rules.fence_seconds, fence),
+        ("rules.margin_seconds", rules.margin_seconds, SHORTEST_MARGIN),
+        ("relay.sweep_seconds", config.relay.sweep_seconds, 1),
+    ] {
+        need((least..=LONGEST).contains(&value), wrong, || {
+            format!("{key}: write a number from {least} to {LONGEST}")
+        });
+    }
+}
+
+fn production(config: &Config, wrong: &mut Vec<String>) {
+    let secret = config
+        .api
+        .webhook_secret
+        .as_ref()
+        .map(|secret| secret.expose_secret().len());
+    need(secret.is_none_or(|length| length >= 32), wrong, || {
+        "api.webhook_secret: production takes 32 characters or more".to_owned()
+    });
+    need(!config.institutions.demo, wrong, || {
+        "institutions.demo: production pays no demo counterpart".to_owned()
+    });
+    let rules = config.rules;
+    for (key, value, least) in [
+        ("rules.horizon_seconds", rules.horizon_seconds, SHORTEST_HORIZON),
+        ("rules.question_gap_seconds", rules.question_gap_seconds, SHORTEST_GAP),
+    ] {
+        need(value >= least, wrong, || {
+            format!("{key}: production takes {least} or more")
+        });
+    }
+    if let Some(stp) = &config.stp {
+        for (key, url) in [
+            ("stp.orders_url", &stp.orders_url),
+            ("stp.queries_url", &stp.queries_url),
+        ] {
+            need(url.starts_with("https://"), wrong, || {
+                format!("{key}: production takes https only")
+            });
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+/// A web address without user, spaces or controls.
+fn is_web(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let host = rest.split('/').next().unwrap_or_default();
+        !host.is_empty() && !host.contains('@') && rest.bytes().all(|byte| byte.is_ascii_graphic())
+    })
+}
+
+/// `host:port`, with or without a scheme.
+fn is_place(text: &str) -> bool {
+    let bare = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .unwrap_or(text);
+    bare.rsplit_once(':').is_some_and(|(host, port)| {
+        let is_host = !host.is_empty()
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
+        is_host && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}

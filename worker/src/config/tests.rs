@@ -1,0 +1,188 @@
+//! Layers, strictness and secrecy of the configuration.
+
+use std::{collections::HashMap, io::Write, path::PathBuf};
+
+use super::*;
+
+/// As the launcher writes it.
+const LAUNCHER: &str = r#"
+environment = "development"
+[database]
+url = "postgres://giro:hunter2@127.0.0.1:55432/giro"
+[temporal]
+address = "http://127.0.0.1:7233"
+namespace = "default"
+task_queue = "giro"
+[api]
+listen = "127.0.0.1:8080"
+webhook_secret = "dev-secret"
+ui = ""
+[fee]
+centavos = 500
+[deadlines]
+accepted_seconds = 20
+sending_seconds = 12
+sent_seconds = 60
+[stp]
+company = "GIRO"
+orders_url = "http://127.0.0.1:7024/speiws/rest"
+queries_url = "http://127.0.0.1:7024/efws/API"
+key_file = "/tmp/stp-key.pem"
+key_passphrase = "giro-dev"
+"#;
+
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn file(text: &str) -> Temporary {
+    let path = env::temp_dir().join(format!("giro-config-{}.toml", uuid::Uuid::now_v7().simple()));
+    let mut file = std::fs::File::create_new(&path).expect("a temporary file");
+    file.write_all(text.as_bytes()).expect("a temporary file");
+    Temporary(path)
+}
+
+fn read(text: &str, variables: &[(&str, &str)]) -> anyhow::Result<Config> {
+    let file = file(text);
+    let variables = variables
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    Config::read(Some(&file.0), variables)
+}
+
+fn faults(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    read(text, variables).expect("reads").check().expect_err("is refused")
+}
+
+#[test]
+fn the_defaults_stand_alone() {
+    let config = Config::read(None, HashMap::new()).expect("reads");
+    assert_eq!(config.check(), Ok(()));
+    assert_eq!(config.fee.charge(), Some((Centavos::ZERO, Centavos::ZERO)));
+    assert!(config.stp.is_none() && config.api.webhook_secret.is_none() && config.api.direct_start_caller.is_none());
+    assert!(config.catalogue().is_ok());
+    let rules = config.rules(config.bank_calendar().expect("compiled in"));
+    assert_eq!(rules.horizon, SignedDuration::from_secs(120));
+}
+
+#[test]
+fn the_file_of_the_launcher_is_taken() {
+    let config = read(LAUNCHER, &[]).expect("reads");
+    assert_eq!(config.check(), Ok(()));
+    assert_eq!(config.fee.charge(), Some((Centavos::new(500), Centavos::new(80))));
+    assert_eq!(config.deadlines.sending_seconds, 12);
+    assert_eq!(config.api.ui(), None, "an empty address is none");
+    assert!(config.stp.is_some_and(|stp| stp.refuses_repeated_keys));
+}
+
+#[test]
+fn the_environment_has_the_last_word_and_keeps_text_as_it_is() {
+    let variables = [
+        ("GIRO__DATABASE__CONNECTIONS", "4"),
+        ("GIRO__API__UI", "http://ui.local/"),
+        ("GIRO__STP__KEY_PASSPHRASE", "007"),
+        ("GIRO__INSTITUTIONS__DEMO", "true"),
+        ("GIRO_API", "http://127.0.0.1:1"),
+    ];
+    let config = read(LAUNCHER, &variables).expect("reads");
+    assert_eq!(
+        (config.database.connections, config.api.ui()),
+        (4, Some("http://ui.local"))
+    );
+    assert!(config.institutions.demo);
+    let passphrase = config.stp.expect("configured").key_passphrase;
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&passphrase), "007");
+}
+
+#[test]
+fn a_wrong_key_or_value_is_named_with_its_place() {
+    for (text, variables, words) in [
+        ("[fee]\ncents = 1", &[][..], &["cents", ".toml"][..]),
+        ("[fee]\ncentavos = 5.7", &[], &["fee.centavos", "whole number"]),
+        ("[fee]\ncentavos = true", &[], &["fee.centavos"]),
+        (
+            "[fee]\niva_basis_points = 70000",
+            &[],
+            &["fee.iva_basis_points", "out of range"],
+        ),
+        (
+            "[deadlines]\nsent_seconds = -1",
+            &[],
+            &["deadlines.sent_seconds", "out of range"],
+        ),
+        ("environment = \"staging\"", &[], &["environment", "development"]),
+        ("[api]\nlisten = \"localhost\"", &[], &["api.listen"]),
+        ("", &[("GIRO__FEE__CENTAVOS", "yes")], &["fee.centavos"]),
+        ("", &[("GIRO__FEE__CENTS", "1")], &["cents"]),
+        ("[fee", &[], &[".toml", "line 1"]),
+    ] {
+        let error = read(text, variables).expect_err("is refused").to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{words:?} in {error}");
+    }
+    let error = Config::read(Some(Path::new("/no/such.toml")), HashMap::new()).expect_err("is refused");
+    assert!(error.to_string().contains("/no/such.toml"), "{error}");
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let shown = format!("{:?}", read(LAUNCHER, &[]).expect("reads"));
+    for secret in ["hunter2", "dev-secret", "giro-dev"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    let error = read("[stp]\nkey_passphrase = \"hunter2\n", &[]).expect_err("is refused");
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let text = "[database]\nurl = \"mysql://x\"\n[fee]\niva_basis_points = 10001\n[deadlines]\nsent_seconds = 0\n\
+                [rules]\nfence_seconds = 9\nmargin_seconds = 9\n[temporal]\naddress = \"nowhere\"\n\
+                [api]\nlisten = \"0.0.0.0:8080\"\nui = \"javascript:x\"\nwebhook_secret = \"a/b\"\ncaller = \"\"";
+    let faults = faults(text, &[]);
+    for key in [
+        "database.url",
+        "fee.iva_basis_points",
+        "deadlines.sent_seconds",
+        "rules.fence_seconds",
+        "rules.margin_seconds",
+        "temporal.address",
+        "api.listen",
+        "api.ui",
+        "api.webhook_secret",
+        "api.caller",
+    ] {
+        assert!(
+            faults.iter().any(|fault| fault.starts_with(key)),
+            "{key} in {faults:#?}"
+        );
+    }
+}
+
+#[test]
+fn production_refuses_what_is_for_trying_things_out() {
+    let faults = faults(
+        LAUNCHER,
+        &[
+            ("GIRO__ENVIRONMENT", "production"),
+            ("GIRO__INSTITUTIONS__DEMO", "true"),
+            ("GIRO__RULES__HORIZON_SECONDS", "10"),
+        ],
+    );
+    for key in [
+        "api.webhook_secret",
+        "institutions.demo",
+        "rules.horizon_seconds",
+        "stp.orders_url",
+        "stp.queries_url",
+    ] {
+        assert!(
+            faults.iter().any(|fault| fault.starts_with(key)),
+            "{key} in {faults:#?}"
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! The programs that run giro: worker, api, relay, and the commands of an operator.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `config` | documented defaults, then file, then environment, checked before a port is bound |
+//! | `telemetry` | logs: human on a terminal, JSON otherwise |
+//! | `starter` | runs of payouts: started, woken, asked |
+//! | `programs` | `giro worker`, `giro relay`, `giro api` |
+//! | `operator` | `giro migrate`, `giro bank`, `giro clock` |
+//! | `api` | REST |
+
+pub mod api;
+pub mod config;
+pub mod operator;
+pub mod programs;
+pub mod starter;
+pub mod telemetry;

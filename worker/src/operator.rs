@@ -1,0 +1,53 @@
+//! The commands of an operator: prepare the books, pause and resume a bank, set the clock of a test.
+
+use activities::ledger::{self, MIGRATIONS, Pause};
+use anyhow::Context;
+use secrecy::ExposeSecret;
+use sqlx::{Connection, PgConnection, migrate::MigrateDatabase};
+
+use crate::config::{Config, Environment};
+
+/// Makes the database when it is missing, and brings its schema up to date.
+pub async fn migrate(config: &Config) -> anyhow::Result<String> {
+    let url = config.database.url.expose_secret();
+    if !sqlx::Postgres::database_exists(url)
+        .await
+        .context("database.url: the server does not answer")?
+    {
+        sqlx::Postgres::create_database(url)
+            .await
+            .context("database.url: the database cannot be made")?;
+    }
+    let mut connection = PgConnection::connect(url).await?;
+    MIGRATIONS
+        .run(&mut connection)
+        .await
+        .context("the schema cannot be brought up to date")?;
+    ledger::set_environment(&mut connection, config.environment == Environment::Production).await.context(
+        "production refuses a clock that is ahead: run `giro clock --offset 0` with environment = \"development\" first",
+    )?;
+    Ok(format!(
+        "the schema is at version {}",
+        MIGRATIONS.iter().map(|step| step.version).max().unwrap_or_default()
+    ))
+}
+
+/// Moves the time of the books; a test's tool, refused in production.
+pub async fn clock(config: &Config, offset_seconds: i64) -> anyhow::Result<String> {
+    let mut connection = PgConnection::connect(config.database.url.expose_secret()).await?;
+    ledger::set_clock(&mut connection, offset_seconds)
+        .await
+        .context("production refuses a clock that is ahead")?;
+    Ok(format!("giro_now() is {offset_seconds} s ahead of the system"))
+}
+
+/// Stops or allows sending through a bank. Asking and ending go on.
+pub async fn pause(config: &Config, bank: &str, pause: Pause, reason: &str) -> anyhow::Result<String> {
+    let mut connection = PgConnection::connect(config.database.url.expose_secret()).await?;
+    let done = ledger::set_pause(&mut connection, bank, pause, reason).await?;
+    anyhow::ensure!(done, "no bank is called {bank:?}: `GET /v1/banks` lists them");
+    Ok(match pause {
+        Pause::On => format!("{bank} is paused: nothing is sent; resume it with `giro bank resume {bank} --reason …`"),
+        Pause::Off => format!("{bank} is resumed"),
+    })
+}

@@ -1,0 +1,50 @@
+//! `giro relay`: starts what nobody drives any more. Events wait in the outbox for their publisher.
+
+use std::{sync::Arc, time::Duration};
+
+use activities::sweep;
+use tracing::{info, warn};
+
+use super::{open_ledger, stop_signal, stopped};
+use crate::{
+    config::Config,
+    starter::{Reason, Starter},
+};
+
+/// Payouts looked at in one sweep.
+const AT_ONCE: i64 = 200;
+
+/// Sweeps until SIGTERM.
+pub async fn relay(config: Config) -> anyhow::Result<()> {
+    let ledger = open_ledger(&config).await?;
+    let starter = Starter::new(config.temporal.clone(), Arc::new(config.catalogue()?));
+    let every = Duration::from_secs(u64::from(config.relay.sweep_seconds));
+    let mut stop = std::pin::pin!(stopped(stop_signal()));
+    info!(every_seconds = every.as_secs(), "relay sweeps");
+    loop {
+        let full = match sweep::overdue(ledger.pool(), AT_ONCE).await {
+            Ok(overdue) => {
+                for payout in &overdue {
+                    match starter.begin(payout, Reason::Overdue).await {
+                        Ok(()) => {
+                            info!(payout = %payout.id, workflow = payout.id.workflow_id(), state = %payout.state, "past its deadline: driven")
+                        }
+                        Err(error) => {
+                            warn!(payout = %payout.id, error = format!("{error:#}"), "past its deadline, and Temporal does not start it");
+                        }
+                    }
+                }
+                i64::try_from(overdue.len()).is_ok_and(|count| count == AT_ONCE)
+            }
+            Err(error) => {
+                warn!(%error, "the books cannot be swept");
+                false
+            }
+        };
+        let pause = if full { Duration::ZERO } else { every };
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `giro worker`: runs of payouts with their ledger steps, and the calls to each bank, each on its own queue.
+
+use std::{sync::Arc, time::Duration};
+
+use activities::{
+    bank::{Bank, stp::Stp},
+    inbox,
+    steps::{BankSteps, DirectStarts, LedgerSteps},
+};
+use anyhow::Context;
+use temporalio_sdk::{
+    Worker, WorkerOptions,
+    runtime::{Runtime, RuntimeOptions},
+};
+use tokio::sync::watch;
+use tracing::info;
+use workflows::{PayoutWorkflow, bank_queue};
+
+use super::{open_ledger, stop_signal, stopped};
+use crate::{config::Config, starter};
+
+/// A killed worker delays each of its runs by this; lower costs replays when a worker is merely slow.
+const STICKY: Duration = Duration::from_secs(2);
+/// Above a bank call; a pod's termination grace must be above this.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Which queues a worker polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Queues {
+    /// Both: the queue of runs, and the bank's.
+    All,
+    /// Runs and ledger steps; needs no credentials of a bank.
+    Runs,
+    /// Calls to STP and its inbox; needs STP's credentials.
+    Stp,
+}
+
+/// Polls until SIGTERM, then lets what has begun finish.
+pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
+    let ledger = open_ledger(&config).await?;
+    let runtime = Runtime::from_current_tokio(RuntimeOptions::builder().build().map_err(anyhow::Error::msg)?)?;
+    let client = starter::connect(&config.temporal).await?;
+    let stop = stop_signal();
+    let mut workers = Vec::new();
+    if queues != Queues::Stp {
+        let steps = LedgerSteps::new(ledger.clone(), direct_starts(&config)?);
+        let options = WorkerOptions::new(config.temporal.task_queue.clone())
+            .register_workflow::<PayoutWorkflow>()?
+            .register_activities(steps)
+            .sticky_queue_schedule_to_start_timeout(STICKY)
+            .graceful_shutdown_period(GRACE)
+            .build();
+        workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);
+    }
+    let mut inbox = None;
+    if queues != Queues::Runs {
+        let stp = config
+            .stp
+            .clone()
+            .context("[stp] is missing: a worker of this bank needs its credentials")?;
+        let bank = Bank::Stp(Stp::new(stp)?);
+        ledger
+            .register_bank(&bank)
+            .await
+            .context("the bank's row cannot be written")?;
+        let steps = BankSteps::new(ledger.clone(), bank);
+        let options = WorkerOptions::new(bank_queue(&config.temporal.task_queue, steps.bank().name()))
+            .register_activities(steps.clone())
+            .graceful_shutdown_period(GRACE)
+            .build();
+        workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);
+        inbox = Some(tokio::spawn(inbox::work(steps, client.clone(), stopped(stop.clone()))));
+    }
+    info!(queue = config.temporal.task_queue, ?queues, "worker polls");
+    run(workers, stop).await?;
+    if let Some(inbox) = inbox {
+        inbox.await?;
+    }
+    Ok(())
+}
+
+/// Each worker on a thread of its own: workflow code and decoding of one worker share one thread.
+async fn run(workers: Vec<Worker>, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let mut running = Vec::new();
+    for mut worker in workers {
+        let shutdown = worker.shutdown_handle();
+        let handle = tokio::runtime::Handle::current();
+        let (done, finished) = tokio::sync::oneshot::channel();
+        std::thread::Builder::new()
+            .name("giro-worker".to_owned())
+            .spawn(move || {
+                let _gone = done.send(handle.block_on(async move { worker.run().await }));
+            })?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            stopped(stop).await;
+            shutdown();
+        });
+        running.push(finished);
+    }
+    for finished in running {
+        finished
+            .await
+            .context("a worker thread died")?
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
+    }
+    Ok(())
+}
+
+/// What a run with its own request needs; `None` unless configuration names the caller it acts for.
+fn direct_starts(config: &Config) -> anyhow::Result<Option<DirectStarts>> {
+    let Some(caller) = config.api.direct_start_caller.clone() else {
+        return Ok(None);
+    };
+    let (fee, iva) = config.fee.charge().context("[fee]: out of range")?;
+    Ok(Some(DirectStarts {
+        caller,
+        bank: activities::bank::stp::NAME.to_owned(),
+        fee,
+        iva,
+        institutions: Arc::new(config.catalogue()?),
+    }))
+}

@@ -1,0 +1,176 @@
+//! Runs of payouts, seen from outside: started in the background, woken, asked. Accepting never needs Temporal.
+
+use std::{sync::Arc, time::Duration};
+
+use activities::{inbox, ledger::rows::Payout};
+use anyhow::Context;
+use temporalio_client::{
+    Client, ClientOptions, Connection, ConnectionOptions, GrpcCompression, Url, WorkflowExecuteUpdateOptions,
+    WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowStartOptions, errors::WorkflowStartError,
+};
+use temporalio_common::search_attributes::SearchAttributes;
+use tokio::sync::{OnceCell, Semaphore};
+use tracing::{debug, warn};
+use workflows::{
+    PayoutWorkflow, attributes,
+    contract::Asked,
+    domain::{InstitutionCode, Institutions, PayoutId},
+    sentences,
+    wire::{AcceptedStart, Anything, Start},
+};
+
+use crate::config::Temporal;
+
+/// Starts that wait for Temporal at once; beyond, the sweeper starts the run.
+const PATIENT: usize = 256;
+/// A person waits this long for the bank's answer.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// Starts, wakes and asks runs, through a client that connects when it is first needed.
+#[derive(Clone)]
+pub struct Starter {
+    client: Arc<OnceCell<Client>>,
+    patient: Arc<Semaphore>,
+    temporal: Arc<Temporal>,
+    institutions: Arc<Institutions>,
+}
+
+/// What a person gets who asked for an answer now.
+#[derive(Clone, Debug)]
+pub enum Retried {
+    /// The bank was asked.
+    Answered(Box<Asked>),
+    /// It will be; nothing came in time.
+    Asked,
+}
+
+/// Why a run is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was just accepted: a run that closed before is not repeated.
+    New,
+    /// Its deadline is past: a run that closed while the payout is open is replaced.
+    Overdue,
+}
+
+impl Starter {
+    /// Connects to nothing yet.
+    pub fn new(temporal: Temporal, institutions: Arc<Institutions>) -> Self {
+        Self {
+            client: Arc::default(),
+            patient: Arc::new(Semaphore::new(PATIENT)),
+            temporal: Arc::new(temporal),
+            institutions,
+        }
+    }
+
+    /// The client, connected now if it was not yet.
+    pub async fn client(&self) -> anyhow::Result<Client> {
+        self.client.get_or_try_init(|| connect(&self.temporal)).await.cloned()
+    }
+
+    /// Starts the run of a payout. Temporal away is no failure of the request: the sweeper starts what was not.
+    pub async fn start(&self, payout: &Payout) {
+        let Ok(_place) = self.patient.try_acquire() else {
+            debug!(payout = %payout.id, "left to the sweeper");
+            return;
+        };
+        if let Err(error) = self.begin(payout, Reason::New).await {
+            warn!(payout = %payout.id, workflow = payout.id.workflow_id(), error = format!("{error:#}"), "not started: left to the sweeper");
+        }
+    }
+
+    /// Starts the run of a payout, and says when it could not.
+    pub async fn begin(&self, payout: &Payout, reason: Reason) -> anyhow::Result<()> {
+        let client = self.client().await?;
+        let start = Start::Accepted(AcceptedStart {
+            payout: payout.id,
+            bank: payout.bank.clone(),
+        });
+        match client
+            .start_workflow(PayoutWorkflow::run, start, self.options(payout, reason))
+            .await
+        {
+            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
+            Err(error) => Err(error).context("Temporal did not start the run"),
+        }
+    }
+
+    /// Says that there is something to look at; a run that is not there needs none.
+    pub async fn look(&self, payout: PayoutId) {
+        let woken = async { anyhow::Ok(inbox::look(&self.client().await?, payout).await?) };
+        if let Err(error) = woken.await {
+            warn!(%payout, workflow = payout.workflow_id(), error = format!("{error:#}"), "not woken: it looks by itself later");
+        }
+    }
+
+    /// Asks the bank now, through the run, and awaits its answer for a while. The same `update_id` gets the same answer.
+    pub async fn retry(&self, payout: &Payout, update_id: &str) -> Retried {
+        let asked = async {
+            let client = self.client().await?;
+            let run = client.get_workflow_handle::<PayoutWorkflow>(payout.id.workflow_id());
+            let options = WorkflowExecuteUpdateOptions::builder()
+                .update_id(update_id.to_owned())
+                .build();
+            anyhow::Ok(run.execute_update(PayoutWorkflow::retry, Anything, options).await?)
+        };
+        match tokio::time::timeout(ANSWER, asked).await {
+            Ok(Ok(asked)) => Retried::Answered(Box::new(asked)),
+            Ok(Err(error)) => {
+                warn!(payout = %payout.id, error = format!("{error:#}"), "not asked now: the run asks by itself");
+                Retried::Asked
+            }
+            Err(_) => Retried::Asked,
+        }
+    }
+
+    /// What the list of runs shows before anything has happened. Nothing of a person: last four digits at most.
+    fn options(&self, payout: &Payout, reason: Reason) -> WorkflowStartOptions {
+        let institution = self
+            .institutions
+            .code(InstitutionCode::new(payout.institution))
+            .map_or_else(|| payout.institution.to_string(), |found| found.name.clone());
+        let reuse = match reason {
+            Reason::New => WorkflowIdReusePolicy::AllowDuplicateFailedOnly,
+            Reason::Overdue => WorkflowIdReusePolicy::AllowDuplicate,
+        };
+        WorkflowStartOptions::new(self.temporal.task_queue.clone(), payout.id.workflow_id())
+            .id_reuse_policy(reuse)
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .search_attributes(SearchAttributes::new([
+                attributes::BANK.value_set(payout.bank.clone()),
+                attributes::INSTITUTION.value_set(payout.institution.to_string()),
+                attributes::AMOUNT_CENTS.value_set(payout.amount.get()),
+                attributes::TRACKING_KEY.value_set(payout.tracking_key.to_string()),
+            ]))
+            .static_summary(sentences::summary(
+                payout.amount,
+                &payout.bank,
+                &institution,
+                payout.clabe_last4(),
+            ))
+            .build()
+    }
+}
+
+/// One connection; compression inside a cluster only costs.
+pub async fn connect(temporal: &Temporal) -> anyhow::Result<Client> {
+    let named = &temporal.address;
+    let address = if named.contains("://") {
+        named.clone()
+    } else {
+        format!("http://{named}")
+    };
+    let address = Url::parse(&address).context("temporal.address: expected HOST:PORT, http:// or https://")?;
+    let options = ConnectionOptions::new(address)
+        .identity(format!("giro@{}", std::process::id()))
+        .grpc_compression(GrpcCompression::None)
+        .build();
+    let connection = Connection::connect(options)
+        .await
+        .with_context(|| format!("Temporal does not answer at {}", temporal.address))?;
+    Ok(Client::new(
+        connection,
+        ClientOptions::new(temporal.namespace.clone()).build(),
+    )?)
+}

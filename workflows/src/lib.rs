@@ -1,0 +1,29 @@
+//! WHAT happens to a payout, in order. No clock, no network, no database.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `payout` | the order of money of one payout, on one screen |
+//! | `saga` | the verbs it is written in, with their timeouts and retries |
+//! | `contract` | the activities that the verbs call, declared here and implemented in `activities` |
+//! | `wire` | what others may send: the start, the signal, the update |
+//! | `attributes` | search attributes of a run |
+//! | `sentences` | what a person reads in the Temporal UI |
+//! | `domain` | the types all of it speaks in |
+
+pub mod attributes;
+pub mod contract;
+pub mod domain;
+pub mod payout;
+mod saga;
+pub mod sentences;
+pub mod wire;
+
+pub use payout::PayoutWorkflow;
+
+/// The workflow queue of a deployment that names no other.
+pub const QUEUE: &str = "giro";
+
+/// The queue of a bank's calls: alone with the bank's credentials, paused and limited alone.
+pub fn bank_queue(queue: &str, bank: &str) -> String {
+    format!("{queue}-bank-{bank}")
+}

@@ -1,0 +1,208 @@
+//! One SPEI payout: the beneficiary is paid once, or the customer has the money back.
+
+use serde::{Deserialize, Serialize};
+use temporalio_workflow::{SyncWorkflowContext, WorkflowContext, WorkflowResult, workflow, workflow_methods};
+
+use crate::{
+    contract::{Accept, Applied, Asked, Bank, Ledger, Standing, Submit},
+    domain::{Attention, Centavos, End, Evidence, FieldError, PayoutId, Refusal, TrackingKey},
+    saga::Saga,
+    sentences,
+    wire::{AcceptedStart, Anything, DirectStart, Start},
+};
+
+/// The run of a payout. The payout's row decides; the run only says what is asked next.
+#[workflow]
+#[derive(Default)]
+pub struct PayoutWorkflow {
+    /// Somebody said that there is something to look at.
+    pub(crate) looked: bool,
+    /// The attention that the search attribute shows.
+    pub(crate) shown: Option<Attention>,
+    /// Which payout, once known; `retry` needs it.
+    running: Option<(PayoutId, String)>,
+}
+
+/// How a run ended, for whoever reads its result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How.
+    pub outcome: End,
+    /// The payout, when there is one.
+    pub payout: Option<PayoutId>,
+    /// What the beneficiary gets, in centavos.
+    pub amount: Option<Centavos>,
+    /// Where the money is.
+    pub money: String,
+    /// What the bank last said, in our words.
+    pub bank_said: Option<String>,
+    /// What proved it.
+    pub evidence: Option<Evidence>,
+    /// The key the bank knows it by.
+    pub tracking_key: Option<TrackingKey>,
+    /// Why it was refused.
+    pub refusal: Option<Refusal>,
+    /// What to mend in a request that giro does not take.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// The order of money. Every call is safe to repeat: the payout's row decides.
+async fn pay(run: &Saga) -> WorkflowResult<Outcome> {
+    loop {
+        match run.pivot().await? {
+            Submit::Sent { standing } | Submit::Doubt { standing } => run.hear(&standing).await?,
+            Submit::NotSent { wait_seconds, standing } => {
+                run.closed_for(&standing, wait_seconds).await;
+                continue;
+            }
+            Submit::Closed { .. } => {}
+            Submit::Unknown => return Ok(Outcome::unknown(run.payout)),
+        }
+        match run.step(|| Ledger::apply, || run.subject(), "post or release").await? {
+            Applied::Ended { end, standing } => {
+                run.ended(end, &standing);
+                return Ok(Outcome::of(end, &standing));
+            }
+            Applied::Open { standing } => run.hear(&standing).await?,
+            Applied::Unknown => return Ok(Outcome::unknown(run.payout)),
+        }
+    }
+}
+
+#[workflow_methods]
+impl PayoutWorkflow {
+    /// Runs a payout that was accepted, or accepts the request that it was started with.
+    #[run(name = "payout")]
+    pub async fn run(ctx: &mut WorkflowContext<Self>, start: Start) -> WorkflowResult<Outcome> {
+        let start = match start {
+            Start::Accepted(start) => start,
+            Start::Malformed(errors) => return Ok(Outcome::malformed(None, errors)),
+            Start::Direct(start) => match accept(ctx, *start).await? {
+                Ok(start) => start,
+                Err(refused) => return Ok(*refused),
+            },
+        };
+        ctx.state_mut(|state| state.running = Some((start.payout, start.bank.clone())));
+        let outcome = pay(&Saga {
+            ctx: ctx.clone(),
+            payout: start.payout,
+            bank: start.bank,
+        })
+        .await;
+        let _all_answered = ctx.wait_condition(|_| ctx.all_handlers_finished()).await;
+        outcome
+    }
+
+    /// There may be something to look at. Carries no fact: whatever comes with it is ignored.
+    #[signal(name = "look")]
+    pub fn look(&mut self, _: &mut SyncWorkflowContext<Self>, _: Anything) {
+        self.looked = true;
+    }
+
+    /// A person wants to know now: asks the bank once, says what it found, and lets the run go on by its own rules.
+    #[update(name = "retry")]
+    pub async fn retry(
+        ctx: &mut WorkflowContext<Self>,
+        _: Anything,
+    ) -> Result<Asked, Box<dyn std::error::Error + Send + Sync>> {
+        let Some((payout, bank)) = ctx.state(|state| state.running.clone()) else {
+            return Ok(Asked {
+                standing: None,
+                next: "it is being accepted; ask again in a moment".to_owned(),
+                resends: false,
+            });
+        };
+        let run = Saga {
+            ctx: ctx.clone(),
+            payout,
+            bank,
+        };
+        let asked = ctx.execute_activity(Bank::ask, run.subject(), run.ask()).await;
+        ctx.state_mut(|state| state.looked = true);
+        Ok(asked.unwrap_or_else(|_| Asked {
+            standing: None,
+            next: "the bank gave no answer in time; giro keeps asking".to_owned(),
+            resends: false,
+        }))
+    }
+}
+
+/// Holds the money of a request that started its run itself; the run's id must be the payout's.
+async fn accept(
+    ctx: &WorkflowContext<PayoutWorkflow>,
+    start: DirectStart,
+) -> WorkflowResult<Result<AcceptedStart, Box<Outcome>>> {
+    let payout = start.payout;
+    if ctx.workflow_id() != payout.workflow_id() {
+        let error = FieldError::new(
+            "/payout",
+            "workflow_id",
+            "start it under the workflow id payout-<payout>",
+        );
+        return Ok(Err(Box::new(Outcome::malformed(Some(payout), vec![error]))));
+    }
+    let run = Saga {
+        ctx: ctx.clone(),
+        payout,
+        bank: String::new(),
+    };
+    let accepted = run.step(|| Ledger::accept, || start.clone(), "accept and hold").await?;
+    Ok(match accepted {
+        Accept::Accepted { standing, institution } => {
+            run.describe(&standing, institution);
+            Ok(AcceptedStart {
+                payout,
+                bank: standing.bank,
+            })
+        }
+        Accept::Refused { refusal } => Err(Box::new(Outcome::refused(payout, refusal))),
+        Accept::Malformed { errors } => Err(Box::new(Outcome::malformed(Some(payout), errors))),
+    })
+}
+
+impl Outcome {
+    fn of(end: End, standing: &Standing) -> Self {
+        Self {
+            outcome: end,
+            payout: Some(standing.payout),
+            amount: Some(standing.amount),
+            money: sentences::money(standing.state, standing.evidence).to_owned(),
+            bank_said: standing.bank_said.clone(),
+            evidence: standing.evidence,
+            tracking_key: Some(standing.tracking_key.clone()),
+            refusal: None,
+            errors: Vec::new(),
+        }
+    }
+
+    fn refused(payout: PayoutId, refusal: Refusal) -> Self {
+        Self {
+            refusal: Some(refusal),
+            ..Self::malformed(Some(payout), Vec::new())
+        }
+    }
+
+    fn unknown(payout: PayoutId) -> Self {
+        let error = FieldError::new(
+            "/payout",
+            "unknown",
+            "the books have no such payout; make it with POST /v1/payouts",
+        );
+        Self::malformed(Some(payout), vec![error])
+    }
+
+    fn malformed(payout: Option<PayoutId>, errors: Vec<FieldError>) -> Self {
+        Self {
+            outcome: End::Refused,
+            payout,
+            amount: None,
+            money: "never taken: nothing was held".to_owned(),
+            bank_said: None,
+            evidence: None,
+            tracking_key: None,
+            refusal: None,
+            errors,
+        }
+    }
+}

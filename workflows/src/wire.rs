@@ -1,0 +1,124 @@
+//! What others may send to a run: its start in any form that reads, and messages whose content does not matter.
+
+use serde::{Deserialize, Serialize};
+use temporalio_common::{
+    data_converters::{PayloadConversionError, SerializationContext, TemporalDeserializable, TemporalSerializable},
+    protos::temporal::api::common::v1::Payload,
+};
+
+use crate::domain::{FieldError, PayoutId, PayoutRequest};
+
+/// How a run starts.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// By giro, after the request was accepted: the id, and the bank whose queue has its calls.
+    Accepted(AcceptedStart),
+    /// By a caller, with the request itself.
+    Direct(Box<DirectStart>),
+    /// By something that does not read; the run completes as refused and says why.
+    Malformed(Vec<FieldError>),
+}
+
+/// A start after acceptance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptedStart {
+    /// The payout.
+    pub payout: PayoutId,
+    /// Its bank.
+    pub bank: String,
+}
+
+/// A start with the request; the payout id is its idempotency key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectStart {
+    /// Made by the caller: a UUIDv7 of within a day of now, `po_<hex>`.
+    #[serde(alias = "payoutId")]
+    pub payout: PayoutId,
+    /// What is asked.
+    pub request: PayoutRequest,
+}
+
+impl Start {
+    /// Reads JSON as any SDK writes it.
+    fn from_json(bytes: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Shape {
+            request: Option<serde::de::IgnoredAny>,
+        }
+        let direct = serde_json::from_slice::<Shape>(bytes).is_ok_and(|shape| shape.request.is_some());
+        let read = if direct {
+            serde_json::from_slice(bytes).map(|start| Self::Direct(Box::new(start)))
+        } else {
+            serde_json::from_slice(bytes).map(Self::Accepted)
+        };
+        read.unwrap_or_else(|error| {
+            // Where it breaks, never what stands there: the result of a run is read by people who may not know a CLABE.
+            let place = format!("the start does not read at line {}, column {}", error.line(), error.column());
+            let mend = "send {\"payout\":\"po_…\",\"bank\":\"…\"} or {\"payout\":\"po_…\",\"request\":{…}} without other fields";
+            Self::Malformed(vec![FieldError::new("", "malformed", format!("{place}: {mend}"))])
+        })
+    }
+}
+
+impl TemporalSerializable for Start {
+    fn to_payload(&self, ctx: &SerializationContext<'_>) -> Result<Payload, PayloadConversionError> {
+        use temporalio_common::data_converters::GenericPayloadConverter;
+        match self {
+            Self::Accepted(start) => ctx.converter.to_payload(ctx, start),
+            Self::Direct(start) => ctx.converter.to_payload(ctx, start.as_ref()),
+            Self::Malformed(errors) => ctx.converter.to_payload(ctx, errors),
+        }
+    }
+}
+
+impl TemporalDeserializable for Start {
+    fn from_payload(ctx: &SerializationContext<'_>, payload: Payload) -> Result<Self, PayloadConversionError> {
+        Self::from_payloads(ctx, vec![payload])
+    }
+
+    /// JSON that does not read is the sender's fault and ends as refused. An encoding that this worker does not know
+    /// may be ours (a codec not configured): the task fails and waits for the mend.
+    fn from_payloads(_: &SerializationContext<'_>, payloads: Vec<Payload>) -> Result<Self, PayloadConversionError> {
+        let [payload] = payloads.as_slice() else {
+            return Ok(Self::Malformed(vec![FieldError::new(
+                "",
+                "one_input",
+                "send exactly one input: the start of a payout",
+            )]));
+        };
+        match payload.metadata.get("encoding").map(Vec::as_slice) {
+            Some(b"json/plain" | b"json/protobuf") => Ok(Self::from_json(&payload.data)),
+            Some(b"binary/null") => Ok(Self::Malformed(vec![FieldError::new(
+                "",
+                "required",
+                "send the start of a payout, not null",
+            )])),
+            Some(_) | None => Err(PayloadConversionError::WrongEncoding),
+        }
+    }
+}
+
+/// Takes whatever payloads come, or none, and ignores them: a message that only says "look".
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Anything;
+
+impl TemporalSerializable for Anything {
+    fn to_payload(&self, _: &SerializationContext<'_>) -> Result<Payload, PayloadConversionError> {
+        Ok(Payload {
+            metadata: [("encoding".to_owned(), b"binary/null".to_vec())].into(),
+            ..Payload::default()
+        })
+    }
+}
+
+impl TemporalDeserializable for Anything {
+    fn from_payload(_: &SerializationContext<'_>, _: Payload) -> Result<Self, PayloadConversionError> {
+        Ok(Self)
+    }
+
+    fn from_payloads(_: &SerializationContext<'_>, _: Vec<Payload>) -> Result<Self, PayloadConversionError> {
+        Ok(Self)
+    }
+}
