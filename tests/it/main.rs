@@ -1,1 +1,8 @@
-fn main() {}
+//! Stories on real parts: API in, ledger and bank's journal out.
+
+mod api;
+mod contract;
+mod fates;
+mod faults;
+mod harness;
+mod runs;
