@@ -119,15 +119,20 @@ create table payout (
         (state in ('accepted', 'cancelled') and unproven = 0) or (state not in ('accepted', 'cancelled') and unproven >= 1)),
     constraint payout_send_is_fenced check (
         state in ('accepted', 'cancelled') or num_nonnulls(operating_date, send_before) = 2),
+    -- A check that is null passes: what is missing is coalesced to what is not enough.
     constraint payout_settled_by_evidence check (
-        state not in ('settled', 'returned') or evidence in ('paid', 'two_people_paid')),
+        state not in ('settled', 'returned') or coalesce(evidence, '') in ('paid', 'two_people_paid')),
     constraint payout_failed_by_evidence check (
-        state <> 'failed' or evidence in ('refused', 'not_paid', 'absent', 'two_people_not_paid')),
+        state <> 'failed' or coalesce(evidence, '') in ('refused', 'not_paid', 'absent', 'two_people_not_paid')),
     constraint payout_refused_once check (state <> 'failed' or evidence <> 'refused' or unproven = 1),
     constraint payout_contradiction_is_open check (not contradicted or ended_at is null),
     constraint payout_two_people check (
         evidence is null or evidence not in ('two_people_paid', 'two_people_not_paid')
-        or (cardinality(decided_by) = 2 and decided_by[1] <> decided_by[2] and document is not null)),
+        or (coalesce(cardinality(decided_by), 0) = 2 and decided_by[1] <> decided_by[2] and document is not null)),
+    constraint payout_words check (
+        evidence in ('refused', 'paid', 'not_paid', 'absent', 'two_people_paid', 'two_people_not_paid')),
+    constraint payout_states check (
+        state in ('accepted', 'sending', 'sent', 'settled', 'failed', 'cancelled', 'returned')),
     constraint payout_effective_when_settled check (state not in ('settled', 'returned') or effective_on is not null),
     constraint payout_end_is_dated check ((state in ('accepted', 'sending', 'sent')) = (ended_at is null)),
     constraint payout_open_has_deadline check ((deadline_at is null) = (ended_at is not null)),

@@ -1,1 +1,94 @@
-//! Soon.
+//! What others freeze: names on the wire, and the edge table that code and database must share.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use sqlx::{Connection, PgConnection, Row};
+use temporalio_common::ActivityDefinition;
+use temporalio_workflow as _;
+use tests::client::is;
+use workflows::{
+    attributes,
+    contract::{Bank, Ledger},
+    domain::State,
+};
+
+use crate::harness::{PATIENCE, Setup, Stack};
+
+#[test]
+fn names_on_the_wire_never_change() {
+    let activities = [
+        Ledger::accept.name(),
+        Ledger::apply.name(),
+        Bank::submit.name(),
+        Bank::inquire.name(),
+        Bank::ask.name(),
+    ];
+    assert_eq!(
+        activities,
+        [
+            "ledger.accept",
+            "ledger.apply",
+            "bank.submit",
+            "bank.inquire",
+            "bank.ask"
+        ]
+    );
+    assert_eq!(workflows::bank_queue(workflows::QUEUE, "stp"), "giro-bank-stp");
+    let launcher: Vec<(&str, &str)> = dev::parts::temporal::SEARCH_ATTRIBUTES.to_vec();
+    assert_eq!(launcher, attributes::ALL, "the launcher registers what runs write");
+}
+
+/// The database refuses what the core must never do, whoever asks it.
+#[tokio::test]
+async fn the_database_holds_the_same_edges_and_refuses_the_rest() -> Result<()> {
+    let stack = Stack::with(
+        "edges",
+        Setup {
+            settle_ms: 60_000,
+            ..Setup::default()
+        },
+    )
+    .await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let id = stack.giro.pay(&account, 12_300).await?;
+    stack.giro.wait(&id, PATIENCE, is("sent")).await?;
+    let mut books = PgConnection::connect(&stack.database).await?;
+    let rows = sqlx::query("select from_state, to_state from payout_edge")
+        .fetch_all(&mut books)
+        .await?;
+    let stored: BTreeSet<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let coded: BTreeSet<(String, String)> = State::EDGES
+        .iter()
+        .map(|(from, to)| (from.to_string(), to.to_string()))
+        .collect();
+    assert_eq!(stored, coded);
+    for wrong in [
+        "update payout set state = 'failed', evidence = 'refused', event_seq = event_seq + 1, ended_at = giro_now(), deadline_at = null, sender = null",
+        "update payout set state = 'settled', event_seq = event_seq + 1, ended_at = giro_now(), deadline_at = null, effective_on = operating_date",
+        "update payout set state = 'cancelled', unproven = 0, event_seq = event_seq + 1, ended_at = giro_now(), deadline_at = null",
+        "update payout set state = 'accepted', unproven = 0, event_seq = event_seq + 1",
+        "update payout set send_no = send_no + 1, unproven = 2, state = 'sending', sender = gen_random_uuid(), event_seq = event_seq + 1",
+        "update payout set evidence = 'two_people_paid', decided_by = array['ana', 'ana'], document = 'x'",
+        "update payout set evidence = 'two_people_paid', document = 'x'",
+        "update payout set evidence = 'hearsay'",
+        "update payout set amount = 1",
+        "update payout set tracking_key = 'OTHER'",
+        "delete from payout",
+        "delete from movement",
+        "update movement set amount = 1",
+        "truncate movement",
+        "update request set refusal = null",
+        "delete from exchange",
+        "update account set debits = debits + 1 where code = 2101 and debits + held = credits - 1",
+        "update account set credits = credits - 1 where credits > 0",
+        "update account set held = credits + 1 where code = 2101",
+        "update clock set production = true",
+    ] {
+        let refused = sqlx::raw_sql(wrong).execute(&mut books).await;
+        let unharmed = refused.as_ref().is_ok_and(|done| done.rows_affected() == 0);
+        assert!(refused.is_err() || unharmed, "the database took: {wrong}");
+    }
+    assert_eq!(stack.giro.payout(&id).await?["state"], "sent");
+    stack.balanced().await
+}

@@ -85,7 +85,7 @@ static SHARED: OnceLock<Mutex<Shared>> = OnceLock::new();
 
 /// The servers that all tests share, started once.
 fn shared() -> &'static Mutex<Shared> {
-    SHARED.get_or_init(|| Mutex::new(begin().unwrap_or_else(|error| panic!("no stage for the tests: {error:#}"))))
+    SHARED.get_or_init(|| Mutex::new(begin().expect("the servers that all tests share")))
 }
 
 fn begin() -> Result<Shared> {
@@ -302,15 +302,21 @@ impl Stack {
         &self.queue
     }
 
-    /// A handle on a payout's latest run.
+    /// A handle on a payout's latest run, once it is there: the API starts it in the background.
     pub(crate) async fn handle(
         &self,
         payout: &str,
     ) -> Result<temporalio_client::WorkflowHandle<Client, PayoutWorkflow>> {
-        Ok(self
+        let run = self
             .client()
             .await?
-            .get_workflow_handle::<PayoutWorkflow>(format!("payout-{payout}")))
+            .get_workflow_handle::<PayoutWorkflow>(format!("payout-{payout}"));
+        let start = tokio::time::Instant::now();
+        while let Err(error) = run.describe(Default::default()).await {
+            ensure!(start.elapsed() < PATIENCE, "the run never started: {error}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(run)
     }
 
     /// The orders that the bank's journal has of a payout.
