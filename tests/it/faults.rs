@@ -134,7 +134,8 @@ async fn a_terminated_run_is_started_again() -> Result<()> {
     let account = stack.giro.account(1, 1_000_000).await?;
     stack.bank.fault(None, Some(tests::sim::Fault::Silent), Some(1)).await?;
     let id = stack.giro.pay(&account, 12_300).await?;
-    stack.giro.wait(&id, PATIENCE, is("sending")).await?;
+    // Once the send is recorded as doubt, the bank has the order.
+    stack.giro.wait(&id, PATIENCE, |payout| payout["doubt"].is_string()).await?;
     stack.handle(&id).await?.terminate(Default::default()).await?;
     stack.bank.speak(&stack.key(&id).await?).await?;
     stack.giro.wait(&id, PATIENCE, is("settled")).await?;
