@@ -40,7 +40,7 @@ insert into account (id, code, name, opened_at) values
 create table bank (
     name text primary key,
     refuses_repeated_keys boolean not null,     -- only then may an order be sent again
-    paused_by text check (paused_by in ('people', 'configuration', 'paid_after_release')),
+    paused_by text check (paused_by in ('people', 'configuration', 'paid_after_release', 'second_order')),
     pause_reason text,
     paused_at timestamptz,
     attention text,
@@ -175,12 +175,13 @@ begin
             then 'a resend stays in its operating date, after two not-founds'
         when old.state = 'sending' and new.state = 'accepted' and (old.unproven <> 1 or old.evidence is not null)
             then 'only a send that proved nothing left goes back'
-        when new.state = 'failed' and old.state = 'sending' and new.evidence <> 'refused'
+        when moved and new.state = 'failed' and old.state = 'sending' and new.evidence <> 'refused'
              and giro_now() <= old.send_before + interval '10 seconds'
             then 'a sender may still be at work'
-        when new.state = 'failed' and new.evidence = 'refused' and (old.state <> 'sending' or new.sender is not null)
+        when moved and new.state = 'failed' and new.evidence = 'refused'
+             and (old.state <> 'sending' or old.sender is not null)
             then 'a refusal ends only what its own sender sent'
-        when new.state = 'failed' and old.state = 'sent' and new.evidence not in ('not_paid', 'two_people_not_paid')
+        when moved and new.state = 'failed' and old.state = 'sent' and new.evidence not in ('not_paid', 'two_people_not_paid')
             then 'the bank had it: only its word or two people end it unpaid'
         when old.ended_at is not null
              and (new.evidence, new.effective_on, new.ended_at) is distinct from (old.evidence, old.effective_on, old.ended_at)

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use temporalio_client::{Client, WorkflowSignalOptions, errors::WorkflowInteractionError};
 use tracing::{info, warn};
+use uuid::Uuid;
 use workflows::{
     PayoutWorkflow,
     domain::{PayoutId, State, TrackingKey},
@@ -16,7 +17,11 @@ use workflows::{
 
 use crate::{
     bank::{Claim, Notice},
-    ledger::{StoreError, command::Stand, rows::Payout},
+    ledger::{
+        StoreError,
+        command::{By, Finding, Stand},
+        rows::Payout,
+    },
     steps::BankSteps,
 };
 
@@ -124,6 +129,7 @@ async fn settle(steps: &BankSteps, client: &Client, row: Due) {
 /// Matches a row to its payout, asks the bank, and wakes the run. A webhook itself proves nothing.
 async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
     let Some(notice) = steps.bank().parse_webhook(&row.body) else {
+        warn!(row = row.id, "a webhook that does not read is kept apart");
         return Fate::Done("unreadable", None);
     };
     let payout = match by_key(steps.ledger().pool(), &notice.tracking_key).await {
@@ -145,11 +151,7 @@ async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
     };
     info!(payout = %id, workflow = id.workflow_id(), said = after.payout.bank_said, "asked after a webhook");
     if !payout.state.is_open() {
-        return match after.payout.bank_said.as_deref() {
-            Some("not found") | None => Fate::Again("no answer after the end", Some(id)),
-            Some(said) if said.starts_with("no answer") => Fate::Again("no answer after the end", Some(id)),
-            Some(_) => Fate::Done("asked after the end", Some(id)),
-        };
+        return after_end(steps, &after.payout, notice.claim).await;
     }
     match after.stand {
         Stand::Closed => match look(client, id).await {
@@ -162,6 +164,29 @@ async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
         Stand::Go | Stand::NotSent { .. } | Stand::Sent | Stand::Doubt | Stand::Resend => {
             Fate::Again("undecided", Some(id))
         }
+    }
+}
+
+/// A webhook that contradicts an end: a person is told, and it is asked about until the bank's own answer is as clear.
+async fn after_end(steps: &BankSteps, payout: &Payout, claim: Claim) -> Fate {
+    let finding = Finding {
+        payout: payout.id,
+        id: Uuid::new_v4(),
+        by: By::Claim,
+    };
+    if steps.ledger().evidence(finding).await.is_err() {
+        return Fate::Again("books away", Some(payout.id));
+    }
+    let clear = match payout.bank_said.as_deref() {
+        Some("paid, and came back") => true,
+        Some("paid") => claim != Claim::CameBack,
+        Some(said) => said.starts_with("not paid"),
+        None => false,
+    };
+    if clear {
+        Fate::Done("asked after the end", Some(payout.id))
+    } else {
+        Fate::Again("contradicts the end", Some(payout.id))
     }
 }
 

@@ -49,7 +49,14 @@ impl Ledger {
     /// Starts the writer of this process. It ends when the last handle is gone.
     pub fn start(pool: PgPool, rules: Rules) -> Self {
         let (queue, jobs) = mpsc::channel(writer::QUEUE);
-        tokio::spawn(writer::run(pool.clone(), rules.clone(), jobs));
+        let writing = tokio::spawn(writer::run(pool.clone(), rules.clone(), jobs));
+        tokio::spawn(async move {
+            if writing.await.is_err() {
+                // Without its writer a process can only say "later" for ever: whoever started it must see it end.
+                tracing::error!("the writer died: the process ends");
+                std::process::exit(70);
+            }
+        });
         Self {
             pool,
             queue,

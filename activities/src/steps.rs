@@ -1,6 +1,6 @@
 //! The activities that a run calls: ledger steps, and the calls to one bank with that bank's credentials.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use temporalio_macros::activities;
@@ -19,7 +19,7 @@ use crate::{
     bank::{Bank, Fence, NotSent, Order, Payer, Sender, Submitted},
     failure,
     ledger::{
-        Ledger,
+        Ledger, LedgerError,
         command::{self, Answer, Begin, By, Finding, Record, Stand},
         core::{hex, stand},
         rows::Payout,
@@ -48,6 +48,9 @@ pub struct DirectStarts {
     pub institutions: Arc<Institutions>,
 }
 
+/// The books may be away for as long as a failover takes; the bank's word on a send is kept in memory meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_millis(500);
 /// A payout id of a direct start must be this fresh, so that an old history cannot pay again.
 const FRESH: SignedDuration = SignedDuration::from_hours(24);
 
@@ -105,6 +108,14 @@ impl LedgerSteps {
     #[activity(definition = markers::Accept)]
     pub async fn accept(self: Arc<Self>, _: ActivityContext, start: DirectStart) -> Result<Accept, ActivityError> {
         let now = self.ledger.now().await.map_err(failure::store)?;
+        // The books are asked first: an id that they have was accepted, whatever configuration says since.
+        if let Some(row) = self.ledger.payout(start.payout).await.map_err(failure::store)? {
+            let mine = row.request_key == start.payout.to_string();
+            let same = self
+                .read(&start, now)
+                .map_or(true, |accept| accept.hash == row.request_hash);
+            return Ok(if mine && same { accepted(&row, now) } else { reused() });
+        }
         let accept = match self.read(&start, now) {
             Ok(accept) => accept,
             Err(errors) => return Ok(Accept::Malformed { errors }),
@@ -112,20 +123,9 @@ impl LedgerSteps {
         // Accept has no other answer: another is a bug, and is retried until it is mended.
         #[allow(clippy::wildcard_enum_match_arm)]
         match self.ledger.accept(accept).await.map_err(failure::ledger)? {
-            Answer::Accepted { payout, .. } => Ok(Accept::Accepted {
-                institution: payout.institution,
-                standing: standing(&payout, now),
-            }),
+            Answer::Accepted { payout, .. } => Ok(accepted(&payout, now)),
             Answer::Refused { refusal, .. } => Ok(Accept::Refused { refusal }),
-            Answer::KeyConflict { .. } => {
-                let error = FieldError::new(
-                    "/payout",
-                    "payout_id_reused",
-                    "this id belongs to another request: make a new one",
-                );
-                Ok(Accept::Malformed { errors: vec![error] })
-            }
-            // Accept has no other answer; a bug is retried until it is mended.
+            Answer::KeyConflict { .. } => Ok(reused()),
             _ => Err(failure::bug("accept gave an answer that it does not have".to_owned())),
         }
     }
@@ -145,6 +145,20 @@ impl LedgerSteps {
             },
             None => Applied::Unknown,
         })
+    }
+}
+
+fn accepted(payout: &Payout, now: jiff::Timestamp) -> Accept {
+    Accept::Accepted {
+        institution: payout.institution,
+        standing: standing(payout, now),
+    }
+}
+
+fn reused() -> Accept {
+    let mend = "this id belongs to another request: make a new one";
+    Accept::Malformed {
+        errors: vec![FieldError::new("/payout", "payout_id_reused", mend)],
     }
 }
 
@@ -255,16 +269,22 @@ impl BankSteps {
         })
     }
 
-    /// Begins, however often COMMIT's answer is lost while the fence holds: the sender knows itself.
-    async fn begin(
+    /// Begins, however often COMMIT's answer is lost: the sender knows itself. A right that comes too late to be used
+    /// is handed back by the fence: nothing leaves, and that is recorded.
+    async fn begin(&self, payout: PayoutId, sender: Sender) -> Result<Option<(Payout, Stand)>, ActivityError> {
+        self.patiently(|| self.ledger.begin(Begin { payout, sender })).await
+    }
+
+    /// Asks the books again while they are away: what became of a send must not be forgotten with its activity. Every
+    /// command recognises its own repeat.
+    async fn patiently<T, F: Future<Output = Result<T, LedgerError>>>(
         &self,
-        payout: PayoutId,
-        sender: Sender,
-        fence: &Fence,
-    ) -> Result<Option<(Payout, Stand)>, ActivityError> {
+        command: impl Fn() -> F,
+    ) -> Result<T, ActivityError> {
+        let start = tokio::time::Instant::now();
         loop {
-            match self.ledger.begin(Begin { payout, sender }).await {
-                Err(crate::ledger::LedgerError::Later) if fence.check().is_ok() => {}
+            match command().await {
+                Err(LedgerError::Later) if start.elapsed() < PATIENCE => tokio::time::sleep(AGAIN).await,
                 answer => return answer.map_err(failure::ledger),
             }
         }
@@ -280,9 +300,12 @@ impl BankSteps {
             return Ok(Submit::Unknown);
         };
         let payer = self.payer(before.id).await?;
-        let fence = Fence::now(self.ledger.rules().fence.unsigned_abs());
+        let today = before.operating_date.unwrap_or_default();
+        let mut order = order(&before, payer, today)?;
+        // Both own clocks are read before begin, so that `send_before` is never earlier than what they allow.
+        let fence = Fence::default();
         let sender = Sender(Uuid::new_v4());
-        let Some((payout, stand)) = self.begin(subject.payout, sender, &fence).await? else {
+        let Some((payout, stand)) = self.begin(subject.payout, sender).await? else {
             return Ok(Submit::Unknown);
         };
         if stand != Stand::Go {
@@ -290,7 +313,10 @@ impl BankSteps {
         }
         let send_no = payout.send_no;
         let (submitted, exchange) = match payout.operating_date {
-            Some(date) => self.bank.submit(&order(&payout, payer, date)?, fence).await,
+            Some(date) => {
+                order.operating_date = date;
+                self.bank.submit(&order, fence).await
+            }
             None => (Submitted::NotSent(NotSent::Late), Default::default()),
         };
         let record = Record {
@@ -300,7 +326,7 @@ impl BankSteps {
             submitted,
             exchange,
         };
-        match self.ledger.record(record).await.map_err(failure::ledger)? {
+        match self.patiently(|| self.ledger.record(record.clone())).await? {
             Some((payout, stand)) => self.report(payout, stand).await,
             None => Ok(Submit::Unknown),
         }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use sqlx::PgPool;
+use tracing::error;
 
 use crate::ledger::{StoreError, rows::Payout};
 
@@ -19,9 +20,7 @@ pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
     )
     .fetch_all(pool)
     .await?;
-    found
-        .into_iter()
-        .flatten()
-        .map(|row| serde_json::from_value(row).map_err(StoreError::from))
-        .collect()
+    // One row that does not read must not keep the others from being driven.
+    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "an overdue payout does not read"));
+    Ok(found.into_iter().flatten().filter_map(|row| read(row).ok()).collect())
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use sqlx::{Connection, PgConnection, Row};
 use temporalio_common::ActivityDefinition;
 use temporalio_workflow as _;
-use tests::client::is;
+use tests::{client::is, sim::Fault};
 use workflows::{
     attributes,
     contract::{Bank, Ledger},
@@ -91,4 +91,24 @@ async fn the_database_holds_the_same_edges_and_refuses_the_rest() -> Result<()> 
     }
     assert_eq!(stack.giro.payout(&id).await?["state"], "sent");
     stack.balanced().await
+}
+
+/// What must always be writable: a person is told about any end, however it was decided.
+#[tokio::test]
+async fn every_end_takes_attention() -> Result<()> {
+    let stack = Stack::start("ends").await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    for (fault, end) in [
+        (Fault::Normal, "settled"),
+        (Fault::Refused, "failed"),
+        (Fault::Cancelled, "failed"),
+    ] {
+        stack.bank.fault(None, Some(fault), Some(1)).await?;
+        let id = stack.giro.pay(&account, 12_300).await?;
+        stack.giro.wait(&id, PATIENCE, is(end)).await?;
+    }
+    let mut books = PgConnection::connect(&stack.database).await?;
+    let told = sqlx::query("update payout set attention = 'evidence_after_end', attention_since = giro_now()");
+    assert_eq!(told.execute(&mut books).await?.rows_affected(), 3);
+    Ok(())
 }

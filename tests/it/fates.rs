@@ -251,3 +251,29 @@ async fn a_payout_cancelled_while_the_bank_is_paused_is_never_sent() -> Result<(
     assert_eq!((late.status, &late.body["code"]), (409, &"too_late".into()), "{late:?}");
     stack.all_ended(PATIENCE).await
 }
+
+/// The bank pays what it had said was cancelled: nothing moves, a person is told, and the bank is paused.
+#[tokio::test]
+async fn paid_after_release_is_seen_and_pauses_the_bank() -> Result<()> {
+    let stack = Stack::start("paid_after").await?;
+    let (id, _) = one(&stack, Fault::Cancelled, "failed").await?;
+    stack.bank.state(&stack.key(&id).await?, "LQ").await?;
+    let told = |payout: &serde_json::Value| payout["attention"]["reason"] == "paid_after_release";
+    let payout = stack.giro.wait(&id, PATIENCE, told).await?;
+    assert_eq!(
+        (&payout["state"], &payout["money"]),
+        (&"failed".into(), &"back with the customer".into())
+    );
+    let banks = stack.giro.get("/v1/banks").await?.body;
+    assert_eq!(banks["data"][0]["paused_by"], "paid_after_release", "{banks}");
+    let account = text(&payout, "/account")?;
+    let next = stack.giro.pay(&account, 100).await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        stack.giro.payout(&next).await?["state"],
+        "accepted",
+        "nothing is sent until people resume it"
+    );
+    assert!(stack.bank.requests_of(&stack.key(&next).await?).await?.is_empty());
+    Ok(())
+}

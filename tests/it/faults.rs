@@ -135,7 +135,10 @@ async fn a_terminated_run_is_started_again() -> Result<()> {
     stack.bank.fault(None, Some(tests::sim::Fault::Silent), Some(1)).await?;
     let id = stack.giro.pay(&account, 12_300).await?;
     // Once the send is recorded as doubt, the bank has the order.
-    stack.giro.wait(&id, PATIENCE, |payout| payout["doubt"].is_string()).await?;
+    stack
+        .giro
+        .wait(&id, PATIENCE, |payout| payout["doubt"].is_string())
+        .await?;
     stack.handle(&id).await?.terminate(Default::default()).await?;
     stack.bank.speak(&stack.key(&id).await?).await?;
     stack.giro.wait(&id, PATIENCE, is("settled")).await?;

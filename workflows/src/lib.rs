@@ -23,6 +23,9 @@ pub use payout::PayoutWorkflow;
 /// The workflow queue of a deployment that names no other.
 pub const QUEUE: &str = "giro";
 
+/// The banks that have a queue; a start that names another would wait for ever.
+pub const BANKS: &[&str] = &["stp"];
+
 /// The queue of a bank's calls: alone with the bank's credentials, paused and limited alone.
 pub fn bank_queue(queue: &str, bank: &str) -> String {
     format!("{queue}-bank-{bank}")

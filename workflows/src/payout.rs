@@ -1,9 +1,13 @@
 //! One SPEI payout: the beneficiary is paid once, or the customer has the money back.
 
 use serde::{Deserialize, Serialize};
-use temporalio_workflow::{SyncWorkflowContext, WorkflowContext, WorkflowResult, workflow, workflow_methods};
+use temporalio_workflow::{
+    SyncWorkflowContext, WaitConditionOptions, WorkflowCancellationToken, WorkflowContext, WorkflowResult, workflow,
+    workflow_methods,
+};
 
 use crate::{
+    BANKS,
     contract::{Accept, Applied, Asked, Bank, Ledger, Standing, Submit},
     domain::{Attention, Centavos, End, Evidence, FieldError, PayoutId, Refusal, TrackingKey},
     saga::Saga,
@@ -76,7 +80,10 @@ impl PayoutWorkflow {
     #[run(name = "payout")]
     pub async fn run(ctx: &mut WorkflowContext<Self>, start: Start) -> WorkflowResult<Outcome> {
         let start = match start {
-            Start::Accepted(start) => start,
+            Start::Accepted(start) => match ours(ctx, start) {
+                Ok(start) => start,
+                Err(refused) => return Ok(*refused),
+            },
             Start::Malformed(errors) => return Ok(Outcome::malformed(None, errors)),
             Start::Direct(start) => match accept(ctx, *start).await? {
                 Ok(start) => start,
@@ -90,7 +97,12 @@ impl PayoutWorkflow {
             bank: start.bank,
         })
         .await;
-        let _all_answered = ctx.wait_condition(|_| ctx.all_handlers_finished()).await;
+        let detached = WaitConditionOptions::builder()
+            .cancellation_token(WorkflowCancellationToken::new())
+            .build();
+        let _all_answered = ctx
+            .wait_condition_with_options(|_| ctx.all_handlers_finished(), detached)
+            .await;
         outcome
     }
 
@@ -126,6 +138,22 @@ impl PayoutWorkflow {
             resends: false,
         }))
     }
+}
+
+/// A start whose run is the payout's own, at a bank that giro has.
+fn ours(ctx: &WorkflowContext<PayoutWorkflow>, start: AcceptedStart) -> Result<AcceptedStart, Box<Outcome>> {
+    let error = if ctx.workflow_id() != start.payout.workflow_id() {
+        FieldError::new(
+            "/payout",
+            "workflow_id",
+            "start it under the workflow id payout-<payout>",
+        )
+    } else if !BANKS.contains(&start.bank.as_str()) {
+        FieldError::new("/bank", "unknown_bank", "name a bank that giro pays through")
+    } else {
+        return Ok(start);
+    };
+    Err(Box::new(Outcome::malformed(Some(start.payout), vec![error])))
 }
 
 /// Holds the money of a request that started its run itself; the run's id must be the payout's.
@@ -167,7 +195,7 @@ impl Outcome {
             outcome: end,
             payout: Some(standing.payout),
             amount: Some(standing.amount),
-            money: sentences::money(standing.state, standing.evidence).to_owned(),
+            money: sentences::money(standing.state).to_owned(),
             bank_said: standing.bank_said.clone(),
             evidence: standing.evidence,
             tracking_key: Some(standing.tracking_key.clone()),

@@ -89,13 +89,14 @@ impl Saga {
         }
         left = left.saturating_sub(first);
         let token = WorkflowCancellationToken::new();
+        let mut standing = standing.clone();
         loop {
             let mut asked = self
                 .ctx
                 .execute_activity(Bank::inquire, self.subject(), self.inquiry(token.clone()));
             let past = left.is_zero();
-            if past {
-                self.raise(Attention::Deadline, standing);
+            if past && standing.attention.is_none() {
+                self.raise(Attention::Deadline, &standing);
             }
             let deadline = if past { Duration::from_secs(86_400) } else { left };
             let mut timer = self.ctx.timer(self.timer(deadline, "until a person is told"));
@@ -109,6 +110,7 @@ impl Saga {
                     self.show(&heard, "the bank has answered");
                     if !told { return Ok(()) }
                     left = Duration::from_secs(heard.deadline_seconds);
+                    standing = heard;
                 }
                 _ = timer => { asked.cancel(); left = Duration::ZERO; }
             }
@@ -124,8 +126,14 @@ impl Saga {
 
     /// Shows where the payout stands; attention becomes a search attribute only when it changes.
     pub(crate) fn show(&self, standing: &Standing, next: &str) {
-        if let Some(attention) = standing.attention {
-            self.raise(attention, standing);
+        match standing.attention {
+            Some(attention) => self.raise(attention, standing),
+            None if self.shown().is_some() && standing.deadline_seconds > 0 => {
+                self.ctx.state_mut(|state| state.shown = None);
+                self.ctx
+                    .upsert_search_attributes([attributes::NO_ATTENTION.value_set(Vec::new())]);
+            }
+            None => {}
         }
         self.ctx
             .set_current_details(sentences::details(standing, self.shown(), next));

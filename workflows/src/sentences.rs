@@ -2,7 +2,7 @@
 
 use crate::{
     contract::Standing,
-    domain::{Attention, Centavos, Evidence, State},
+    domain::{Attention, Centavos, State},
 };
 
 /// One line for the list of runs: amount and institution, no more.
@@ -11,18 +11,13 @@ pub fn summary(amount: Centavos, bank: &str, institution: &str, last4: &str) -> 
 }
 
 /// Where the money is.
-pub fn money(state: State, evidence: Option<Evidence>) -> &'static str {
+pub fn money(state: State) -> &'static str {
     match state {
         State::Accepted => "held for the customer; nothing has left",
         State::Sending => "held; the order may be at the bank",
         State::Sent => "held; the bank has the order",
         State::Settled => "with the beneficiary",
-        State::Failed | State::Cancelled => match evidence {
-            Some(Evidence::Paid | Evidence::TwoPeoplePaid) => "back with the customer, and paid by the bank: look",
-            Some(Evidence::Refused | Evidence::NotPaid | Evidence::Absent | Evidence::TwoPeopleNotPaid) | None => {
-                "back with the customer"
-            }
-        },
+        State::Failed | State::Cancelled => "back with the customer",
         State::Returned => "sent back by the beneficiary's bank, and with the customer",
     }
 }
@@ -41,6 +36,9 @@ pub fn attention(reason: Attention) -> &'static str {
         Attention::EvidenceBeforeSend => "the bank knows a payout that giro did not send: find out who did",
         Attention::PaidAfterRelease => "the bank paid after the money went back to the customer: the bank is paused",
         Attention::EvidenceAfterEnd => "the bank now says otherwise than when this ended: compare with its statement",
+        Attention::SecondOrder => {
+            "the bank has two orders under one key: it is paused; find out with the bank which one is live"
+        }
         Attention::ReturnExpected => "the money left and came back: the return is made when the bank lists it",
     }
 }
@@ -52,7 +50,6 @@ pub fn details(standing: &Standing, attention_shown: Option<Attention>, next: &s
         bank,
         tracking_key,
         state,
-        evidence,
         bank_said,
         operating_date,
         ..
@@ -61,7 +58,7 @@ pub fn details(standing: &Standing, attention_shown: Option<Attention>, next: &s
     let date = operating_date.map_or_else(String::new, |date| format!(", operating date {date}"));
     let mut text = format!(
         "**{amount}** is {}.\n\n- State: `{state}`\n- Bank: {bank} said: {said}\n- Tracking key: `{tracking_key}`{date}\n- Next: {next}\n",
-        money(*state, *evidence)
+        money(*state)
     );
     if let Some(reason) = attention_shown.or(standing.attention) {
         text.push_str(&format!("- **Attention** `{reason}`: {}\n", attention(reason)));

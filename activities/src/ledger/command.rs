@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
-use workflows::domain::{AccountId, Centavos, End, Evidence, OpenAccount, Order, PayoutId, Refusal};
+use workflows::domain::{AccountId, Centavos, End, OpenAccount, Order, PayoutId, Refusal};
 
 use super::rows::{Account, FEE_INCOME, IVA_PAYABLE, Payout, SETTLEMENT_STP};
 use crate::bank::{Exchange, Found, Sender, Submitted};
@@ -115,6 +115,8 @@ pub enum By {
         /// The bytes.
         exchange: Exchange,
     },
+    /// A webhook that contradicts an end. It proves nothing; a person is told.
+    Claim,
     /// Closed statements of the operating date and the next banking day without the order.
     Statements,
     /// Two people with a document.
@@ -233,29 +235,6 @@ impl Command {
         match self {
             Self::Open(_) | Self::Accept(_) | Self::Cancel(_) | Self::Apply(_) => false,
             Self::Begin(_) | Self::Record(_) | Self::Evidence(_) => true,
-        }
-    }
-}
-
-impl By {
-    /// The evidence that it is, if any.
-    pub fn evidence(&self) -> Option<Evidence> {
-        match self {
-            Self::Inquiry {
-                found: Found::Paid { .. },
-                ..
-            } => Some(Evidence::Paid),
-            Self::Inquiry {
-                found: Found::NotPaid { .. },
-                ..
-            } => Some(Evidence::NotPaid),
-            Self::Inquiry {
-                found: Found::Pending { .. } | Found::NotFound | Found::Doubt(_),
-                ..
-            } => None,
-            Self::Statements => Some(Evidence::Absent),
-            Self::TwoPeople { paid: true, .. } => Some(Evidence::TwoPeoplePaid),
-            Self::TwoPeople { paid: false, .. } => Some(Evidence::TwoPeopleNotPaid),
         }
     }
 }

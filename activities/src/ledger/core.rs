@@ -74,7 +74,7 @@ fn transition(rules: &Rules, row: &mut Payout, state: State, now: Timestamp, wri
         row.ended_at = Some(now);
         row.sender = None;
         row.doubt = None;
-        if row.attention != Some(Attention::ReturnExpected) {
+        if !matches!(row.attention, Some(Attention::ReturnExpected | Attention::SecondOrder)) {
             row.attention = None;
             row.attention_since = None;
         }
@@ -83,13 +83,24 @@ fn transition(rules: &Rules, row: &mut Payout, state: State, now: Timestamp, wri
     writes.events.push(Event { payout: row.clone() });
 }
 
-/// Tells a person. What only two people can end is never covered by a lesser reason.
+/// How much a reason matters: a graver one is never covered by a lesser.
+const fn weight(attention: Attention) -> u8 {
+    match attention {
+        Attention::Deadline => 0,
+        Attention::UnknownWord => 1,
+        Attention::Mismatch => 2,
+        Attention::EvidenceAfterEnd => 3,
+        Attention::ReturnExpected => 4,
+        Attention::EvidenceBeforeSend => 5,
+        Attention::Contradiction => 6,
+        Attention::SecondOrder => 7,
+        Attention::PaidAfterRelease => 8,
+    }
+}
+
+/// Tells a person.
 fn raise(row: &mut Payout, attention: Attention, now: Timestamp) {
-    let kept = matches!(
-        row.attention,
-        Some(Attention::Contradiction | Attention::PaidAfterRelease)
-    );
-    if !kept && row.attention != Some(attention) {
+    if row.attention.is_none_or(|before| weight(before) < weight(attention)) {
         row.attention = Some(attention);
         row.attention_since = Some(now);
     }

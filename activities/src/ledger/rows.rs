@@ -229,6 +229,8 @@ pub enum PausedBy {
     Configuration,
     /// The bank paid what was already released; ends only by `giro bank resume`.
     PaidAfterRelease,
+    /// The bank has two orders under one key; ends only by `giro bank resume`.
+    SecondOrder,
 }
 
 /// One immutable movement, both legs in one row.

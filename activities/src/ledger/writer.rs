@@ -111,8 +111,8 @@ async fn persist(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<Vec<Answ
             Ok(answers) => return Ok(answers),
             Err(error) => match classify(&error) {
                 Fault::Row => return Err(Trouble::Row(error.to_string())),
-                Fault::Race if tried + 1 == TRIES => return Err(Trouble::Row(error.to_string())),
-                Fault::Race | Fault::Away => last = error.to_string(),
+                Fault::Taken if tried + 1 == TRIES => return Err(Trouble::Row(error.to_string())),
+                Fault::Taken | Fault::Away => last = error.to_string(),
             },
         }
         tokio::time::sleep(wait).await;
@@ -154,9 +154,9 @@ async fn decide_block(connection: &mut PgConnection, rules: &Rules, block: &[Job
 enum Fault {
     /// A row's.
     Row,
-    /// Another writer's, or an earlier run's of ours: run again and look.
-    Race,
-    /// Nobody's.
+    /// A key is taken, by another writer or an earlier run of ours: run again and look.
+    Taken,
+    /// Nobody's: the connection, a deadlock, a lock that somebody holds.
     Away,
 }
 
@@ -165,7 +165,7 @@ fn classify(error: &StoreError) -> Fault {
     match error {
         StoreError::Disagree(_) => Fault::Row,
         StoreError::Database(sqlx::Error::Database(database)) => match database.code().as_deref() {
-            Some("23505" | "40001" | "40P01" | "55P03") => Fault::Race,
+            Some("23505") => Fault::Taken,
             Some(code) if code.starts_with("23") || code.starts_with("22") || code == "P0001" => Fault::Row,
             Some(_) | None => Fault::Away,
         },

@@ -107,7 +107,7 @@ pub(super) async fn cancel(Shared(api): Shared<Arc<Api>>, _key: Key, Id(id): Id<
             })
         }
         Answer::TooLate(payout) => {
-            let money = sentences::money(payout.state, payout.evidence);
+            let money = sentences::money(payout.state);
             let detail = format!(
                 "The payout is `{}`: the money is {money}. Nothing was changed.",
                 payout.state
@@ -170,7 +170,7 @@ fn answered(asked: &Asked, payout: Value) -> Value {
 }
 
 fn nothing_next(seen: &Seen) -> String {
-    let money = sentences::money(seen.payout.state, seen.payout.evidence);
+    let money = sentences::money(seen.payout.state);
     let ended = format!("nothing: it has ended, and the money is {money}");
     match &seen.raised {
         None => ended,

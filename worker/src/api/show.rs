@@ -106,7 +106,7 @@ pub(super) fn payout(seen: &Seen, context: Context<'_>) -> Value {
         "ended_at": payout.ended_at,
         "effective_on": payout.effective_on,
         "deadline_at": payout.deadline_at,
-        "money": sentences::money(payout.state, payout.evidence),
+        "money": sentences::money(payout.state),
         "links": { "self": payout_path(payout.id), "workflow": workflow },
     })
 }

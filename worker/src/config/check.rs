@@ -127,13 +127,29 @@ fn seconds(config: &Config, wrong: &mut Vec<String>) {
         ("rules.margin_seconds", rules.margin_seconds, SHORTEST_MARGIN),
         ("relay.sweep_seconds", config.relay.sweep_seconds, 1),
     ] {
-        need((least..=LONGEST).contains(&value), wrong, || {
-            format!("{key}: write a number from {least} to {LONGEST}")
+        // Far below the ten minutes of guard on either side of the roll.
+        let most = if key == "rules.fence_seconds" {
+            LONGEST_FENCE
+        } else {
+            LONGEST
+        };
+        need((least..=most).contains(&value), wrong, || {
+            format!("{key}: write a number from {least} to {most}")
         });
     }
 }
 
+/// Seconds that a fence may last in the books; the senders' own clocks use ten.
+const LONGEST_FENCE: u32 = 60;
+
 fn production(config: &Config, wrong: &mut Vec<String>) {
+    need(config.api.direct_start_caller.is_none(), wrong, || {
+        "api.direct_start_caller: production takes no plaintext request through Temporal; send it to the API".to_owned()
+    });
+    let pinned = config.stp.as_ref().is_none_or(|stp| stp.pin_operating_date);
+    need(pinned, wrong, || {
+        "stp.pin_operating_date: production pins it, so that a late order is refused and not paid twice".to_owned()
+    });
     let secret = config
         .api
         .webhook_secret

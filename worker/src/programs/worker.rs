@@ -8,11 +8,12 @@ use activities::{
     steps::{BankSteps, DirectStarts, LedgerSteps},
 };
 use anyhow::Context;
+use futures::FutureExt;
 use temporalio_sdk::{
     Worker, WorkerOptions,
     runtime::{Runtime, RuntimeOptions},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 use tracing::info;
 use workflows::{PayoutWorkflow, bank_queue};
 
@@ -72,16 +73,16 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
         inbox = Some(tokio::spawn(inbox::work(steps, client.clone(), stopped(stop.clone()))));
     }
     info!(queue = config.temporal.task_queue, ?queues, "worker polls");
-    run(workers, stop).await?;
-    if let Some(inbox) = inbox {
-        inbox.await?;
-    }
-    Ok(())
+    run(workers, inbox, stop).await
 }
 
-/// Each worker on a thread of its own: workflow code and decoding of one worker share one thread.
-async fn run(workers: Vec<Worker>, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+/// Each worker on a thread of its own: workflow code and decoding of one worker share one thread. The first part that
+/// ends unasked ends the process: a queue that nobody polls must be seen.
+async fn run(workers: Vec<Worker>, inbox: Option<JoinHandle<()>>, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let mut running = Vec::new();
+    if let Some(inbox) = inbox {
+        running.push(async move { inbox.await.context("the inbox died") }.boxed());
+    }
     for mut worker in workers {
         let shutdown = worker.shutdown_handle();
         let handle = tokio::runtime::Handle::current();
@@ -96,13 +97,20 @@ async fn run(workers: Vec<Worker>, stop: watch::Receiver<bool>) -> anyhow::Resul
             stopped(stop).await;
             shutdown();
         });
-        running.push(finished);
+        running.push(
+            async move {
+                let ended = finished.await.context("a worker thread died")?;
+                ended.map_err(|error| anyhow::anyhow!("{error}"))
+            }
+            .boxed(),
+        );
     }
-    for finished in running {
-        finished
-            .await
-            .context("a worker thread died")?
-            .map_err(|error| anyhow::anyhow!("{error}"))?;
+    let mut rest = running;
+    while !rest.is_empty() {
+        let (ended, _, others) = futures::future::select_all(rest).await;
+        ended?;
+        anyhow::ensure!(*stop.borrow(), "a part of the worker ended unasked");
+        rest = others;
     }
     Ok(())
 }

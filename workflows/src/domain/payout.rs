@@ -154,6 +154,8 @@ words! {
         PaidAfterRelease = "paid_after_release",
         /// Evidence came after the end and says otherwise.
         EvidenceAfterEnd = "evidence_after_end",
+        /// The bank has two orders under one key.
+        SecondOrder = "second_order",
         /// The bank says that the money left and came back; the received record will run the return.
         ReturnExpected = "return_expected",
     }

@@ -132,6 +132,8 @@ impl Client {
     async fn exchange(&self, body: Bytes, gate: &Arc<Gate>, reply: &mut Partial) -> Result<(), &'static str> {
         let connected = timeout(self.limits.connect, TcpStream::connect((self.host.as_str(), self.port))).await;
         let tcp = connected.map_err(|_| "connect timeout")?.map_err(|_| "no connection")?;
+        // A connection that is given up must not go on sending from the kernel's buffers: it is reset, not closed.
+        tcp.set_zero_linger().map_err(|_| "no linger")?;
         // Only latency is lost where the option is not to be had.
         let _ = tcp.set_nodelay(true);
         match &self.tls {

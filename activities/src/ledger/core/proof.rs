@@ -14,7 +14,7 @@ use super::{
     },
     later, movement, raise,
     requests::released,
-    sending::{gate, may_resend},
+    sending::{gate, known_unsent, may_resend},
     settle_row, transition,
 };
 use crate::bank::{Found, FoundDoubt};
@@ -52,8 +52,8 @@ pub fn stand(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Sta
         return Stand::Closed;
     }
     match row.state {
-        State::Accepted if row.evidence.is_none() => Stand::NotSent {
-            until: gate(rules, bank, now).err().unwrap_or(now),
+        State::Accepted if row.evidence.is_none() && !known_unsent(row) => Stand::NotSent {
+            until: gate(rules, bank, now).err().map_or(now, |shut| shut.until),
         },
         State::Sending if may_resend(rules, row, bank, now) && gate(rules, bank, now).is_ok() => Stand::Resend,
         State::Accepted | State::Sending => Stand::Doubt,
@@ -101,6 +101,11 @@ pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer
             };
             learn(rules, &mut row, found, asked, now, bank, &mut writes);
         }
+        By::Claim => {
+            if !row.state.is_open() {
+                raise(&mut row, Attention::EvidenceAfterEnd, now);
+            }
+        }
         By::Statements => put_evidence(&mut row, Evidence::Absent, None, finding.id, now, bank, &mut writes),
         By::TwoPeople { paid, people, document } => {
             let kind = if *paid {
@@ -142,6 +147,7 @@ fn learn(
             effective_on,
             came_back,
         } => {
+            second_order(row, bank_ref, bank, now, writes);
             if row.state.is_open() {
                 row.bank_ref = Some(bank_ref.clone());
                 row.effective_on = Some(*effective_on);
@@ -152,18 +158,7 @@ fn learn(
             }
         }
         Found::NotPaid { .. } => put_evidence(row, Evidence::NotPaid, Some(asked.id), asked.id, now, bank, writes),
-        Found::Pending { bank_ref, .. } => match row.state {
-            State::Sending => {
-                row.bank_ref = Some(bank_ref.clone());
-                row.not_found = 0;
-                row.doubt = None;
-                row.sender = None;
-                transition(rules, row, State::Sent, now, writes);
-            }
-            State::Accepted => raise(row, Attention::EvidenceBeforeSend, now),
-            State::Failed | State::Cancelled => raise(row, Attention::EvidenceAfterEnd, now),
-            State::Sent | State::Settled | State::Returned => {}
-        },
+        Found::Pending { bank_ref, .. } => has_order(rules, row, bank_ref, bank, now, writes),
         Found::NotFound => {
             let surfaced = row
                 .send_before
@@ -206,6 +201,72 @@ fn said(found: &Found) -> String {
     }
 }
 
+/// The bank has an order under our key: it answers a send, whichever, or our question.
+pub(super) fn has_order(
+    rules: &Rules,
+    row: &mut Payout,
+    bank_ref: &str,
+    bank: &BankRow,
+    now: Timestamp,
+    writes: &mut Writes,
+) {
+    second_order(row, bank_ref, bank, now, writes);
+    match row.state {
+        State::Sending => {
+            // A proof that nothing was taken, and an order: nobody but people can say which is right. A single send
+            // that was taken and cancelled before its answer came is no riddle.
+            let riddle = match row.evidence {
+                Some(Evidence::Refused | Evidence::Absent) => true,
+                Some(Evidence::NotPaid) => row.send_no > 1,
+                Some(Evidence::Paid | Evidence::TwoPeoplePaid | Evidence::TwoPeopleNotPaid) | None => false,
+            };
+            if riddle {
+                row.contradicted = true;
+                raise(row, Attention::Contradiction, now);
+            }
+            row.bank_ref = Some(bank_ref.to_owned());
+            row.not_found = 0;
+            row.sender = None;
+            row.doubt = None;
+            transition(rules, row, State::Sent, now, writes);
+        }
+        State::Sent => row.bank_ref = row.bank_ref.take().or_else(|| Some(bank_ref.to_owned())),
+        State::Accepted => {
+            row.bank_ref = Some(bank_ref.to_owned());
+            raise(row, Attention::EvidenceBeforeSend, now);
+        }
+        State::Failed | State::Cancelled => raise(row, Attention::EvidenceAfterEnd, now),
+        State::Settled | State::Returned => {}
+    }
+}
+
+/// Another folio than the one we know: the bank took two orders. It is paused, and a person is told.
+fn second_order(row: &mut Payout, bank_ref: &str, bank: &BankRow, now: Timestamp, writes: &mut Writes) {
+    if row.bank_ref.as_deref().is_none_or(|known| known == bank_ref) {
+        return;
+    }
+    raise(row, Attention::SecondOrder, now);
+    pause(
+        PausedBy::SecondOrder,
+        format!("it has two orders of {}", row.id),
+        bank,
+        now,
+        writes,
+    );
+}
+
+/// Pauses the bank until people resume it.
+fn pause(by: PausedBy, reason: String, bank: &BankRow, now: Timestamp, writes: &mut Writes) {
+    if !matches!(bank.paused_by, Some(PausedBy::PaidAfterRelease | PausedBy::SecondOrder)) {
+        writes.banks.push(BankRow {
+            paused_by: Some(by),
+            pause_reason: Some(reason),
+            paused_at: Some(now),
+            ..bank.clone()
+        });
+    }
+}
+
 /// Keeps a piece of evidence, and lets it stand on the row where it may.
 pub(super) fn put_evidence(
     row: &mut Payout,
@@ -233,6 +294,10 @@ pub(super) fn put_evidence(
         }
         State::Sending | State::Sent => match row.evidence {
             None => row.evidence = Some(kind),
+            // What the bank had ends only by its own word: that one stands in place of a refusal or an absence.
+            Some(Evidence::Refused | Evidence::Absent) if row.state == State::Sent && kind == Evidence::NotPaid => {
+                row.evidence = Some(kind);
+            }
             Some(first) if first.says_paid() == kind.says_paid() => {}
             Some(_) => {
                 row.contradicted = true;
@@ -241,14 +306,8 @@ pub(super) fn put_evidence(
         },
         State::Failed | State::Cancelled if kind.says_paid() => {
             raise(row, Attention::PaidAfterRelease, now);
-            if bank.paused_by != Some(PausedBy::PaidAfterRelease) {
-                writes.banks.push(BankRow {
-                    paused_by: Some(PausedBy::PaidAfterRelease),
-                    pause_reason: Some(format!("{} was paid after its money was released", row.id)),
-                    paused_at: Some(now),
-                    ..bank.clone()
-                });
-            }
+            let reason = format!("{} was paid after its money was released", row.id);
+            pause(PausedBy::PaidAfterRelease, reason, bank, now, writes);
         }
         State::Settled | State::Returned if !kind.says_paid() => raise(row, Attention::EvidenceAfterEnd, now),
         State::Failed | State::Cancelled | State::Settled | State::Returned => {}
@@ -315,7 +374,8 @@ pub(super) fn apply(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, Wr
         ),
     };
     if written.is_none() {
-        return (Answer::Unknown, Writes::default());
+        // Its account or hold is not there: the books are broken, and the payout stays open until they are mended.
+        return (Answer::Open(before.clone()), Writes::default());
     }
     transition(rules, &mut row, state, rows.now, &mut writes);
     let row = settle_row(before, row, rows.now, &mut writes);

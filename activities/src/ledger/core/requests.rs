@@ -10,7 +10,9 @@ use super::{
             Writes,
         },
     },
-    later, movement, settle_row, transition,
+    later, movement,
+    sending::known_unsent,
+    settle_row, transition,
 };
 
 /// The answer that a request's key already has, if any.
@@ -242,7 +244,8 @@ pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, W
         return (Answer::Cancelled(before.clone()), writes);
     }
     let untouched = before.state == State::Accepted && before.unproven == 0;
-    if !untouched || before.evidence.is_some_and(Evidence::says_paid) {
+    let known = before.evidence.is_none() && known_unsent(before);
+    if !untouched || known || before.evidence.is_some_and(Evidence::says_paid) {
         return (Answer::TooLate(before.clone()), writes);
     }
     let Some(account) = released(rows, before) else {

@@ -10,14 +10,16 @@ use super::{
         rows::{BankRow, ExchangeRow, PausedBy, Payout, Question, Rows, Rules, Writes},
     },
     later,
-    proof::{put_evidence, stand},
-    raise, settle_row, transition,
+    proof::{has_order, put_evidence, stand},
+    settle_row, transition,
 };
 use crate::bank::{NotSent, Submitted};
 use workflows::domain::Evidence;
 
 /// While our configuration is refused, one payout in this time goes through to see.
 const PROBE_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// While people have paused the bank, a payout looks this often; `look` wakes it at once.
+const PAUSE_LOOK: SignedDuration = SignedDuration::from_secs(300);
 /// After a send that certainly did not happen, wait this long; twice as long each time, up to the last.
 const BACKOFF_FIRST: i32 = 30;
 const BACKOFF_LAST: i32 = 300;
@@ -32,7 +34,7 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
         return (Answer::Unknown, writes);
     };
     let stays = |stand| (Answer::Stands(before.clone(), stand), Writes::default());
-    if !before.state.is_open() || before.evidence.is_some() {
+    if !before.state.is_open() || before.evidence.is_some() || known_unsent(before) {
         return stays(Stand::Closed);
     }
     match before.state {
@@ -47,8 +49,11 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
     let operating_date = match gate(rules, bank, rows.now) {
         Ok(operating_date) => operating_date,
         Err(_) if before.state == State::Sending => return stays(Stand::Doubt),
-        Err(until) => {
-            row.deadline_at = row.deadline_at.max(Some(later(until, rules.accepted)));
+        Err(Shut { until, by_calendar }) => {
+            // Nobody is told for a window that the calendar knows; any other closure stays within the deadline.
+            if by_calendar {
+                row.deadline_at = row.deadline_at.max(Some(later(until, rules.accepted)));
+            }
             let row = settle_row(before, row, rows.now, &mut writes);
             return (Answer::Stands(row, Stand::NotSent { until }), writes);
         }
@@ -87,26 +92,51 @@ pub(super) fn may_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Times
         && row.not_found >= 2
 }
 
+/// True when the bank knows an order of ours that we believe unsent: nothing is sent or given back on top of it.
+pub(super) fn known_unsent(row: &Payout) -> bool {
+    row.state == State::Accepted && (row.bank_ref.is_some() || row.attention == Some(Attention::Mismatch))
+}
+
+/// When the bank may be sent to again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shut {
+    /// When to come back.
+    pub(super) until: Timestamp,
+    /// It is the guard around the roll, not a fault.
+    by_calendar: bool,
+}
+
 /// Whether the bank may be sent to now, and on which of its days; else when to come back.
-pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<OperatingDate, Timestamp> {
+pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<OperatingDate, Shut> {
+    let shut = |until| {
+        Err(Shut {
+            until,
+            by_calendar: false,
+        })
+    };
     match bank.paused_by {
         None => {}
-        Some(PausedBy::People | PausedBy::PaidAfterRelease) => return Err(later(now, PROBE_EVERY)),
+        Some(PausedBy::People | PausedBy::PaidAfterRelease | PausedBy::SecondOrder) => {
+            return shut(later(now, PAUSE_LOOK));
+        }
         Some(PausedBy::Configuration) => {
             let due = bank.probe_at.map(|at| later(at, PROBE_EVERY)).filter(|due| *due > now);
             if let Some(due) = due {
-                return Err(due);
+                return shut(due);
             }
         }
     }
     if let Some(until) = bank.closed_until.filter(|until| *until > now) {
-        return Err(until);
+        return shut(until);
     }
     match rules.calendar.window(now) {
         Ok(Window::Open { operating_date, .. }) => Ok(operating_date),
-        Ok(Window::Closed { until }) => Err(until),
+        Ok(Window::Closed { until }) => Err(Shut {
+            until,
+            by_calendar: true,
+        }),
         // A day that no table has is a day on which nothing is sent; the table's owner sees the lag.
-        Err(_) => Err(later(now, SignedDuration::from_secs(i64::from(BACKOFF_LAST)))),
+        Err(_) => shut(later(now, PAUSE_LOOK)),
     }
 }
 
@@ -126,7 +156,7 @@ pub(super) fn record(rules: &Rules, rows: &Rows, record: &Record) -> (Answer, Wr
     let exchange = exchange(record, before, now);
     let mut until = None;
     match &record.submitted {
-        Submitted::Accepted { bank_ref } => took(rules, &mut row, bank_ref, now, &mut writes),
+        Submitted::Accepted { bank_ref } => has_order(rules, &mut row, bank_ref, bank, now, &mut writes),
         Submitted::Refused { .. } if own && row.unproven == 1 => {
             put_evidence(
                 &mut row,
@@ -160,22 +190,6 @@ pub(super) fn record(rules: &Rules, rows: &Rows, record: &Record) -> (Answer, Wr
     (Answer::Stands(row, stand), writes)
 }
 
-/// The bank has the order, whichever send it answers.
-fn took(rules: &Rules, row: &mut Payout, bank_ref: &str, now: Timestamp, writes: &mut Writes) {
-    match row.state {
-        State::Sending => {
-            row.bank_ref = Some(bank_ref.to_owned());
-            row.sender = None;
-            row.doubt = None;
-            transition(rules, row, State::Sent, now, writes);
-        }
-        State::Sent => row.bank_ref = row.bank_ref.take().or_else(|| Some(bank_ref.to_owned())),
-        State::Accepted => raise(row, Attention::EvidenceBeforeSend, now),
-        State::Failed | State::Cancelled => raise(row, Attention::EvidenceAfterEnd, now),
-        State::Settled | State::Returned => {}
-    }
-}
-
 /// The send certainly did not happen: the only one goes back to `accepted`, a resend just no longer counts.
 fn not_sent(
     rules: &Rules,
@@ -191,9 +205,11 @@ fn not_sent(
         NotSent::Unreachable | NotSent::ReadOnly => {
             let backoff_seconds = (bank.backoff_seconds * 2).clamp(BACKOFF_FIRST, BACKOFF_LAST);
             let until = wait(backoff_seconds);
+            let last = backoff_seconds == BACKOFF_LAST;
             writes.banks.push(BankRow {
                 backoff_seconds,
                 closed_until: Some(until),
+                attention: bank.attention.clone().or(last.then(|| "away".to_owned())),
                 ..bank.clone()
             });
             until
@@ -219,7 +235,8 @@ fn not_sent(
         row.not_found = 0;
         row.not_found_at = None;
         transition(rules, row, State::Accepted, now, writes);
-        row.deadline_at = row.deadline_at.max(Some(later(until, rules.accepted)));
+        // Going to and fro does not make it younger: a bank that is away is seen.
+        row.deadline_at = Some(later(row.accepted_at, rules.accepted));
     }
     until
 }
@@ -238,11 +255,11 @@ fn answered(bank: &BankRow, submitted: &Submitted, writes: &mut Writes) {
     let mut next = writes.banks.pop().unwrap_or_else(|| bank.clone());
     next.closed_until = None;
     next.backoff_seconds = 0;
+    next.attention = None;
     if next.paused_by == Some(PausedBy::Configuration) {
         next.paused_by = None;
         next.pause_reason = None;
         next.paused_at = None;
-        next.attention = None;
         next.probe_at = None;
     }
     writes.banks.push(next);

@@ -528,3 +528,120 @@ fn a_refused_configuration_pauses_the_bank_and_probes_end_the_pause() {
     assert_eq!(books.rows.banks["stp"].paused_by, None);
     assert_eq!(books.stand(begin(7)), Stand::Go);
 }
+
+#[test]
+fn an_order_that_the_bank_has_of_an_unsent_payout_stops_sending_and_giving_back() {
+    let pending = || Found::Pending {
+        bank_ref: "7".to_owned(),
+        code: "stp:E".to_owned(),
+    };
+    let mismatch = || Found::Doubt(FoundDoubt::Mismatch { fields: vec!["amount"] });
+    for found in [pending(), mismatch()] {
+        let (mut books, account) = accepted(true);
+        books.begin(1);
+        books.record(1, 1, Submitted::NotSent(NotSent::ReadOnly));
+        assert_eq!(books.found(found), Stand::Doubt);
+        books.tick(3_600);
+        assert_eq!(books.begin(2), Stand::Closed, "not on top of it");
+        assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+        assert!(books.held(account) > 0);
+    }
+}
+
+#[test]
+fn two_orders_under_one_key_pause_the_bank() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.twice_not_found();
+    books.begin(2);
+    books.record(1, 1, took());
+    let second = Submitted::Accepted {
+        bank_ref: "8".to_owned(),
+    };
+    books.record(2, 2, second);
+    assert_eq!(books.row().attention, Some(Attention::SecondOrder));
+    assert_eq!(books.rows.banks["stp"].paused_by, Some(PausedBy::SecondOrder));
+    books.found(paid());
+    assert_eq!(books.apply(), Some(End::Settled));
+    assert_eq!(
+        books.row().attention,
+        Some(Attention::SecondOrder),
+        "the end does not hide it"
+    );
+}
+
+#[test]
+fn a_resend_that_is_taken_after_not_paid_is_a_riddle_and_a_slow_reply_is_none() {
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    books.found(not_paid());
+    books.record(1, 1, took());
+    assert_eq!(
+        books.apply(),
+        Some(End::Failed),
+        "taken and cancelled before its answer came"
+    );
+    assert_eq!(books.held(account), 0);
+
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    books.twice_not_found();
+    books.begin(2);
+    books.found(not_paid());
+    books.record(2, 2, took());
+    assert_eq!(books.row().attention, Some(Attention::Contradiction));
+    assert_eq!(books.apply(), None);
+    assert!(books.held(account) > 0);
+}
+
+#[test]
+fn the_banks_own_word_ends_what_it_had_after_a_refusal() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, took());
+    books.stand(Command::Evidence(Finding {
+        payout: payout_id(1),
+        id: Uuid::now_v7(),
+        by: By::Statements,
+    }));
+    assert_eq!(books.apply(), None);
+    books.found(not_paid());
+    assert_eq!(books.row().evidence, Some(Evidence::NotPaid));
+    assert_eq!(books.apply(), Some(End::Failed));
+}
+
+#[test]
+fn a_bank_that_is_away_is_seen_within_the_deadline() {
+    let (mut books, _) = accepted(true);
+    let deadline = books.row().deadline_at;
+    for n in 1..=6 {
+        books.begin(u128::from(n));
+        books.record(u128::from(n), n, Submitted::NotSent(NotSent::Unreachable));
+        assert_eq!(
+            books.row().deadline_at,
+            deadline,
+            "going to and fro does not make it younger"
+        );
+        books.begin(99);
+        assert_eq!(books.row().deadline_at, deadline);
+        books.tick(301);
+    }
+    assert_eq!(books.rows.banks["stp"].attention.as_deref(), Some("away"));
+}
+
+#[test]
+fn a_webhook_that_contradicts_an_end_tells_a_person_and_moves_nothing() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, refused());
+    books.apply();
+    books.stand(Command::Evidence(Finding {
+        payout: payout_id(1),
+        id: Uuid::now_v7(),
+        by: By::Claim,
+    }));
+    assert_eq!(
+        (books.row().state, books.row().attention),
+        (State::Failed, Some(Attention::EvidenceAfterEnd))
+    );
+}
