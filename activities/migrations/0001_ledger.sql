@@ -128,7 +128,8 @@ create table payout (
     constraint payout_contradiction_is_open check (not contradicted or ended_at is null),
     constraint payout_two_people check (
         evidence is null or evidence not in ('two_people_paid', 'two_people_not_paid')
-        or (coalesce(cardinality(decided_by), 0) = 2 and decided_by[1] <> decided_by[2] and document is not null)),
+        or (coalesce(cardinality(decided_by), 0) = 2 and array_position(decided_by, null) is null
+            and decided_by[1] <> decided_by[2] and document is not null)),
     constraint payout_words check (
         evidence in ('refused', 'paid', 'not_paid', 'absent', 'two_people_paid', 'two_people_not_paid')),
     constraint payout_states check (

@@ -48,7 +48,8 @@ pub struct DirectStarts {
     pub institutions: Arc<Institutions>,
 }
 
-/// The books may be away for as long as a failover takes; the bank's word on a send is kept in memory meanwhile.
+/// The books may be away for as long as a failover takes; the bank's word on a send is kept in memory meanwhile. The
+/// server may start another attempt beside it: that one finds somebody else's send, and asks.
 const PATIENCE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(500);
 /// A payout id of a direct start must be this fresh, so that an old history cannot pay again.

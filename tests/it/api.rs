@@ -210,3 +210,42 @@ async fn an_account_shows_its_money_and_its_movements() -> Result<()> {
     );
     Ok(())
 }
+
+/// A catalogue that is reloaded changes no answer that was given.
+#[tokio::test]
+async fn a_replay_outlives_the_catalogue() -> Result<()> {
+    let mut stack = Stack::with(
+        "catalogue",
+        Setup {
+            programs: &["api"],
+            ..Setup::default()
+        },
+    )
+    .await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let first = stack
+        .giro
+        .post("/v1/payouts", "key-1", &request(&account, 12_300))
+        .await?;
+    assert_eq!(first.status, 201);
+    let table = include_str!("../../workflows/data/institutions.csv").replace(",012,", ",,");
+    let file = std::env::temp_dir().join(format!("institutions-{}.csv", std::process::id()));
+    std::fs::write(&file, table)?;
+    stack.configure(&format!("[institutions]\nfile = {:?}", file.display().to_string()))?;
+    stack.kill("api");
+    stack.run("api")?;
+    stack.ready().await?;
+    let again = stack
+        .giro
+        .post("/v1/payouts", "key-1", &request(&account, 12_300))
+        .await?;
+    assert_eq!((again.status, again.replayed), (200, true), "{again:?}");
+    assert_eq!(again.body["id"], first.body["id"]);
+    let new = stack
+        .giro
+        .post("/v1/payouts", "key-2", &request(&account, 12_300))
+        .await?;
+    assert_eq!(new.status, 422, "a new request goes by the new catalogue: {new:?}");
+    std::fs::remove_file(file)?;
+    Ok(())
+}

@@ -71,6 +71,7 @@ async fn the_database_holds_the_same_edges_and_refuses_the_rest() -> Result<()> 
         "update payout set send_no = send_no + 1, unproven = 2, state = 'sending', sender = gen_random_uuid(), event_seq = event_seq + 1",
         "update payout set evidence = 'two_people_paid', decided_by = array['ana', 'ana'], document = 'x'",
         "update payout set evidence = 'two_people_paid', document = 'x'",
+        "update payout set evidence = 'two_people_paid', decided_by = array['ana', null], document = 'x'",
         "update payout set evidence = 'hearsay'",
         "update payout set amount = 1",
         "update payout set tracking_key = 'OTHER'",

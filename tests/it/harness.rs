@@ -241,6 +241,12 @@ impl Stack {
         Ok(())
     }
 
+    /// Adds lines to `giro.toml`; programs started from now on read them.
+    pub(crate) fn configure(&self, lines: &str) -> Result<()> {
+        let text = fs::read_to_string(&self.config)?;
+        Ok(fs::write(&self.config, format!("{text}\n{lines}\n"))?)
+    }
+
     /// SIGKILL, and wait until it is gone.
     pub(crate) fn kill(&mut self, role: &str) {
         for (_, child) in self.running.extract_if(.., |(name, _)| *name == role) {
@@ -263,7 +269,8 @@ impl Stack {
         Ok(said.into_owned())
     }
 
-    async fn ready(&self) -> Result<()> {
+    /// Waits until API and bank answer.
+    pub(crate) async fn ready(&self) -> Result<()> {
         let start = tokio::time::Instant::now();
         loop {
             let answers = self.giro.get("/readyz").await.is_ok_and(|reply| reply.status == 200);

@@ -37,7 +37,7 @@ pub async fn clock(config: &Config, offset_seconds: i64) -> anyhow::Result<Strin
     let mut connection = PgConnection::connect(config.database.url.expose_secret()).await?;
     ledger::set_clock(&mut connection, offset_seconds)
         .await
-        .context("production refuses a clock that is ahead")?;
+        .context("the clock was not set (production refuses one that is ahead)")?;
     Ok(format!("giro_now() is {offset_seconds} s ahead of the system"))
 }
 

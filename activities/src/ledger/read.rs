@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use workflows::domain::{AccountId, Attention, MovementId, PayoutId};
 
 use super::{
-    rows::{Account, BankRow, Movement, Payout},
+    rows::{Account, BankRow, Movement, Payout, Request},
     store::{self, StoreError},
 };
 
@@ -23,6 +23,16 @@ pub struct Raised {
 /// One account as it stands.
 pub async fn account(pool: &PgPool, id: AccountId) -> Result<Option<Account>, StoreError> {
     store::account(pool, id).await
+}
+
+/// The answer that a caller's key keeps.
+pub async fn request(pool: &PgPool, caller: &str, key: &str) -> Result<Option<Request>, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"select to_jsonb(r) as "row" from request r where caller = $1 and key = $2"#,
+        caller,
+        key
+    );
+    found.fetch_optional(pool).await?.flatten().map(row).transpose()
 }
 
 /// Movements of a customer's account, by id, the newest first; `after` is the last one of the page before.

@@ -7,6 +7,7 @@ use activities::{
     ledger::{
         command::{Accept, Answer},
         core::hex,
+        read,
     },
 };
 use axum::{
@@ -40,7 +41,14 @@ const PATIENCE: Duration = Duration::from_secs(16);
 pub(super) async fn create(Shared(api): Shared<Arc<Api>>, key: Key, Json(body): Json) -> Answered<Response> {
     let request = PayoutRequest::from_json(&body).map_err(Problem::fields)?;
     let on = api.operating_date().await?.date();
-    let order = request.parse(&api.institutions, on).map_err(Problem::fields)?;
+    let order = match request.parse(&api.institutions, on) {
+        Ok(order) => order,
+        Err(errors) => {
+            return known(&api, &key, &request)
+                .await?
+                .ok_or_else(|| Problem::fields(errors));
+        }
+    };
     let (fee, iva) = api.config.fee.charge().ok_or(Problem::from(Code::Internal))?;
     let accept = Accept {
         payout: PayoutId::new(Uuid::now_v7()),
@@ -82,6 +90,22 @@ pub(super) async fn create(Shared(api): Shared<Arc<Api>>, key: Key, Json(body): 
             Err(unexpected("accept"))
         }
         Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) => Err(unexpected("accept")),
+    }
+}
+
+/// The answer that the key already has, though the catalogue has changed since: the same request gets it for ever.
+async fn known(api: &Api, key: &Key, request: &PayoutRequest) -> Answered<Option<Response>> {
+    let Some(hash) = request.known_as(api.caller()) else {
+        return Ok(None);
+    };
+    let before = read::request(api.ledger.pool(), api.caller(), key.as_str()).await?;
+    let Some(before) = before.filter(|before| before.hash == hex(&hash)) else {
+        return Ok(None);
+    };
+    match (before.payout, before.refusal) {
+        (Some(payout), _) => Ok(Some(replay(shown(api, &api.payout(payout).await?)))),
+        (None, Some(refusal)) => Err(Problem::from(Code::Refused(refusal)).replayed(true)),
+        (None, None) => Ok(None),
     }
 }
 

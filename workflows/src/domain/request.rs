@@ -201,6 +201,20 @@ impl PayoutRequest {
     /// The order that this request asks for, its institution found as of operating date `on`; or every field that is
     /// wrong, in the order of the fields.
     pub fn parse(&self, institutions: &Institutions, on: Date) -> Result<Order, Vec<FieldError>> {
+        self.read(|reader, clabe| reader.institution("/beneficiary/clabe", clabe, institutions, on))
+    }
+
+    /// What this request was remembered by, whatever the catalogue says of its institution since; `None` when it does
+    /// not read.
+    pub fn known_as(&self, caller: &str) -> Option<[u8; 32]> {
+        let read = self.read(|_, _| Some(InstitutionCode::new(0)));
+        read.ok().map(|order| order.hash(caller))
+    }
+
+    fn read(
+        &self,
+        institution: impl Fn(&mut Reader, &Clabe) -> Option<InstitutionCode>,
+    ) -> Result<Order, Vec<FieldError>> {
         let mut reader = Reader::default();
         let account = reader.account("/account", self.account.as_ref());
         let amount = reader.amount("/amount", self.amount.as_ref());
@@ -210,9 +224,7 @@ impl PayoutRequest {
             reader.required::<()>("/beneficiary");
         }
         let clabe = beneficiary.and_then(|raw| reader.clabe("/beneficiary/clabe", raw.clabe.as_ref()));
-        let institution = clabe
-            .as_ref()
-            .and_then(|clabe| reader.institution("/beneficiary/clabe", clabe, institutions, on));
+        let institution = clabe.as_ref().and_then(|clabe| institution(&mut reader, clabe));
         let name = beneficiary.and_then(|raw| reader.name("/beneficiary/name", raw.name.as_ref()));
         let tax_id = beneficiary.and_then(|raw| reader.tax_id("/beneficiary/tax_id", raw.tax_id.as_ref()));
         let concept = reader.checked("/concept", self.concept.as_ref(), Concept::new);

@@ -244,8 +244,12 @@ pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, W
         return (Answer::Cancelled(before.clone()), writes);
     }
     let untouched = before.state == State::Accepted && before.unproven == 0;
-    let known = before.evidence.is_none() && known_unsent(before);
-    if !untouched || known || before.evidence.is_some_and(Evidence::says_paid) {
+    // Anything that the bank knows of it is first understood by people.
+    let understood = match before.evidence {
+        None => !known_unsent(before),
+        Some(evidence) => evidence == Evidence::TwoPeopleNotPaid,
+    };
+    if !untouched || !understood {
         return (Answer::TooLate(before.clone()), writes);
     }
     let Some(account) = released(rows, before) else {

@@ -94,7 +94,8 @@ pub(super) fn may_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Times
 
 /// True when the bank knows an order of ours that we believe unsent: nothing is sent or given back on top of it.
 pub(super) fn known_unsent(row: &Payout) -> bool {
-    row.state == State::Accepted && (row.bank_ref.is_some() || row.attention == Some(Attention::Mismatch))
+    let strange = matches!(row.attention, Some(Attention::Mismatch | Attention::EvidenceBeforeSend));
+    row.state == State::Accepted && (row.bank_ref.is_some() || strange)
 }
 
 /// When the bank may be sent to again.
