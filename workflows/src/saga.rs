@@ -22,6 +22,8 @@ use crate::{
 
 /// The bank's word usually comes within this; asking before is noise.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
+/// A person was told: the timer only keeps the wait alive.
+const A_DAY: Duration = Duration::from_secs(86_400);
 /// A ledger step that takes longer is tried again as a regular activity, which leaves the run free to hear.
 const LEDGER_LOCAL: Duration = Duration::from_secs(5);
 const LEDGER_CALL: Duration = Duration::from_secs(10);
@@ -88,32 +90,41 @@ impl Saga {
             return Ok(());
         }
         left = left.saturating_sub(first);
-        let token = WorkflowCancellationToken::new();
         let mut standing = standing.clone();
         loop {
+            let past = left.is_zero();
+            if past {
+                self.overdue(&standing);
+            }
+            let token = WorkflowCancellationToken::new();
             let mut asked = self
                 .ctx
-                .execute_activity(Bank::inquire, self.subject(), self.inquiry(token.clone()));
-            let past = left.is_zero();
-            if past && standing.attention.is_none() {
-                self.raise(Attention::Deadline, &standing);
-            }
-            let deadline = if past { Duration::from_secs(86_400) } else { left };
-            let mut timer = self.ctx.timer(self.timer(deadline, "until a person is told"));
-            let mut looked = std::pin::pin!(self.look().fuse());
-            select! {
-                () = looked => { asked.cancel(); timer.cancel(); return Ok(()) }
-                heard = asked => {
-                    timer.cancel();
-                    let heard: Standing = heard?;
-                    let told = heard.attention.is_some() && heard.attention != self.shown();
-                    self.show(&heard, "the bank has answered");
-                    if !told { return Ok(()) }
-                    left = Duration::from_secs(heard.deadline_seconds);
-                    standing = heard;
+                .execute_activity(Bank::inquire, self.subject(), self.inquiry(token));
+            let mut timer = self
+                .ctx
+                .timer(self.timer(if past { A_DAY } else { left }, "until a person is told"));
+            let heard: Standing = loop {
+                let mut looked = std::pin::pin!(self.look().fuse());
+                select! {
+                    () = looked => { asked.cancel(); timer.cancel(); return Ok(()) }
+                    heard = asked => { timer.cancel(); break heard? }
+                    _ = timer => self.overdue(&standing),
                 }
-                _ = timer => { asked.cancel(); left = Duration::ZERO; }
+            };
+            let told = heard.attention.is_some() && heard.attention != self.shown();
+            self.show(&heard, "the bank has answered");
+            if !told {
+                return Ok(());
             }
+            left = Duration::from_secs(heard.deadline_seconds);
+            standing = heard;
+        }
+    }
+
+    /// The deadline is past: a person is told, unless they already know better.
+    fn overdue(&self, standing: &Standing) {
+        if standing.attention.is_none() {
+            self.raise(Attention::Deadline, standing);
         }
     }
 
