@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use sqlx::{Connection, PgConnection, Row};
 use temporalio_common::ActivityDefinition;
-use temporalio_workflow as _;
 use tests::{client::is, sim::Fault};
 use workflows::{
     attributes,
     contract::{Bank, Ledger},
-    domain::State,
+    domain::{PayoutRequest, State},
 };
 
 use crate::harness::{PATIENCE, Setup, Stack};
@@ -37,6 +36,33 @@ fn names_on_the_wire_never_change() {
     assert_eq!(workflows::bank_queue(workflows::QUEUE, "stp"), "giro-bank-stp");
     let launcher: Vec<(&str, &str)> = dev::parts::temporal::SEARCH_ATTRIBUTES.to_vec();
     assert_eq!(launcher, attributes::ALL, "the launcher registers what runs write");
+}
+
+/// What a caller's protobuf writes as JSON is the request that the API and a direct start read.
+#[test]
+fn a_protobuf_request_reads_as_ours() {
+    let message = proto::giro::v1::CreatePayoutRequest {
+        account: "acc_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f".to_owned(),
+        amount: 12_300,
+        currency: "MXN".to_owned(),
+        beneficiary: Some(proto::giro::v1::Beneficiary {
+            clabe: tests::client::BENEFICIARY.to_owned(),
+            name: "Maria Beltran Soto".to_owned(),
+            tax_id: String::new(),
+        }),
+        concept: "Pago de prueba".to_owned(),
+        reference: 1_234_567,
+    };
+    let json = serde_json::to_vec(&message).expect("proto3 JSON");
+    let ours = PayoutRequest::from_json(&json).expect("it reads");
+    let asked = tests::client::request(&message.account, message.amount);
+    let spelled = PayoutRequest::from_json(asked.to_string().as_bytes()).expect("it reads");
+    assert_eq!(
+        ours.known_as("payments"),
+        spelled.known_as("payments"),
+        "the same request"
+    );
+    assert!(ours.known_as("payments").is_some());
 }
 
 /// The database refuses what the core must never do, whoever asks it.

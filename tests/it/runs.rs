@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use futures::StreamExt;
 use prost::Message;
 use serde_json::{Value, json};
 use temporalio_client::{
@@ -13,8 +14,8 @@ use temporalio_common::{
     data_converters::RawValue,
     protos::temporal::api::{
         common::v1::Payload,
-        enums::v1::EventType,
-        history::v1::{History, HistoryEvent},
+        enums::v1::{EventType, WorkflowTaskFailedCause},
+        history::v1::{History, HistoryEvent, history_event::Attributes},
     },
 };
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
@@ -156,6 +157,12 @@ async fn every_fate_reads_at_a_glance() -> Result<()> {
             None,
             "{fate}: nobody needs to look any more"
         );
+        let row = listed(&stack, &outcome).await?;
+        assert_eq!(
+            row,
+            ("Completed".to_owned(), "stp".to_owned(), 12_300, end.word().to_owned()),
+            "{fate}"
+        );
         let details = details(&run).await?;
         for part in ["MXN 123.00", money, said, "Next: nothing: it has ended"] {
             assert!(details.contains(part), "{fate}: {part:?} in {details}");
@@ -167,6 +174,29 @@ async fn every_fate_reads_at_a_glance() -> Result<()> {
         record(fate, &run).await?;
     }
     stack.all_ended(PATIENCE).await
+}
+
+/// A run's row in the list, found by the tracking key that the bank knows: status, bank, centavos, outcome.
+async fn listed(stack: &Stack, outcome: &Outcome) -> Result<(String, String, i64, String)> {
+    let key = outcome.tracking_key.clone().context("a key")?;
+    let query = format!("GiroTrackingKey = '{key}' AND GiroOutcome IS NOT NULL");
+    let client = stack.client().await?;
+    let start = tokio::time::Instant::now();
+    loop {
+        let mut rows = client.list_workflows(query.as_str(), Default::default());
+        if let Some(row) = rows.next().await {
+            let row = row?;
+            let found = row.search_attributes();
+            return Ok((
+                format!("{:?}", row.status()),
+                found.get(&attributes::BANK).context("bank")?,
+                found.get(&attributes::AMOUNT_CENTS).context("amount")?,
+                found.get(&attributes::OUTCOME).context("outcome")?,
+            ));
+        }
+        ensure!(start.elapsed() < PATIENCE, "the list never showed {query}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// While the bank is silent: attention in list and details, and what happens next.
@@ -236,8 +266,14 @@ async fn a_look_with_anything_in_it_is_a_look() -> Result<()> {
     .await?;
     stack.giro.wait(&id, PATIENCE, is("settled")).await?;
     run.get_result(Default::default()).await?;
-    let failed = count(&events(&run).await?, EventType::WorkflowTaskFailed);
-    assert_eq!(failed, 0, "no task failed");
+    let wedged = events(&run).await?.into_iter().filter(|event| match &event.attributes {
+        // A look that lands while the run closes sends it round once more; that is the server's way, and no failure.
+        Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => {
+            failed.cause() != WorkflowTaskFailedCause::UnhandledCommand
+        }
+        _ => false,
+    });
+    assert_eq!(wedged.count(), 0, "no task failed");
     stack.all_ended(PATIENCE).await
 }
 

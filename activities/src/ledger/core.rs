@@ -4,8 +4,12 @@
 //! | --- | --- |
 //! | `requests` | open, accept, cancel: the only ones that can be refused |
 //! | `sending` | begin, record: who may send, and what became of it |
-//! | `proof` | evidence, apply: what is known, and the end that follows |
+//! | `proof` | evidence: what is known |
+//! | `ending` | apply: the end that follows |
+//! | `judge` | none: what a row allows, which all of them ask |
 
+mod ending;
+mod judge;
 mod proof;
 mod requests;
 mod sending;
@@ -22,7 +26,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use workflows::domain::{AccountId, Attention, Centavos, MovementId, State};
 
-pub use proof::{Verdict, stand, verdict};
+pub use judge::stand;
 
 use super::{
     command::{Answer, Command},
@@ -38,7 +42,7 @@ pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes)
         Command::Begin(begin) => sending::begin(rules, rows, begin),
         Command::Record(record) => sending::record(rules, rows, record),
         Command::Evidence(finding) => proof::evidence(rules, rows, finding),
-        Command::Apply(payout) => proof::apply(rules, rows, *payout),
+        Command::Apply(payout) => ending::apply(rules, rows, *payout),
     }
 }
 

@@ -4,10 +4,10 @@ use proto::giro::v1 as wire;
 use serde_json::{Value, json};
 use workflows::domain::{Evidence, State};
 
-use super::{rows::Event, store::StoreError};
+use super::rows::Event;
 
 /// The row as the table holds it; the event itself is canonical proto3 JSON.
-pub(super) fn outbox_row(event: &Event) -> Result<Value, StoreError> {
+pub(super) fn outbox_row(event: &Event) -> Result<Value, serde_json::Error> {
     let payout = &event.payout;
     let at = payout.changed_at;
     let message = wire::PayoutEvent {

@@ -1,66 +1,18 @@
-//! Evidence and apply: what is known of a payout, and the end that follows from it.
+//! Evidence: what is known of a payout, by our own question, a refusal, statements or two people.
 
 use jiff::Timestamp;
 use uuid::Uuid;
-use workflows::domain::{Attention, End, Evidence, PayoutId, State};
+use workflows::domain::{Attention, Evidence, State};
 
 use super::{
     super::{
-        command::{Answer, By, Finding, Stand},
-        rows::{
-            Account, BankRow, EvidenceRow, ExchangeRow, FEE_INCOME, IVA_PAYABLE, Kind, PausedBy, Payout, Question,
-            Rows, Rules, SETTLEMENT_STP, Writes,
-        },
+        command::{Answer, By, Finding},
+        rows::{BankRow, EvidenceRow, ExchangeRow, PausedBy, Payout, Question, Rows, Rules, Writes},
     },
-    later, movement, raise,
-    requests::released,
-    sending::{gate, known_unsent, may_resend},
-    settle_row, transition,
+    judge::stand,
+    later, raise, settle_row, transition,
 };
 use crate::bank::{Found, FoundDoubt};
-
-/// What the evidence on a row lets apply do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The money left: post it.
-    Post,
-    /// The money never left: give it back.
-    Release,
-}
-
-/// What apply would do now, by the evidence on the row; `None` while it is open for good reason.
-pub fn verdict(rules: &Rules, row: &Payout, now: Timestamp) -> Option<Verdict> {
-    if row.contradicted {
-        return None;
-    }
-    let quiet = row.send_before.is_some_and(|fence| now > later(fence, rules.margin));
-    match (row.state, row.evidence?) {
-        (State::Sending | State::Sent, Evidence::Paid | Evidence::TwoPeoplePaid) => Some(Verdict::Post),
-        (State::Sending, Evidence::Refused) => (row.sender.is_none() && row.unproven == 1).then_some(Verdict::Release),
-        (State::Sending, Evidence::NotPaid | Evidence::Absent | Evidence::TwoPeopleNotPaid) => {
-            quiet.then_some(Verdict::Release)
-        }
-        (State::Sent, Evidence::NotPaid | Evidence::TwoPeopleNotPaid) => Some(Verdict::Release),
-        (State::Sent, Evidence::Refused | Evidence::Absent) => None,
-        (State::Accepted | State::Settled | State::Failed | State::Cancelled | State::Returned, _) => None,
-    }
-}
-
-/// Where a payout stands for whoever drives it: what the next begin or apply would do.
-pub fn stand(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Stand {
-    if !row.state.is_open() || verdict(rules, row, now).is_some() {
-        return Stand::Closed;
-    }
-    match row.state {
-        State::Accepted if row.evidence.is_none() && !known_unsent(row) => Stand::NotSent {
-            until: gate(rules, bank, now).err().map_or(now, |shut| shut.until),
-        },
-        State::Sending if may_resend(rules, row, bank, now) && gate(rules, bank, now).is_ok() => Stand::Resend,
-        State::Accepted | State::Sending => Stand::Doubt,
-        State::Sent => Stand::Sent,
-        State::Settled | State::Failed | State::Cancelled | State::Returned => Stand::Closed,
-    }
-}
 
 /// Writes what a look found. Only what proves an outcome becomes evidence; all of it is kept.
 pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer, Writes) {
@@ -350,63 +302,4 @@ fn put_people(
     } else {
         raise(row, Attention::EvidenceAfterEnd, now);
     }
-}
-
-/// Posts or releases by the evidence on the row; without a verdict it moves nothing.
-pub(super) fn apply(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, Writes) {
-    let mut writes = Writes::default();
-    let Some(before) = rows.payouts.get(&payout) else {
-        return (Answer::Unknown, writes);
-    };
-    if let Some(end) = End::of(before.state) {
-        return (Answer::Ended(before.clone(), end), writes);
-    }
-    let Some(verdict) = verdict(rules, before, rows.now) else {
-        return (Answer::Open(before.clone()), writes);
-    };
-    let mut row = before.clone();
-    let (state, end, written) = match verdict {
-        Verdict::Post => (State::Settled, End::Settled, post(rows, before, &mut writes)),
-        Verdict::Release => (
-            State::Failed,
-            End::Failed,
-            released(rows, before).map(|account| writes.accounts.push(account)),
-        ),
-    };
-    if written.is_none() {
-        // Its account or hold is not there: the books are broken, and the payout stays open until they are mended.
-        return (Answer::Open(before.clone()), Writes::default());
-    }
-    transition(rules, &mut row, state, rows.now, &mut writes);
-    let row = settle_row(before, row, rows.now, &mut writes);
-    (Answer::Ended(row, end), writes)
-}
-
-/// Customer to settlement, fee income and IVA payable; zero legs are left out.
-fn post(rows: &Rows, payout: &Payout, writes: &mut Writes) -> Option<()> {
-    let effective_on = payout.effective_on.or(payout.operating_date)?;
-    let mut customer = released(rows, payout)?;
-    let legs = [
-        (Kind::Amount, SETTLEMENT_STP, payout.amount),
-        (Kind::Fee, FEE_INCOME, payout.fee),
-        (Kind::Iva, IVA_PAYABLE, payout.iva),
-    ];
-    for (kind, to, amount) in legs.into_iter().filter(|(_, _, amount)| amount.get() > 0) {
-        let mut credited: Account = rows.accounts.get(&to)?.clone();
-        credited.credits = credited.credits.checked_add(amount)?;
-        customer.debits = customer.debits.checked_add(amount)?;
-        writes.accounts.push(credited);
-        let legs = (customer.id, to);
-        writes.movements.push(movement(
-            payout.id.uuid(),
-            "resolve",
-            kind,
-            legs,
-            amount,
-            effective_on,
-            rows.now,
-        ));
-    }
-    writes.accounts.push(customer);
-    Some(())
 }

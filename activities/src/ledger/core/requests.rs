@@ -10,9 +10,9 @@ use super::{
             Writes,
         },
     },
-    later, movement,
-    sending::known_unsent,
-    settle_row, transition,
+    ending::released,
+    judge::known_unsent,
+    later, movement, settle_row, transition,
 };
 
 /// The answer that a request's key already has, if any.
@@ -260,11 +260,4 @@ pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, W
     writes.accounts.push(account);
     let row = settle_row(before, row, rows.now, &mut writes);
     (Answer::Cancelled(row), writes)
-}
-
-/// The payer's account with the payout's hold taken off.
-pub(super) fn released(rows: &Rows, payout: &Payout) -> Option<Account> {
-    let mut account = rows.accounts.get(&payout.account)?.clone();
-    account.held = account.held.checked_sub(payout.gross())?;
-    Some(account)
 }

@@ -2,24 +2,20 @@
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
-use workflows::domain::{Attention, OperatingDate, State, Window};
+use workflows::domain::{Evidence, State};
 
 use super::{
     super::{
         command::{Answer, Begin, Record, Stand},
         rows::{BankRow, ExchangeRow, PausedBy, Payout, Question, Rows, Rules, Writes},
     },
+    judge::{PROBE_EVERY, Shut, gate, known_unsent, may_resend, stand},
     later,
-    proof::{has_order, put_evidence, stand},
+    proof::{has_order, put_evidence},
     settle_row, transition,
 };
 use crate::bank::{NotSent, Submitted};
-use workflows::domain::Evidence;
 
-/// While our configuration is refused, one payout in this time goes through to see.
-const PROBE_EVERY: SignedDuration = SignedDuration::from_secs(60);
-/// While people have paused the bank, a payout looks this often; `look` wakes it at once.
-const PAUSE_LOOK: SignedDuration = SignedDuration::from_secs(300);
 /// After a send that certainly did not happen, wait this long; twice as long each time, up to the last.
 const BACKOFF_FIRST: i32 = 30;
 const BACKOFF_LAST: i32 = 300;
@@ -75,70 +71,6 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
     transition(rules, &mut row, State::Sending, rows.now, &mut writes);
     let row = settle_row(before, row, rows.now, &mut writes);
     (Answer::Stands(row, Stand::Go), writes)
-}
-
-/// Whether the same order may go out again: the bank would refuse a second one, and has twice not known the first.
-pub(super) fn may_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> bool {
-    let same_day = rules
-        .calendar
-        .operating_date(now)
-        .is_ok_and(|today| Some(today.date()) == row.operating_date);
-    let surfaced = row.send_before.is_some_and(|fence| now > later(fence, rules.horizon));
-    row.state == State::Sending
-        && row.evidence.is_none()
-        && bank.refuses_repeated_keys
-        && same_day
-        && surfaced
-        && row.not_found >= 2
-}
-
-/// True when the bank knows an order of ours that we believe unsent: nothing is sent or given back on top of it.
-pub(super) fn known_unsent(row: &Payout) -> bool {
-    let strange = matches!(row.attention, Some(Attention::Mismatch | Attention::EvidenceBeforeSend));
-    row.state == State::Accepted && (row.bank_ref.is_some() || strange)
-}
-
-/// When the bank may be sent to again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shut {
-    /// When to come back.
-    pub(super) until: Timestamp,
-    /// It is the guard around the roll, not a fault.
-    by_calendar: bool,
-}
-
-/// Whether the bank may be sent to now, and on which of its days; else when to come back.
-pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<OperatingDate, Shut> {
-    let shut = |until| {
-        Err(Shut {
-            until,
-            by_calendar: false,
-        })
-    };
-    match bank.paused_by {
-        None => {}
-        Some(PausedBy::People | PausedBy::PaidAfterRelease | PausedBy::SecondOrder) => {
-            return shut(later(now, PAUSE_LOOK));
-        }
-        Some(PausedBy::Configuration) => {
-            let due = bank.probe_at.map(|at| later(at, PROBE_EVERY)).filter(|due| *due > now);
-            if let Some(due) = due {
-                return shut(due);
-            }
-        }
-    }
-    if let Some(until) = bank.closed_until.filter(|until| *until > now) {
-        return shut(until);
-    }
-    match rules.calendar.window(now) {
-        Ok(Window::Open { operating_date, .. }) => Ok(operating_date),
-        Ok(Window::Closed { until }) => Err(Shut {
-            until,
-            by_calendar: true,
-        }),
-        // A day that no table has is a day on which nothing is sent; the table's owner sees the lag.
-        Err(_) => shut(later(now, PAUSE_LOOK)),
-    }
 }
 
 /// Writes what became of a send, with its bytes.

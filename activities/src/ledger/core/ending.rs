@@ -1,0 +1,78 @@
+//! Apply: the one way to an end, posting or giving back by the evidence on the row.
+
+use workflows::domain::{End, PayoutId, State};
+
+use super::{
+    super::{
+        command::Answer,
+        rows::{Account, FEE_INCOME, IVA_PAYABLE, Kind, Payout, Rows, Rules, SETTLEMENT_STP, Writes},
+    },
+    judge::{Verdict, verdict},
+    movement, settle_row, transition,
+};
+
+/// Posts or releases by the evidence on the row; without a verdict it moves nothing.
+pub(super) fn apply(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let Some(before) = rows.payouts.get(&payout) else {
+        return (Answer::Unknown, writes);
+    };
+    if let Some(end) = End::of(before.state) {
+        return (Answer::Ended(before.clone(), end), writes);
+    }
+    let Some(verdict) = verdict(rules, before, rows.now) else {
+        return (Answer::Open(before.clone()), writes);
+    };
+    let mut row = before.clone();
+    let (state, end, written) = match verdict {
+        Verdict::Post => (State::Settled, End::Settled, post(rows, before, &mut writes)),
+        Verdict::Release => (
+            State::Failed,
+            End::Failed,
+            released(rows, before).map(|account| writes.accounts.push(account)),
+        ),
+    };
+    if written.is_none() {
+        // Its account or hold is not there: the books are broken, and the payout stays open until they are mended.
+        return (Answer::Open(before.clone()), Writes::default());
+    }
+    transition(rules, &mut row, state, rows.now, &mut writes);
+    let row = settle_row(before, row, rows.now, &mut writes);
+    (Answer::Ended(row, end), writes)
+}
+
+/// Customer to settlement, fee income and IVA payable; zero legs are left out.
+fn post(rows: &Rows, payout: &Payout, writes: &mut Writes) -> Option<()> {
+    let effective_on = payout.effective_on.or(payout.operating_date)?;
+    let mut customer = released(rows, payout)?;
+    let legs = [
+        (Kind::Amount, SETTLEMENT_STP, payout.amount),
+        (Kind::Fee, FEE_INCOME, payout.fee),
+        (Kind::Iva, IVA_PAYABLE, payout.iva),
+    ];
+    for (kind, to, amount) in legs.into_iter().filter(|(_, _, amount)| amount.get() > 0) {
+        let mut credited: Account = rows.accounts.get(&to)?.clone();
+        credited.credits = credited.credits.checked_add(amount)?;
+        customer.debits = customer.debits.checked_add(amount)?;
+        writes.accounts.push(credited);
+        let legs = (customer.id, to);
+        writes.movements.push(movement(
+            payout.id.uuid(),
+            "resolve",
+            kind,
+            legs,
+            amount,
+            effective_on,
+            rows.now,
+        ));
+    }
+    writes.accounts.push(customer);
+    Some(())
+}
+
+/// The payer's account with the payout's hold taken off.
+pub(super) fn released(rows: &Rows, payout: &Payout) -> Option<Account> {
+    let mut account = rows.accounts.get(&payout.account)?.clone();
+    account.held = account.held.checked_sub(payout.gross())?;
+    Some(account)
+}

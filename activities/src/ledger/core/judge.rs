@@ -1,0 +1,124 @@
+//! What a row allows, read and not written: the end that its evidence proves, whether it may be sent, where it stands.
+
+use jiff::{SignedDuration, Timestamp};
+use workflows::domain::{Attention, Evidence, OperatingDate, State, Window};
+
+use super::{
+    super::{
+        command::Stand,
+        rows::{BankRow, PausedBy, Payout, Rules},
+    },
+    later,
+};
+
+/// While our configuration is refused, one payout in this time goes through to see.
+pub(super) const PROBE_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// While people have paused the bank, a payout looks this often; `look` wakes it at once.
+const PAUSE_LOOK: SignedDuration = SignedDuration::from_secs(300);
+
+/// What the evidence on a row lets apply do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The money left: post it.
+    Post,
+    /// The money never left: give it back.
+    Release,
+}
+
+/// What apply would do now, by the evidence on the row; `None` while it is open for good reason.
+pub(super) fn verdict(rules: &Rules, row: &Payout, now: Timestamp) -> Option<Verdict> {
+    if row.contradicted {
+        return None;
+    }
+    let quiet = row.send_before.is_some_and(|fence| now > later(fence, rules.margin));
+    match (row.state, row.evidence?) {
+        (State::Sending | State::Sent, Evidence::Paid | Evidence::TwoPeoplePaid) => Some(Verdict::Post),
+        (State::Sending, Evidence::Refused) => (row.sender.is_none() && row.unproven == 1).then_some(Verdict::Release),
+        (State::Sending, Evidence::NotPaid | Evidence::Absent | Evidence::TwoPeopleNotPaid) => {
+            quiet.then_some(Verdict::Release)
+        }
+        (State::Sent, Evidence::NotPaid | Evidence::TwoPeopleNotPaid) => Some(Verdict::Release),
+        (State::Sent, Evidence::Refused | Evidence::Absent) => None,
+        (State::Accepted | State::Settled | State::Failed | State::Cancelled | State::Returned, _) => None,
+    }
+}
+
+/// Where a payout stands for whoever drives it: what the next begin or apply would do.
+pub fn stand(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Stand {
+    if !row.state.is_open() || verdict(rules, row, now).is_some() {
+        return Stand::Closed;
+    }
+    match row.state {
+        State::Accepted if row.evidence.is_none() && !known_unsent(row) => Stand::NotSent {
+            until: gate(rules, bank, now).err().map_or(now, |shut| shut.until),
+        },
+        State::Sending if may_resend(rules, row, bank, now) && gate(rules, bank, now).is_ok() => Stand::Resend,
+        State::Accepted | State::Sending => Stand::Doubt,
+        State::Sent => Stand::Sent,
+        State::Settled | State::Failed | State::Cancelled | State::Returned => Stand::Closed,
+    }
+}
+
+/// Whether the same order may go out again: the bank would refuse a second one, and has twice not known the first.
+pub(super) fn may_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> bool {
+    let same_day = rules
+        .calendar
+        .operating_date(now)
+        .is_ok_and(|today| Some(today.date()) == row.operating_date);
+    let surfaced = row.send_before.is_some_and(|fence| now > later(fence, rules.horizon));
+    row.state == State::Sending
+        && row.evidence.is_none()
+        && bank.refuses_repeated_keys
+        && same_day
+        && surfaced
+        && row.not_found >= 2
+}
+
+/// True when the bank knows an order of ours that we believe unsent: nothing is sent or given back on top of it.
+pub(super) fn known_unsent(row: &Payout) -> bool {
+    let strange = matches!(row.attention, Some(Attention::Mismatch | Attention::EvidenceBeforeSend));
+    row.state == State::Accepted && (row.bank_ref.is_some() || strange)
+}
+
+/// When the bank may be sent to again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shut {
+    /// When to come back.
+    pub(super) until: Timestamp,
+    /// It is the guard around the roll, not a fault.
+    pub(super) by_calendar: bool,
+}
+
+/// Whether the bank may be sent to now, and on which of its days; else when to come back.
+pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<OperatingDate, Shut> {
+    let shut = |until| {
+        Err(Shut {
+            until,
+            by_calendar: false,
+        })
+    };
+    match bank.paused_by {
+        None => {}
+        Some(PausedBy::People | PausedBy::PaidAfterRelease | PausedBy::SecondOrder) => {
+            return shut(later(now, PAUSE_LOOK));
+        }
+        Some(PausedBy::Configuration) => {
+            let due = bank.probe_at.map(|at| later(at, PROBE_EVERY)).filter(|due| *due > now);
+            if let Some(due) = due {
+                return shut(due);
+            }
+        }
+    }
+    if let Some(until) = bank.closed_until.filter(|until| *until > now) {
+        return shut(until);
+    }
+    match rules.calendar.window(now) {
+        Ok(Window::Open { operating_date, .. }) => Ok(operating_date),
+        Ok(Window::Closed { until }) => Err(Shut {
+            until,
+            by_calendar: true,
+        }),
+        // A day that no table has is a day on which nothing is sent; the table's owner sees the lag.
+        Err(_) => shut(later(now, PAUSE_LOOK)),
+    }
+}
