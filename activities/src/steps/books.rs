@@ -1,0 +1,156 @@
+//! Steps on the books: accept for a run that brings its own request, and apply.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use workflows::{
+    contract::{Accept, Applied, Subject, markers},
+    domain::{Centavos, FieldError, Institutions},
+    wire::DirectStart,
+};
+
+use super::standing;
+use crate::{
+    failure,
+    ledger::{
+        Ledger,
+        command::{self, Answer},
+        core::hex,
+        rows::Payout,
+    },
+};
+
+/// Steps on the books. Every worker of the workflow queue has them.
+#[derive(Debug)]
+pub struct LedgerSteps {
+    ledger: Ledger,
+    direct: Option<DirectStarts>,
+}
+
+/// What a run that was started with its own request needs to accept it.
+#[derive(Debug)]
+pub struct DirectStarts {
+    /// The caller that direct starts act for.
+    pub caller: String,
+    /// The bank that pays.
+    pub bank: String,
+    /// Our fee, in centavos.
+    pub fee: Centavos,
+    /// IVA on it, in centavos.
+    pub iva: Centavos,
+    /// Which institution a CLABE belongs to.
+    pub institutions: Arc<Institutions>,
+}
+
+/// A payout id of a direct start must be this fresh, so that an old history cannot pay again.
+const FRESH: SignedDuration = SignedDuration::from_hours(24);
+
+impl LedgerSteps {
+    /// `direct`: `None` refuses runs that bring their own request.
+    pub fn new(ledger: Ledger, direct: Option<DirectStarts>) -> Self {
+        Self { ledger, direct }
+    }
+
+    /// What to mend in a direct start, or the command that it is.
+    fn read(&self, start: &DirectStart, now: jiff::Timestamp) -> Result<command::Accept, Vec<FieldError>> {
+        let refused = |pointer, code, message: &str| vec![FieldError::new(pointer, code, message)];
+        let Some(direct) = &self.direct else {
+            return Err(refused(
+                "/request",
+                "direct_start_off",
+                "send it to POST /v1/payouts: direct starts are not configured",
+            ));
+        };
+        let made = start.payout.milliseconds().and_then(|at| i64::try_from(at).ok());
+        let fresh = made
+            .and_then(|at| jiff::Timestamp::from_millisecond(at).ok())
+            .is_some_and(|at| at.duration_until(jiff::Timestamp::now()).abs() <= FRESH);
+        if !fresh {
+            return Err(refused(
+                "/payout",
+                "not_fresh",
+                "make the payout id a UUIDv7 within a day of now",
+            ));
+        }
+        let today = self.ledger.rules().calendar.operating_date(now).map_err(|_| {
+            refused(
+                "",
+                "calendar",
+                "the bank calendar does not reach this day; its owner must extend it",
+            )
+        })?;
+        let order = start.request.parse(&direct.institutions, today.date())?;
+        Ok(command::Accept {
+            payout: start.payout,
+            caller: direct.caller.clone(),
+            key: start.payout.to_string(),
+            hash: hex(&order.hash(&direct.caller)),
+            bank: direct.bank.clone(),
+            order,
+            fee: direct.fee,
+            iva: direct.iva,
+        })
+    }
+}
+
+#[activities]
+impl LedgerSteps {
+    /// Holds the money of a request that started its run itself.
+    #[activity(definition = markers::Accept)]
+    pub async fn accept(self: Arc<Self>, _: ActivityContext, start: DirectStart) -> Result<Accept, ActivityError> {
+        let now = self.ledger.now().await.map_err(failure::store)?;
+        // The books are asked first: an id that they have was accepted, whatever configuration says since.
+        if let Some(row) = self.ledger.payout(start.payout).await.map_err(failure::store)? {
+            let mine = row.request_key == start.payout.to_string();
+            let same = self
+                .read(&start, now)
+                .map_or(true, |accept| accept.hash == row.request_hash);
+            return Ok(if mine && same { accepted(&row, now) } else { reused() });
+        }
+        let accept = match self.read(&start, now) {
+            Ok(accept) => accept,
+            Err(errors) => return Ok(Accept::Malformed { errors }),
+        };
+        // Accept has no other answer: another is a bug, and is retried until it is mended.
+        #[allow(clippy::wildcard_enum_match_arm)]
+        match self.ledger.accept(accept).await.map_err(failure::ledger)? {
+            Answer::Accepted { payout, .. } => Ok(accepted(&payout, now)),
+            Answer::Refused { refusal, .. } => Ok(Accept::Refused { refusal }),
+            Answer::KeyConflict { .. } => Ok(reused()),
+            _ => Err(failure::bug("accept gave an answer that it does not have".to_owned())),
+        }
+    }
+
+    /// Posts or releases by the evidence on the row.
+    #[activity(definition = markers::Apply)]
+    pub async fn apply(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Applied, ActivityError> {
+        let applied = self.ledger.apply(subject.payout).await.map_err(failure::ledger)?;
+        let now = self.ledger.now().await.map_err(failure::store)?;
+        Ok(match applied {
+            Some((payout, Some(end))) => Applied::Ended {
+                end,
+                standing: standing(&payout, now),
+            },
+            Some((payout, None)) => Applied::Open {
+                standing: standing(&payout, now),
+            },
+            None => Applied::Unknown,
+        })
+    }
+}
+
+fn accepted(payout: &Payout, now: jiff::Timestamp) -> Accept {
+    Accept::Accepted {
+        institution: payout.institution,
+        standing: standing(payout, now),
+    }
+}
+
+fn reused() -> Accept {
+    let mend = "this id belongs to another request: make a new one";
+    Accept::Malformed {
+        errors: vec![FieldError::new("/payout", "payout_id_reused", mend)],
+    }
+}

@@ -1,0 +1,326 @@
+//! Calls to one bank: submit, inquire, ask; what the bank says is written before anybody acts on it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use uuid::Uuid;
+use workflows::{
+    contract::{Asked, Standing, Subject, Submit, markers},
+    domain::{BeneficiaryName, Clabe, Concept, InstitutionCode, NumericReference, PayoutId, TaxId},
+};
+
+use super::{seconds_until, standing};
+use crate::{
+    bank::{Bank, Fence, NotSent, Order, Payer, Sender, Submitted},
+    failure,
+    ledger::{
+        Ledger, LedgerError,
+        command::{Begin, By, Finding, Record, Stand},
+        core::stand,
+        rows::Payout,
+    },
+};
+
+/// The books may be away for as long as a failover takes; the bank's word on a send is kept in memory meanwhile. The
+/// server may start another attempt beside it: that one finds somebody else's send, and asks.
+const PATIENCE: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Calls to one bank. Only this bank's worker has them.
+#[derive(Clone)]
+pub struct BankSteps {
+    ledger: Ledger,
+    bank: Arc<Bank>,
+}
+
+impl fmt::Debug for BankSteps {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("BankSteps")
+            .field("bank", &self.bank.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A payout that was looked up and asked about.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The row after asking.
+    pub payout: Payout,
+    /// Where it stands.
+    pub stand: Stand,
+    /// The database's time.
+    pub now: jiff::Timestamp,
+}
+
+impl BankSteps {
+    /// Steps at one bank.
+    pub fn new(ledger: Ledger, bank: Bank) -> Self {
+        Self {
+            ledger,
+            bank: Arc::new(bank),
+        }
+    }
+
+    /// The ledger these steps write to.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The bank they call.
+    pub fn bank(&self) -> &Bank {
+        &self.bank
+    }
+
+    /// Where a payout stands, without asking anybody; `None` when the books do not have it.
+    pub async fn read(&self, payout: PayoutId) -> Result<Option<Looked>, ActivityError> {
+        let now = self.ledger.now().await.map_err(failure::store)?;
+        let Some(row) = self.ledger.payout(payout).await.map_err(failure::store)? else {
+            return Ok(None);
+        };
+        let Some(bank) = self.ledger.bank(&row.bank).await.map_err(failure::store)? else {
+            return Ok(None);
+        };
+        let stand = stand(self.ledger.rules(), &row, &bank, now);
+        Ok(Some(Looked {
+            payout: row,
+            stand,
+            now,
+        }))
+    }
+
+    /// Asks the bank once and writes what it says. `before` tells which send and when the question was asked.
+    pub async fn ask_bank(&self, before: &Looked) -> Result<Looked, ActivityError> {
+        let payout = &before.payout;
+        let today = self
+            .ledger
+            .rules()
+            .calendar
+            .operating_date(before.now)
+            .map_err(|error| failure::bug(format!("the bank calendar has no such day: {error}")))?;
+        let payer = self.payer(payout.id).await?;
+        let order = order(payout, payer, today.date())?;
+        let (found, exchange) = self.bank.inquire(&order, today.date()).await;
+        let by = By::Inquiry {
+            send_no: payout.send_no,
+            asked_at: before.now,
+            found,
+            exchange,
+        };
+        let finding = Finding {
+            payout: payout.id,
+            id: Uuid::new_v4(),
+            by,
+        };
+        let written = self.ledger.evidence(finding).await.map_err(failure::ledger)?;
+        let (payout, stand) = written.ok_or_else(|| failure::bug("the payout is gone from the books".to_owned()))?;
+        Ok(Looked {
+            payout,
+            stand,
+            now: before.now,
+        })
+    }
+
+    /// The ordering customer of a payout, as the bank has it.
+    async fn payer(&self, payout: PayoutId) -> Result<Payer, ActivityError> {
+        let found = self.ledger.payer(payout).await.map_err(failure::store)?;
+        let (clabe, name, tax_id) = found.ok_or_else(|| failure::bug("the payer's account has no CLABE".to_owned()))?;
+        let clabe =
+            Clabe::new(clabe.expose()).map_err(|_| failure::bug("the payer's CLABE does not read".to_owned()))?;
+        Ok(Payer {
+            clabe,
+            name: BeneficiaryName::from_stored(name.expose()),
+            tax_id: TaxId::from_stored(tax_id.expose()),
+        })
+    }
+
+    /// Begins, however often COMMIT's answer is lost: the sender knows itself. A right that comes too late to be used
+    /// is handed back by the fence: nothing leaves, and that is recorded.
+    async fn begin(&self, payout: PayoutId, sender: Sender) -> Result<Option<(Payout, Stand)>, ActivityError> {
+        self.patiently(|| self.ledger.begin(Begin { payout, sender })).await
+    }
+
+    /// Asks the books again while they are away: what became of a send must not be forgotten with its activity. Every
+    /// command recognises its own repeat.
+    async fn patiently<T, F: Future<Output = Result<T, LedgerError>>>(
+        &self,
+        command: impl Fn() -> F,
+    ) -> Result<T, ActivityError> {
+        let start = tokio::time::Instant::now();
+        loop {
+            match command().await {
+                Err(LedgerError::Later) if start.elapsed() < PATIENCE => tokio::time::sleep(AGAIN).await,
+                answer => return answer.map_err(failure::ledger),
+            }
+        }
+    }
+}
+
+#[activities]
+impl BankSteps {
+    /// Takes the right to send, sends once, records; asks nothing.
+    #[activity(definition = markers::Submit)]
+    pub async fn submit(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Submit, ActivityError> {
+        let Some(before) = self.ledger.payout(subject.payout).await.map_err(failure::store)? else {
+            return Ok(Submit::Unknown);
+        };
+        let payer = self.payer(before.id).await?;
+        let today = before.operating_date.unwrap_or_default();
+        let mut order = order(&before, payer, today)?;
+        // Both own clocks are read before begin, so that `send_before` is never earlier than what they allow.
+        let fence = Fence::default();
+        let sender = Sender(Uuid::new_v4());
+        let Some((payout, stand)) = self.begin(subject.payout, sender).await? else {
+            return Ok(Submit::Unknown);
+        };
+        if stand != Stand::Go {
+            return self.report(payout, stand).await;
+        }
+        let send_no = payout.send_no;
+        let (submitted, exchange) = match payout.operating_date {
+            Some(date) => {
+                order.operating_date = date;
+                self.bank.submit(&order, fence).await
+            }
+            None => (Submitted::NotSent(NotSent::Late), Default::default()),
+        };
+        let record = Record {
+            payout: payout.id,
+            sender,
+            send_no,
+            submitted,
+            exchange,
+        };
+        match self.patiently(|| self.ledger.record(record.clone())).await? {
+            Some((payout, stand)) => self.report(payout, stand).await,
+            None => Ok(Submit::Unknown),
+        }
+    }
+
+    /// Asks until there is something to act on, or something new to show; its attempts are retried by the server.
+    #[activity(definition = markers::Inquire)]
+    pub async fn inquire(self: Arc<Self>, ctx: ActivityContext, subject: Subject) -> Result<Standing, ActivityError> {
+        let Some(before) = self.read(subject.payout).await? else {
+            return Err(failure::bug("the books have no such payout".to_owned()));
+        };
+        let ready = |looked: &Looked| {
+            let told = looked
+                .payout
+                .attention
+                .is_some_and(|attention| Some(attention) != subject.shown);
+            told || match looked.stand {
+                Stand::Closed | Stand::Resend | Stand::NotSent { .. } | Stand::Go => true,
+                Stand::Sent | Stand::Doubt => false,
+            }
+        };
+        if ready(&before) {
+            return Ok(standing(&before.payout, before.now));
+        }
+        let after = self.ask_bank(&before).await?;
+        if ready(&after) {
+            return Ok(standing(&after.payout, after.now));
+        }
+        let said = after.payout.bank_said.as_deref().unwrap_or("nothing");
+        Err(failure::pending(said, next_question(ctx.info().attempt)))
+    }
+
+    /// Asks once, because a person wants to know.
+    #[activity(definition = markers::Ask)]
+    pub async fn ask(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Asked, ActivityError> {
+        let Some(before) = self.read(subject.payout).await? else {
+            return Ok(Asked {
+                standing: None,
+                next: "the books have no such payout".to_owned(),
+                resends: false,
+            });
+        };
+        let after = match before.stand {
+            Stand::Sent | Stand::Doubt | Stand::Resend => self.ask_bank(&before).await?,
+            Stand::Closed | Stand::NotSent { .. } | Stand::Go => before,
+        };
+        let (next, resends) = self.next(&after);
+        Ok(Asked {
+            standing: Some(standing(&after.payout, after.now)),
+            next,
+            resends,
+        })
+    }
+}
+
+impl BankSteps {
+    /// What a submit answers, from where the payout stands.
+    async fn report(&self, payout: Payout, stand: Stand) -> Result<Submit, ActivityError> {
+        let now = self.ledger.now().await.map_err(failure::store)?;
+        let standing = standing(&payout, now);
+        Ok(match stand {
+            Stand::Sent => Submit::Sent { standing },
+            Stand::Doubt | Stand::Resend | Stand::Go => Submit::Doubt { standing },
+            Stand::Closed => Submit::Closed { standing },
+            Stand::NotSent { until } => Submit::NotSent {
+                wait_seconds: seconds_until(now, until),
+                standing,
+            },
+        })
+    }
+
+    /// What follows from where a payout stands, for the person who asked.
+    fn next(&self, looked: &Looked) -> (String, bool) {
+        let Looked { payout, stand, now } = looked;
+        let rules = self.ledger.rules();
+        let sentence = match stand {
+            Stand::Closed => "the outcome is proven: it ends now".to_owned(),
+            Stand::Resend => {
+                return (
+                    "the bank does not know it: giro sends the same order again now".to_owned(),
+                    true,
+                );
+            }
+            Stand::NotSent { until } => format!("nothing was sent: tried in {} s", seconds_until(*now, *until)),
+            Stand::Sent => "the bank has it and has not decided; giro keeps asking".to_owned(),
+            Stand::Go => "it is being sent".to_owned(),
+            Stand::Doubt if !self.bank.capabilities().refuses_repeated_keys => {
+                "not sent again: this bank does not refuse a repeated key; giro keeps asking".to_owned()
+            }
+            Stand::Doubt
+                if rules.calendar.operating_date(*now).ok().map(|today| today.date()) != payout.operating_date =>
+            {
+                "not sent again: its operating date is over; closed statements or two people end it".to_owned()
+            }
+            Stand::Doubt => format!(
+                "not sent again before the bank has twice not known it ({} so far), from {} s after the send; giro keeps asking",
+                payout.not_found,
+                rules.horizon.as_secs()
+            ),
+        };
+        (sentence, false)
+    }
+}
+
+/// The order that a payout is at the bank; `date` is its operating date, or today when it has none.
+fn order(payout: &Payout, payer: Payer, date: jiff::civil::Date) -> Result<Order, ActivityError> {
+    let unreadable = |field: &str| failure::bug(format!("the {field} of {} does not read", payout.id));
+    Ok(Order {
+        tracking_key: payout.tracking_key.clone(),
+        operating_date: payout.operating_date.unwrap_or(date),
+        amount: payout.amount,
+        payer,
+        clabe: Clabe::new(payout.clabe.expose()).map_err(|_| unreadable("CLABE"))?,
+        institution: InstitutionCode::new(payout.institution),
+        beneficiary: BeneficiaryName::from_stored(payout.beneficiary_name.expose()),
+        beneficiary_tax_id: TaxId::from_stored(payout.beneficiary_tax_id.expose()),
+        concept: Concept::from_stored(payout.concept.expose()),
+        reference: NumericReference::new(payout.reference).map_err(|_| unreadable("reference"))?,
+    })
+}
+
+/// Seconds before the next question: quick at first, then once a minute.
+fn next_question(attempt: u32) -> u64 {
+    match attempt {
+        0 | 1 => 2,
+        2 => 4,
+        3 => 8,
+        4 => 15,
+        5 => 30,
+        _ => 60,
+    }
+}
