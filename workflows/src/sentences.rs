@@ -63,8 +63,10 @@ pub fn details(standing: &Standing, attention_shown: Option<Attention>, next: &s
     if let Some(reason) = attention_shown.or(standing.attention) {
         text.push_str(&format!("- **Attention** `{reason}`: {}\n", attention(reason)));
     }
-    if state.is_open() {
+    if *state == State::Accepted {
         text.push_str("\nTo take it back, use `cancel` in the API: a Temporal cancel or terminate changes no money.\n");
+    } else if state.is_open() {
+        text.push_str("\nIt can no longer be taken back: a Temporal cancel or terminate changes no money.\n");
     }
     text
 }

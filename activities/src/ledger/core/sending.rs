@@ -207,7 +207,7 @@ fn exchange(record: &Record, payout: &Payout, now: Timestamp) -> ExchangeRow {
         Submitted::NotSent(NotSent::Late) => "not sent: late".to_owned(),
         Submitted::NotSent(NotSent::ReadOnly) => "not sent: read-only".to_owned(),
         Submitted::NotSent(NotSent::Configuration { code }) => format!("not sent: configuration {code}"),
-        Submitted::Doubt { why } => format!("doubt {why}"),
+        Submitted::Doubt { why } => format!("doubt: {why}"),
     };
     let id: Uuid = record.sender.0;
     ExchangeRow {
