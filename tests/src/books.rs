@@ -89,6 +89,8 @@ impl Books {
                 .count();
             let dead = orders.iter().filter(|order| order.estado == "CN").count();
             match state.as_str() {
+                // On its way: the bank may have it or not, once at the most.
+                "accepted" | "sending" | "sent" if orders.len() <= 1 => {}
                 "settled" if paid == 1 => {}
                 "failed" | "cancelled" if dead == orders.len() => {}
                 _ => wrong.push(format!(

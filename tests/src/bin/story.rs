@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 use tests::{
-    books::Books,
+    books::{Books, Sums},
     client::{Giro, Reply, is, text},
     keys,
     sim::Control,
@@ -95,6 +95,7 @@ async fn run(env: &Path) -> Result<()> {
     let env = read_env(env)?;
     let giro = Giro::new(of(&env, "GIRO_API")?)?;
     let bank = Control::new(of(&env, "GIRO_BANK_SIM")?)?;
+    let before = Books::connect(of(&env, "GIRO_DATABASE_URL")?).await?.sums().await?;
     let account = giro.account(1, 10_000_000).await?;
     println!(
         "\n  four payouts from {account}, opened with {}\n",
@@ -117,7 +118,7 @@ async fn run(env: &Path) -> Result<()> {
         ended.push(giro.wait(id, PATIENCE, is(tale.state)).await?);
     }
     table(&ended, &asked);
-    compare(&env, &bank).await?;
+    compare(&env, &bank, &before).await?;
     links(&env, &ids)
 }
 
@@ -159,7 +160,7 @@ fn table(ended: &[Value], asked: &str) {
 }
 
 /// The sums of the books, and the books against the bank's journal.
-async fn compare(env: &BTreeMap<String, String>, bank: &Control) -> Result<()> {
+async fn compare(env: &BTreeMap<String, String>, bank: &Control, before: &Sums) -> Result<()> {
     let mut books = Books::connect(of(env, "GIRO_DATABASE_URL")?).await?;
     let sums = books.sums().await?;
     let wrong = books.against(&bank.orders().await?).await?;
@@ -170,16 +171,11 @@ async fn compare(env: &BTreeMap<String, String>, bank: &Control) -> Result<()> {
         if wrong.is_empty() { "=" } else { "is not" }
     );
     ensure!(wrong.is_empty(), "bank and books differ:\n  {}", wrong.join("\n  "));
-    let even = [
-        sums.difference,
-        sums.drift,
-        sums.held,
-        sums.held_drift,
-        sums.open,
-        sums.gaps,
-    ]
-    .iter()
-    .all(|sum| *sum == 0);
+    let even = [sums.difference, sums.drift, sums.held_drift, sums.gaps]
+        .iter()
+        .all(|sum| *sum == 0);
+    // What an earlier run left open is not of this story.
+    let even = even && sums.open <= before.open && sums.held <= before.held;
     ensure!(even, "the books are not in balance: {sums:?}");
     Ok(())
 }
