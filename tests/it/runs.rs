@@ -72,7 +72,7 @@ fn histories() -> PathBuf {
 }
 
 #[tokio::test]
-async fn the_happy_path_costs_nineteen_events_and_three_workflow_tasks() -> Result<()> {
+async fn the_happy_path_costs_nineteen_events_and_three_workflow_tasks_at_most() -> Result<()> {
     let stack = Stack::start("cheap").await?;
     let account = stack.giro.account(1, 1_000_000).await?;
     let id = stack.giro.pay(&account, 12_300).await?;
@@ -82,7 +82,8 @@ async fn the_happy_path_costs_nineteen_events_and_three_workflow_tasks() -> Resu
     let events = events(&run).await?;
     let kinds: Vec<&str> = events.iter().map(|event| event.event_type().as_str_name()).collect();
     assert!(events.len() <= 20, "{}: {kinds:#?}", events.len());
-    assert_eq!(count(&events, EventType::WorkflowTaskCompleted), 3, "{kinds:#?}");
+    // Two where the bank settles before the workflow looks again: the look is then in that task.
+    assert!(count(&events, EventType::WorkflowTaskCompleted) <= 3, "{kinds:#?}");
     record("settled", &run).await
 }
 
