@@ -7,11 +7,13 @@
 //! | `health` | whether this process lives, and whether it can accept |
 //! | `show` | rows as JSON |
 //! | `problem` | every answer that is not what was asked for (RFC 9457) |
+//! | `caller` | who asks, and what they may do |
 //! | `extract`, `idempotency` | bodies, ids, pages and keys, checked once |
 //! | `trace` | an id, a span and a limit in time for each request |
 
 mod accounts;
 mod banks;
+mod caller;
 mod extract;
 mod health;
 mod idempotency;
@@ -33,7 +35,10 @@ use axum::{
 use tokio::{net::TcpListener, sync::Notify};
 use workflows::domain::{Institutions, OperatingDate, PayoutId};
 
-use self::problem::{Code, Problem};
+use self::{
+    caller::Caller,
+    problem::{Code, Problem},
+};
 use crate::{config::Config, starter::Starter};
 
 /// How long requests may go on after the stop.
@@ -105,11 +110,6 @@ pub async fn serve(
 }
 
 impl Api {
-    /// Whom a request acts for; without authentication, everybody is the one that is configured.
-    fn caller(&self) -> &str {
-        &self.config.api.caller
-    }
-
     /// The bank's day of an order that would be sent now.
     async fn operating_date(&self) -> Answered<OperatingDate> {
         let now = self.ledger.now().await?;
@@ -119,11 +119,11 @@ impl Api {
         })
     }
 
-    /// A payout of this caller's, as JSON shows it; anybody else's does not exist.
-    async fn payout(&self, id: PayoutId) -> Answered<show::Seen> {
+    /// A payout that this caller sees, as JSON shows it; any other does not exist.
+    async fn payout(&self, caller: &Caller, id: PayoutId) -> Answered<show::Seen> {
         let found = read::payout_view(self.ledger.pool(), id).await?;
         let (payout, raised) = found
-            .filter(|(payout, _)| payout.caller == self.caller())
+            .filter(|(payout, _)| caller.sees(&payout.caller))
             .ok_or(Problem::from(Code::NotFound))?;
         Ok(show::Seen { payout, raised })
     }

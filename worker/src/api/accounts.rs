@@ -19,6 +19,7 @@ use workflows::domain::{AccountId, AccountRequest};
 
 use super::{
     Answered, Api,
+    caller::{Caller, Payer, Reader},
     extract::{Id, Json, Page},
     idempotency::Key,
     problem::{Code, Problem},
@@ -26,15 +27,20 @@ use super::{
 };
 
 /// `POST /v1/accounts`: opens an account, with an audited opening credit or none.
-pub(super) async fn open(Shared(api): Shared<Arc<Api>>, key: Key, Json(body): Json) -> Answered<Response> {
+pub(super) async fn open(
+    Shared(api): Shared<Arc<Api>>,
+    Payer(caller): Payer,
+    key: Key,
+    Json(body): Json,
+) -> Answered<Response> {
     let request = AccountRequest::from_json(&body)
         .and_then(|raw| raw.parse())
         .map_err(Problem::fields)?;
     let open = Open {
         account: AccountId::new(Uuid::now_v7()),
-        caller: api.caller().to_owned(),
+        caller: caller.name().to_owned(),
         key: key.as_str().to_owned(),
-        hash: hex(&request.hash(api.caller())),
+        hash: hex(&request.hash(caller.name())),
         request,
         effective_on: api.operating_date().await?.date(),
     };
@@ -62,13 +68,22 @@ pub(super) async fn open(Shared(api): Shared<Arc<Api>>, key: Key, Json(body): Js
 }
 
 /// `GET /v1/accounts/{id}`.
-pub(super) async fn show(Shared(api): Shared<Arc<Api>>, Id(id): Id<AccountId>) -> Answered<Response> {
-    Ok(reply(StatusCode::OK, show::account(&owned(&api, id).await?)))
+pub(super) async fn show(
+    Shared(api): Shared<Arc<Api>>,
+    Reader(caller): Reader,
+    Id(id): Id<AccountId>,
+) -> Answered<Response> {
+    Ok(reply(StatusCode::OK, show::account(&owned(&api, &caller, id).await?)))
 }
 
 /// `GET /v1/accounts/{id}/movements?after=&limit=`: the newest first.
-pub(super) async fn movements(Shared(api): Shared<Arc<Api>>, Id(id): Id<AccountId>, page: Page) -> Answered<Response> {
-    owned(&api, id).await?;
+pub(super) async fn movements(
+    Shared(api): Shared<Arc<Api>>,
+    Reader(caller): Reader,
+    Id(id): Id<AccountId>,
+    page: Page,
+) -> Answered<Response> {
+    owned(&api, &caller, id).await?;
     let mut rows = read::movements(api.ledger.pool(), id, page.after, page.limit.saturating_add(1)).await?;
     let is_last = rows.len() <= usize::from(page.limit);
     rows.truncate(usize::from(page.limit));
@@ -77,11 +92,11 @@ pub(super) async fn movements(Shared(api): Shared<Arc<Api>>, Id(id): Id<AccountI
     Ok(reply(StatusCode::OK, json!({ "data": data, "next_cursor": next })))
 }
 
-/// An account of this caller's; anybody else's does not exist.
-async fn owned(api: &Api, id: AccountId) -> Answered<Account> {
+/// An account that this caller sees; any other does not exist.
+async fn owned(api: &Api, caller: &Caller, id: AccountId) -> Answered<Account> {
     let account = read::account(api.ledger.pool(), id).await?;
     account
-        .filter(|row| row.caller.as_deref() == Some(api.caller()))
+        .filter(|row| row.caller.as_deref().is_some_and(|owner| caller.sees(owner)))
         .ok_or(Problem::from(Code::NotFound))
 }
 

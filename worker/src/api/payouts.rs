@@ -26,6 +26,7 @@ use workflows::{
 
 use super::{
     Answered, Api,
+    caller::{Caller, Payer, Reader},
     extract::{Id, Json},
     idempotency::Key,
     problem::{Code, Problem},
@@ -38,13 +39,18 @@ use crate::starter::{Reason, Retried};
 const PATIENCE: Duration = Duration::from_secs(16);
 
 /// `POST /v1/payouts`: holds the money, answers after COMMIT, and has the run started.
-pub(super) async fn create(Shared(api): Shared<Arc<Api>>, key: Key, Json(body): Json) -> Answered<Response> {
+pub(super) async fn create(
+    Shared(api): Shared<Arc<Api>>,
+    Payer(caller): Payer,
+    key: Key,
+    Json(body): Json,
+) -> Answered<Response> {
     let request = PayoutRequest::from_json(&body).map_err(Problem::fields)?;
     let on = api.operating_date().await?.date();
     let order = match request.parse(&api.institutions, on) {
         Ok(order) => order,
         Err(errors) => {
-            return known(&api, &key, &request)
+            return known(&api, &caller, &key, &request)
                 .await?
                 .ok_or_else(|| Problem::fields(errors));
         }
@@ -52,9 +58,9 @@ pub(super) async fn create(Shared(api): Shared<Arc<Api>>, key: Key, Json(body): 
     let (fee, iva) = api.config.fee.charge().ok_or(Problem::from(Code::Internal))?;
     let accept = Accept {
         payout: PayoutId::new(Uuid::now_v7()),
-        caller: api.caller().to_owned(),
+        caller: caller.name().to_owned(),
         key: key.as_str().to_owned(),
-        hash: hex(&order.hash(api.caller())),
+        hash: hex(&order.hash(caller.name())),
         bank: stp::NAME.to_owned(),
         order,
         fee,
@@ -80,7 +86,7 @@ pub(super) async fn create(Shared(api): Shared<Arc<Api>>, key: Key, Json(body): 
         }
         Answer::Accepted { payout, replayed: true } => {
             trace::about(payout.id);
-            Ok(replay(shown(&api, &api.payout(payout.id).await?)))
+            Ok(replay(shown(&api, &api.payout(&caller, payout.id).await?)))
         }
         Answer::Refused { refusal, replayed } => Err(Problem::from(Code::Refused(refusal)).replayed(replayed)),
         Answer::KeyConflict { payout } => {
@@ -94,36 +100,45 @@ pub(super) async fn create(Shared(api): Shared<Arc<Api>>, key: Key, Json(body): 
 }
 
 /// The answer that the key already has, though the catalogue has changed since: the same request gets it for ever.
-async fn known(api: &Api, key: &Key, request: &PayoutRequest) -> Answered<Option<Response>> {
-    let Some(hash) = request.known_as(api.caller()) else {
+async fn known(api: &Api, caller: &Caller, key: &Key, request: &PayoutRequest) -> Answered<Option<Response>> {
+    let Some(hash) = request.known_as(caller.name()) else {
         return Ok(None);
     };
-    let before = read::request(api.ledger.pool(), api.caller(), key.as_str()).await?;
+    let before = read::request(api.ledger.pool(), caller.name(), key.as_str()).await?;
     let Some(before) = before.filter(|before| before.hash == hex(&hash)) else {
         return Ok(None);
     };
     match (before.payout, before.refusal) {
-        (Some(payout), _) => Ok(Some(replay(shown(api, &api.payout(payout).await?)))),
+        (Some(payout), _) => Ok(Some(replay(shown(api, &api.payout(caller, payout).await?)))),
         (None, Some(refusal)) => Err(Problem::from(Code::Refused(refusal)).replayed(true)),
         (None, None) => Ok(None),
     }
 }
 
 /// `GET /v1/payouts/{id}`.
-pub(super) async fn show(Shared(api): Shared<Arc<Api>>, Id(id): Id<PayoutId>) -> Answered<Response> {
+pub(super) async fn show(
+    Shared(api): Shared<Arc<Api>>,
+    Reader(caller): Reader,
+    Id(id): Id<PayoutId>,
+) -> Answered<Response> {
     trace::about(id);
-    Ok(reply(StatusCode::OK, shown(&api, &api.payout(id).await?)))
+    Ok(reply(StatusCode::OK, shown(&api, &api.payout(&caller, id).await?)))
 }
 
 /// `POST /v1/payouts/{id}/cancel`: gives the money back if nothing may have reached the bank, and wakes the run.
-pub(super) async fn cancel(Shared(api): Shared<Arc<Api>>, _key: Key, Id(id): Id<PayoutId>) -> Answered<Response> {
+pub(super) async fn cancel(
+    Shared(api): Shared<Arc<Api>>,
+    Payer(caller): Payer,
+    _key: Key,
+    Id(id): Id<PayoutId>,
+) -> Answered<Response> {
     trace::about(id);
-    let was_cancelled = api.payout(id).await?.payout.state == State::Cancelled;
+    let was_cancelled = api.payout(&caller, id).await?.payout.state == State::Cancelled;
     match api.ledger.cancel(id).await? {
         Answer::Cancelled(_) => {
             let starter = api.starter.clone();
             behind(async move { starter.look(id).await });
-            let body = shown(&api, &api.payout(id).await?);
+            let body = shown(&api, &api.payout(&caller, id).await?);
             Ok(if was_cancelled {
                 replay(body)
             } else {
@@ -151,16 +166,16 @@ pub(super) async fn cancel(Shared(api): Shared<Arc<Api>>, _key: Key, Id(id): Id<
 /// `POST /v1/payouts/{id}/retry`: has the run ask the bank now, and tells what it found.
 ///
 /// A closed payout is answered from its row; a run that is missing is started first.
-pub(super) async fn retry(Shared(api): Shared<Arc<Api>>, key: Key, Id(id): Id<PayoutId>) -> Answered<Response> {
+pub(super) async fn retry(
+    Shared(api): Shared<Arc<Api>>,
+    Payer(caller): Payer,
+    key: Key,
+    Id(id): Id<PayoutId>,
+) -> Answered<Response> {
     trace::about(id);
-    let seen = api.payout(id).await?;
+    let seen = api.payout(&caller, id).await?;
     if !seen.payout.state.is_open() {
-        let asked = Asked {
-            standing: None,
-            next: nothing_next(&seen),
-            resends: false,
-        };
-        return Ok(reply(StatusCode::OK, answered(&asked, shown(&api, &seen))));
+        return Ok(ended(&api, &seen));
     }
     let asking = async {
         // As the sweeper does: a run that is missing or closed while the payout is open is replaced.
@@ -174,11 +189,24 @@ pub(super) async fn retry(Shared(api): Shared<Arc<Api>>, key: Key, Id(id): Id<Pa
         api.starter.retry(&seen.payout, key.as_str()).await
     };
     let retried = tokio::time::timeout(PATIENCE, asking).await.unwrap_or(Retried::Asked);
-    let payout = shown(&api, &api.payout(id).await?);
+    let seen = api.payout(&caller, id).await?;
+    let payout = shown(&api, &seen);
     Ok(match retried {
         Retried::Answered(asked) => reply(StatusCode::OK, answered(&asked, payout)),
+        // The run may have ended under the question: then the row has the answer.
+        Retried::Asked if !seen.payout.state.is_open() => ended(&api, &seen),
         Retried::Asked => reply(StatusCode::ACCEPTED, json!({ "result": "asked", "payout": payout })),
     })
+}
+
+/// The answer that a closed payout's row has.
+fn ended(api: &Api, seen: &Seen) -> Response {
+    let asked = Asked {
+        standing: None,
+        next: nothing_next(seen),
+        resends: false,
+    };
+    reply(StatusCode::OK, answered(&asked, shown(api, seen)))
 }
 
 /// What the run found; what the bank said is the run's own answer, or the row's.
