@@ -16,13 +16,13 @@ use workflows::{
 };
 
 use crate::{
-    bank::{Claim, Notice},
+    bank::{Claim, Found, Notice},
     ledger::{
         StoreError,
         command::{By, Finding, Stand},
         rows::Payout,
     },
-    steps::BankSteps,
+    steps::{BankSteps, Looked},
 };
 
 /// Rows worked on at once.
@@ -151,7 +151,7 @@ async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
     };
     info!(payout = %id, workflow = id.workflow_id(), said = after.payout.bank_said, "asked after a webhook");
     if !payout.state.is_open() {
-        return after_end(steps, &after.payout, notice.claim).await;
+        return after_end(steps, &after, notice.claim).await;
     }
     match after.stand {
         Stand::Closed => match look(client, id).await {
@@ -168,25 +168,25 @@ async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
 }
 
 /// A webhook that contradicts an end: a person is told, and it is asked about until the bank's own answer is as clear.
-async fn after_end(steps: &BankSteps, payout: &Payout, claim: Claim) -> Fate {
+async fn after_end(steps: &BankSteps, after: &Looked, claim: Claim) -> Fate {
+    let id = after.payout.id;
     let finding = Finding {
-        payout: payout.id,
+        payout: id,
         id: Uuid::new_v4(),
         by: By::Claim,
     };
     if steps.ledger().evidence(finding).await.is_err() {
-        return Fate::Again("books away", Some(payout.id));
+        return Fate::Again("books away", Some(id));
     }
-    let clear = match payout.bank_said.as_deref() {
-        Some("paid, and came back") => true,
-        Some("paid") => claim != Claim::CameBack,
-        Some(said) => said.starts_with("not paid"),
-        None => false,
+    let clear = match &after.found {
+        Some(Found::Paid { came_back, .. }) => *came_back || claim != Claim::CameBack,
+        Some(Found::NotPaid { .. }) => true,
+        Some(Found::Pending { .. } | Found::NotFound | Found::Doubt(_)) | None => false,
     };
     if clear {
-        Fate::Done("asked after the end", Some(payout.id))
+        Fate::Done("asked after the end", Some(id))
     } else {
-        Fate::Again("contradicts the end", Some(payout.id))
+        Fate::Again("contradicts the end", Some(id))
     }
 }
 

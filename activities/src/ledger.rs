@@ -4,11 +4,13 @@
 
 pub mod command;
 pub mod core;
+mod ends;
 mod event;
 pub mod read;
 pub mod rows;
 mod settings;
 mod store;
+pub mod timeline;
 mod writer;
 
 use sqlx::{
@@ -19,6 +21,8 @@ use std::{str::FromStr, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 use workflows::domain::{End, PayoutId};
 
+pub use core::outlook;
+pub use ends::Ends;
 pub use settings::{Pause, clock_ahead, set_clock, set_environment, set_pause};
 pub use store::StoreError;
 
@@ -92,6 +96,12 @@ impl Ledger {
     /// Holds the money of a new payout.
     pub async fn accept(&self, accept: Accept) -> Result<Answer, LedgerError> {
         self.run(Command::Accept(accept)).await
+    }
+
+    /// What `accept` would answer now; nothing is written or locked, so the real answer may differ a moment later.
+    pub async fn foresee(&self, accept: Accept) -> Result<Answer, StoreError> {
+        let rows = store::foresee(&self.pool, &accept).await?;
+        Ok(core::decide(&self.rules, &rows, &Command::Accept(accept)).0)
     }
 
     /// Gives the money back before anything was sent.

@@ -7,9 +7,11 @@
 //! | `proof` | evidence: what is known |
 //! | `ending` | apply: the end that follows |
 //! | `judge` | none: what a row allows, which all of them ask |
+//! | `outlook` | none: the same, told to people |
 
 mod ending;
 mod judge;
+pub mod outlook;
 mod proof;
 mod requests;
 mod sending;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use workflows::domain::{AccountId, PayoutId};
 
 use super::{
-    command::Command,
+    command::{Accept, Command},
     core::hex,
     event,
     rows::{Account, BankRow, Payout, Private, Request, Rows, Writes},
@@ -110,6 +110,22 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
             .collect();
     }
     found.now = now(connection).await?;
+    Ok(found)
+}
+
+/// Everything that accept may see, read without a lock.
+pub(super) async fn foresee(pool: &PgPool, accept: &Accept) -> Result<Rows, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let mut found = Rows::empty(now(&mut connection).await?);
+    requests(&mut connection, &[&Command::Accept(accept.clone())], &mut found).await?;
+    drop(connection);
+    if let Some(account) = account(pool, accept.order.account).await? {
+        found.accounts.insert(account.id, account);
+    }
+    let before: Vec<PayoutId> = found.requests.values().filter_map(|request| request.payout).collect();
+    for id in before {
+        found.payouts.extend(payout(pool, id).await?.map(|row| (row.id, row)));
+    }
     Ok(found)
 }
 

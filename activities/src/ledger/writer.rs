@@ -11,6 +11,7 @@ use super::{
     LedgerError,
     command::{Answer, Command},
     core::{balanced, decide},
+    ends,
     rows::{Rules, Writes},
     store::{self, StoreError},
 };
@@ -65,6 +66,10 @@ async fn settle(pool: &PgPool, rules: &Rules, block: Vec<Job>) {
         }
         match persist(pool, rules, &block).await {
             Ok(answers) => {
+                let ended: Vec<PayoutId> = answers.iter().filter_map(ended).collect();
+                if !ended.is_empty() {
+                    tokio::spawn(ends::tell(pool.clone(), ended));
+                }
                 for (job, answer) in block.into_iter().zip(answers) {
                     let _gone = job.reply.send(Ok(answer));
                 }
@@ -89,6 +94,17 @@ async fn settle(pool: &PgPool, rules: &Rules, block: Vec<Job>) {
                     let _gone = job.reply.send(Err(LedgerError::Later));
                 }
             }
+        }
+    }
+}
+
+/// The payout that an answer says has ended, now or before.
+fn ended(answer: &Answer) -> Option<PayoutId> {
+    match answer {
+        Answer::Ended(payout, _) | Answer::Cancelled(payout) => Some(payout.id),
+        Answer::Opened { .. } | Answer::ClabeTaken | Answer::Accepted { .. } | Answer::Refused { .. } => None,
+        Answer::KeyConflict { .. } | Answer::TooLate(_) | Answer::Stands(..) | Answer::Open(_) | Answer::Unknown => {
+            None
         }
     }
 }

@@ -12,13 +12,13 @@ use workflows::{
 
 use super::{seconds_until, standing};
 use crate::{
-    bank::{Bank, Fence, NotSent, Order, Payer, Sender, Submitted},
+    bank::{Bank, Fence, Found, NotSent, Order, Payer, Sender, Submitted},
     failure,
     ledger::{
         Ledger, LedgerError,
         command::{Begin, By, Finding, Record, Stand},
-        core::stand,
-        rows::Payout,
+        core::{outlook::why_no_resend, stand},
+        rows::{BankRow, Payout},
     },
 };
 
@@ -49,7 +49,11 @@ pub struct Looked {
     pub payout: Payout,
     /// Where it stands.
     pub stand: Stand,
-    /// The database's time.
+    /// Its bank, as read before asking.
+    pub bank: BankRow,
+    /// What the bank answered; `None` before it was asked.
+    pub found: Option<Found>,
+    /// The database's time when the row was read, before asking.
     pub now: jiff::Timestamp,
 }
 
@@ -85,6 +89,8 @@ impl BankSteps {
         Ok(Some(Looked {
             payout: row,
             stand,
+            bank,
+            found: None,
             now,
         }))
     }
@@ -104,7 +110,7 @@ impl BankSteps {
         let by = By::Inquiry {
             send_no: payout.send_no,
             asked_at: before.now,
-            found,
+            found: found.clone(),
             exchange,
         };
         let finding = Finding {
@@ -117,6 +123,8 @@ impl BankSteps {
         Ok(Looked {
             payout,
             stand,
+            bank: before.bank.clone(),
+            found: Some(found),
             now: before.now,
         })
     }
@@ -265,7 +273,13 @@ impl BankSteps {
 
     /// What follows from where a payout stands, for the person who asked.
     fn next(&self, looked: &Looked) -> (String, bool) {
-        let Looked { payout, stand, now } = looked;
+        let Looked {
+            payout,
+            stand,
+            bank,
+            now,
+            ..
+        } = looked;
         let rules = self.ledger.rules();
         let sentence = match stand {
             Stand::Closed => "the outcome is proven: it ends now".to_owned(),
@@ -278,19 +292,10 @@ impl BankSteps {
             Stand::NotSent { until } => format!("nothing was sent: tried in {} s", seconds_until(*now, *until)),
             Stand::Sent => "the bank has it and has not decided; giro keeps asking".to_owned(),
             Stand::Go => "it is being sent".to_owned(),
-            Stand::Doubt if !self.bank.capabilities().refuses_repeated_keys => {
-                "not sent again: this bank does not refuse a repeated key; giro keeps asking".to_owned()
-            }
-            Stand::Doubt
-                if rules.calendar.operating_date(*now).ok().map(|today| today.date()) != payout.operating_date =>
-            {
-                "not sent again: its operating date is over; closed statements or two people end it".to_owned()
-            }
-            Stand::Doubt => format!(
-                "not sent again before the bank has twice not known it ({} so far), from {} s after the send; giro keeps asking",
-                payout.not_found,
-                rules.horizon.as_secs()
-            ),
+            Stand::Doubt => match why_no_resend(rules, payout, bank, *now) {
+                Some(why) => format!("not sent again: {why}"),
+                None => "giro keeps asking".to_owned(),
+            },
         };
         (sentence, false)
     }

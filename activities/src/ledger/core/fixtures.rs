@@ -11,13 +11,15 @@ use workflows::domain::{
 
 use super::{
     super::{
-        command::{Accept, Answer, Command, Open},
+        command::{Accept, Answer, Begin, Command, Open, Stand},
         rows::{
             Account, AccountStatus, BankRow, CUSTOMER, FEE_INCOME, IVA_PAYABLE, Private, Rows, Rules, SETTLEMENT_STP,
         },
     },
     balanced, decide,
+    outlook::{Deed, Next, Step, outlook},
 };
+use crate::bank::Sender;
 
 pub(super) const FEE: Centavos = Centavos::new(500);
 pub(super) const IVA: Centavos = Centavos::new(80);
@@ -142,6 +144,7 @@ impl Books {
         }
         self.rows.absorb(&writes);
         self.check();
+        self.what_is_told_holds();
         // A lost COMMIT answer: the same command again writes nothing that moves money or a payout.
         let (again, repeated) = decide(&self.rules, &self.rows, &command);
         assert!(
@@ -203,6 +206,43 @@ impl Books {
                     "overdrawn"
                 );
             }
+        }
+    }
+
+    /// What people are told is what the commands would do.
+    fn what_is_told_holds(&self) {
+        for row in self.rows.payouts.values() {
+            let Some(bank) = self.rows.banks.get(&row.bank) else {
+                continue;
+            };
+            let told = outlook(&self.rules, row, bank, self.rows.now);
+            let may = |deed| told.may.iter().any(|may| may.deed == deed && may.why_not.is_none());
+            let would = |command| decide(&self.rules, &self.rows, &command).0;
+            let cancels = matches!(would(Command::Cancel(row.id)), Answer::Cancelled(_));
+            assert_eq!(
+                may(Deed::Cancel),
+                cancels && row.state.is_open(),
+                "cancel: {told:?} of {row:?}"
+            );
+            let begin = Begin {
+                payout: row.id,
+                sender: Sender(Uuid::from_u128(u128::MAX)),
+            };
+            let sends = matches!(would(Command::Begin(begin)), Answer::Stands(_, Stand::Go));
+            let now = |what| told.next == Some(Next { what, at: None });
+            assert_eq!(
+                may(Deed::Resend),
+                sends && row.state == State::Sending,
+                "{told:?} of {row:?}"
+            );
+            assert_eq!(now(Step::Send) || now(Step::Resend), sends, "send: {told:?} of {row:?}");
+            let ends = matches!(would(Command::Apply(row.id)), Answer::Ended(..));
+            assert_eq!(
+                now(Step::Post) || now(Step::Release) || !row.state.is_open(),
+                ends,
+                "end: {told:?} of {row:?}"
+            );
+            assert_eq!(told.next.is_none(), !row.state.is_open());
         }
     }
 

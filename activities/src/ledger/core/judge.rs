@@ -59,19 +59,75 @@ pub fn stand(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Sta
     }
 }
 
+/// Why the same order may not go out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoResend {
+    /// It is not in doubt.
+    NotInDoubt,
+    /// The outcome is proven.
+    Proven,
+    /// The bank would take a second order under the same key.
+    TakesRepeats,
+    /// Its operating date is over.
+    OtherDay,
+    /// It may still surface at the bank until then.
+    MaySurface(Timestamp),
+    /// The bank has not been asked often enough.
+    NotAskedEnough,
+}
+
 /// Whether the same order may go out again: the bank would refuse a second one, and has twice not known the first.
 pub(super) fn may_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> bool {
-    let same_day = rules
-        .calendar
-        .operating_date(now)
-        .is_ok_and(|today| Some(today.date()) == row.operating_date);
-    let surfaced = row.send_before.is_some_and(|fence| now > later(fence, rules.horizon));
-    row.state == State::Sending
-        && row.evidence.is_none()
-        && bank.refuses_repeated_keys
-        && same_day
-        && surfaced
-        && row.not_found >= 2
+    no_resend(rules, row, bank, now).is_none()
+}
+
+/// What keeps the same order from going out again; `None`: nothing does.
+pub(super) fn no_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Option<NoResend> {
+    if row.state != State::Sending {
+        return Some(NoResend::NotInDoubt);
+    }
+    if row.evidence.is_some() {
+        return Some(NoResend::Proven);
+    }
+    if !bank.refuses_repeated_keys {
+        return Some(NoResend::TakesRepeats);
+    }
+    let today = rules.calendar.operating_date(now).ok().map(|today| today.date());
+    if today.is_none() || today != row.operating_date {
+        return Some(NoResend::OtherDay);
+    }
+    let surfaces = row.send_before.map_or(now, |fence| later(fence, rules.horizon));
+    if now <= surfaces {
+        return Some(NoResend::MaySurface(surfaces));
+    }
+    (row.not_found < 2).then_some(NoResend::NotAskedEnough)
+}
+
+/// Why the money cannot be given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoCancel {
+    /// The order may be at the bank.
+    MayBeAtBank,
+    /// It has ended.
+    Ended,
+    /// The bank knows something of it that people must first understand.
+    NotUnderstood,
+}
+
+/// What keeps the money from being given back on request; `None`: nothing may have reached the bank.
+pub(super) fn no_cancel(row: &Payout) -> Option<NoCancel> {
+    if !row.state.is_open() {
+        return Some(NoCancel::Ended);
+    }
+    if row.state != State::Accepted || row.unproven > 0 {
+        return Some(NoCancel::MayBeAtBank);
+    }
+    // Anything that the bank knows of it is first understood by people.
+    let understood = match row.evidence {
+        None => !known_unsent(row),
+        Some(evidence) => evidence == Evidence::TwoPeopleNotPaid,
+    };
+    (!understood).then_some(NoCancel::NotUnderstood)
 }
 
 /// True when the bank knows an order of ours that we believe unsent: nothing is sent or given back on top of it.

@@ -1,6 +1,6 @@
 //! Open, accept, cancel: requests, the only commands that can be refused, and whose refusals are remembered.
 
-use workflows::domain::{Centavos, Evidence, PayoutId, Refusal, State, TrackingKey};
+use workflows::domain::{Centavos, PayoutId, Refusal, State, TrackingKey};
 
 use super::{
     super::{
@@ -11,7 +11,7 @@ use super::{
         },
     },
     ending::released,
-    judge::known_unsent,
+    judge::no_cancel,
     later, movement, settle_row, transition,
 };
 
@@ -243,13 +243,7 @@ pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, W
     if before.state == State::Cancelled {
         return (Answer::Cancelled(before.clone()), writes);
     }
-    let untouched = before.state == State::Accepted && before.unproven == 0;
-    // Anything that the bank knows of it is first understood by people.
-    let understood = match before.evidence {
-        None => !known_unsent(before),
-        Some(evidence) => evidence == Evidence::TwoPeopleNotPaid,
-    };
-    if !untouched || !understood {
+    if no_cancel(before).is_some() {
         return (Answer::TooLate(before.clone()), writes);
     }
     let Some(account) = released(rows, before) else {

@@ -1,0 +1,220 @@
+//! What happens next to a payout, and what a person may do about it now: the core's own rules, told and not decided.
+
+use jiff::Timestamp;
+use workflows::domain::State;
+
+use super::{
+    super::rows::{BankRow, PausedBy, Payout, Rules},
+    judge::{NoCancel, NoResend, Verdict, gate, known_unsent, no_cancel, no_resend, verdict},
+    later,
+};
+
+/// What is to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// The next step that giro takes by itself; `None`: nothing more will happen.
+    pub next: Option<Next>,
+    /// What people may ask for, and why not.
+    pub may: Vec<May>,
+}
+
+/// A step, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// Which.
+    pub what: Step,
+    /// Not before this; `None`: within a minute, or when somebody acts.
+    pub at: Option<Timestamp>,
+}
+
+/// What giro does next by itself, or waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Hands the order to the bank.
+    Send,
+    /// Hands the same order to the bank again.
+    Resend,
+    /// Asks the bank what it knows.
+    Ask,
+    /// Books it as paid.
+    Post,
+    /// Gives the money back.
+    Release,
+    /// Waits for people to resume the bank.
+    AwaitBank,
+    /// Waits for two people with a document.
+    AwaitPeople,
+}
+
+impl Step {
+    /// Every step.
+    pub const ALL: &'static [Self] = &[
+        Self::Send,
+        Self::Resend,
+        Self::Ask,
+        Self::Post,
+        Self::Release,
+        Self::AwaitBank,
+        Self::AwaitPeople,
+    ];
+
+    /// The stable word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Resend => "resend",
+            Self::Ask => "ask",
+            Self::Post => "post",
+            Self::Release => "release",
+            Self::AwaitBank => "await_bank",
+            Self::AwaitPeople => "await_people",
+        }
+    }
+
+    /// The same for people.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Send => "giro hands the order to the bank",
+            Self::Resend => "giro hands the same order to the bank again",
+            Self::Ask => "giro asks the bank again, within a minute",
+            Self::Post => "giro books it as paid",
+            Self::Release => "giro gives the money back",
+            Self::AwaitBank => "giro waits until people resume the bank",
+            Self::AwaitPeople => "giro waits until two people decide with a document",
+        }
+    }
+}
+
+/// Something that a person may want, and whether it is allowed now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct May {
+    /// What.
+    pub deed: Deed,
+    /// Why it is not allowed now; `None`: it is.
+    pub why_not: Option<String>,
+}
+
+/// What a person may want for a payout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Take it back.
+    Cancel,
+    /// Have the bank asked now.
+    Retry,
+    /// Have the same order handed to the bank again: giro does that by itself, or not at all.
+    Resend,
+}
+
+impl Deed {
+    /// The stable word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Retry => "retry",
+            Self::Resend => "resend",
+        }
+    }
+}
+
+/// What is to come for a payout, `bank` being the one that pays it.
+pub fn outlook(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Outlook {
+    let retry = (!row.state.is_open()).then(|| "it has ended".to_owned());
+    Outlook {
+        next: next(rules, row, bank, now),
+        may: vec![
+            May {
+                deed: Deed::Cancel,
+                why_not: no_cancel(row).map(|why| why_no_cancel(why).to_owned()),
+            },
+            May {
+                deed: Deed::Retry,
+                why_not: retry,
+            },
+            May {
+                deed: Deed::Resend,
+                why_not: why_no_resend(rules, row, bank, now),
+            },
+        ],
+    }
+}
+
+/// The next step that giro takes by itself.
+fn next(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Option<Next> {
+    if !row.state.is_open() {
+        return None;
+    }
+    let step = |what, at| Some(Next { what, at });
+    match verdict(rules, row, now) {
+        Some(Verdict::Post) => return step(Step::Post, None),
+        Some(Verdict::Release) => return step(Step::Release, None),
+        None => {}
+    }
+    if row.contradicted {
+        return step(Step::AwaitPeople, None);
+    }
+    match (row.state, row.evidence) {
+        (State::Accepted, Some(_)) => step(Step::AwaitPeople, None),
+        (State::Accepted, None) if known_unsent(row) => step(Step::Ask, None),
+        (State::Accepted, None) => waits_to_send(rules, bank, now),
+        // Proven unpaid, and given back once no sender can be at work.
+        (State::Sending, Some(_)) => step(
+            Step::Release,
+            row.send_before
+                .map(|fence| later(fence, rules.margin))
+                .filter(|at| *at > now),
+        ),
+        (State::Sending, None) if no_resend(rules, row, bank, now).is_none() && gate(rules, bank, now).is_ok() => {
+            step(Step::Resend, None)
+        }
+        (State::Sending | State::Sent, _) => step(Step::Ask, None),
+        (State::Settled | State::Failed | State::Cancelled | State::Returned, _) => None,
+    }
+}
+
+/// When an unsent order goes out.
+fn waits_to_send(rules: &Rules, bank: &BankRow, now: Timestamp) -> Option<Next> {
+    let at = match gate(rules, bank, now) {
+        Ok(_) => None,
+        Err(shut) => match bank.paused_by {
+            Some(PausedBy::People | PausedBy::PaidAfterRelease | PausedBy::SecondOrder) => {
+                return Some(Next {
+                    what: Step::AwaitBank,
+                    at: None,
+                });
+            }
+            Some(PausedBy::Configuration) | None => Some(shut.until),
+        },
+    };
+    Some(Next { what: Step::Send, at })
+}
+
+fn why_no_cancel(why: NoCancel) -> &'static str {
+    match why {
+        NoCancel::MayBeAtBank => "the order may be at the bank: only its answer, or two people, end it",
+        NoCancel::Ended => "it has ended",
+        NoCancel::NotUnderstood => "the bank knows something of it: people must understand that first",
+    }
+}
+
+/// Why the same order does not go out again now; `None`: it does.
+pub fn why_no_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Option<String> {
+    let why = match no_resend(rules, row, bank, now) {
+        None => {
+            return gate(rules, bank, now)
+                .err()
+                .map(|_| "the bank is not sent to now".to_owned());
+        }
+        Some(why) => why,
+    };
+    Some(match why {
+        NoResend::NotInDoubt => "it is not in doubt".to_owned(),
+        NoResend::Proven => "the outcome is proven".to_owned(),
+        NoResend::TakesRepeats => "this bank does not refuse a repeated key; giro keeps asking".to_owned(),
+        NoResend::OtherDay => "its operating date is over; closed statements or two people end it".to_owned(),
+        NoResend::MaySurface(_) | NoResend::NotAskedEnough => format!(
+            "not before the bank has twice not known it ({} so far), from {} s after the send; giro keeps asking",
+            row.not_found,
+            rules.horizon.as_secs()
+        ),
+    })
+}
