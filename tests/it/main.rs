@@ -1,6 +1,7 @@
 //! Stories on real parts: API in, ledger and bank's journal out.
 
 mod api;
+mod bank_faults;
 mod contract;
 mod fates;
 mod faults;

@@ -7,14 +7,17 @@
 
 mod book;
 mod calendar;
+mod chaos;
 mod clabe;
 mod client;
 mod control;
 mod faults;
 mod journal;
 mod life;
+mod page;
 mod query;
 mod register;
+mod reply;
 mod signature;
 #[cfg(test)]
 mod story;
@@ -37,9 +40,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use book::{OrderView, Outcome, RequestView};
+pub use chaos::Chaos;
 pub use client::Control;
 pub use control::{SettingsChange, SettingsView, StateSum, Statement};
-pub use faults::{Fault, FaultSource, Reply};
+pub use faults::{End, Fault, FaultSource, Reply, Row, TABLE, markdown};
 
 use book::Book;
 use calendar::Calendar;
@@ -82,6 +86,15 @@ pub struct Options {
     /// Milliseconds before the answer of fault `slow`.
     #[arg(long, default_value_t = 12_000)]
     pub slow_ms: u64,
+    /// Milliseconds before the webhook of fault `late_webhook`.
+    #[arg(long, default_value_t = 15_000)]
+    pub late_ms: u64,
+    /// Answer queries by clave in the legacy format, whatever the format of the question.
+    #[arg(long)]
+    pub legacy_answers: bool,
+    /// Misfortune drawn for each clave from a seed; 20 of a hundred claves unless said otherwise. Default: none.
+    #[arg(long, value_name = "SEED[:PERCENT]")]
+    pub chaos: Option<Chaos>,
     /// Opening balance of the company in centavos.
     #[arg(long, default_value_t = 100_000_000_000)]
     pub opening_balance: i64,
@@ -115,6 +128,9 @@ impl Bank {
                 settle_after_ms: options.settle_after_ms,
                 hidden_ms: options.hidden_ms,
                 slow_ms: options.slow_ms,
+                late_ms: options.late_ms,
+                legacy_answers: options.legacy_answers,
+                chaos: options.chaos,
                 webhook_url: options.webhook_url.clone().filter(|url| !url.is_empty()),
                 refuse_all: None,
                 opening_balance: options.opening_balance,
@@ -174,9 +190,12 @@ impl Bank {
 fn router(bank: Arc<Bank>) -> Router {
     Router::new()
         .route("/speiws/rest/ordenPago/registra", put(register::register))
+        .route("/speiws/rest/ordenPago/consOrdEnvRastreo", post(query::legacy_order))
         .route("/efws/API/consultaOrden", post(query::order))
         .route("/efws/API/V2/conciliacion", post(query::conciliation))
         .route("/efws/API/consultaSaldoCuenta", post(query::balance))
+        .route("/", get(page::show))
+        .route("/page/{action}", post(page::act))
         .route("/healthz", get(control::health))
         .route("/control/orders", get(control::orders))
         .route("/control/requests", get(control::requests))

@@ -18,7 +18,6 @@ use jiff::civil::Date;
 use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use workflows::domain::{Centavos, Clabe};
 
@@ -28,6 +27,7 @@ use self::order::{Fields, Place};
 use self::query::Asker;
 use super::{BalanceUnknown, Capabilities, Exchange, Fence, Found, NotSent, Order, Submitted};
 
+pub use query::QueryFormat;
 pub use webhook::parse_webhook;
 
 /// The name of STP in rows, queues and search attributes.
@@ -43,6 +43,9 @@ pub struct StpConfig {
     pub orders_url: String,
     /// Base of the query service, such as `https://prod.stpmex.com/efws/API`.
     pub queries_url: String,
+    /// Which service is asked about an order, `v2` or `legacy`; the answer is read in either format. Default: `v2`.
+    #[serde(default)]
+    pub query_format: QueryFormat,
     /// PEM file of the signing key: RSA of 2048 bits or more in passphrase-protected PKCS#8.
     pub key_file: PathBuf,
     /// Passphrase of `key_file`.
@@ -146,12 +149,16 @@ impl Stp {
             field: "orders_url",
             fix,
         })?;
-        let question_url = url("queries_url", &config.queries_url, "consultaOrden")?;
+        let question_url = match config.query_format {
+            QueryFormat::V2 => url("queries_url", &config.queries_url, "consultaOrden")?,
+            QueryFormat::Legacy => url("orders_url", &config.orders_url, "ordenPago/consOrdEnvRastreo")?,
+        };
         let balance_url = url("queries_url", &config.queries_url, "consultaSaldoCuenta")?;
-        let queries = Asker::new(question_url, balance_url, limits).map_err(|fix| StpError::Field {
-            field: "queries_url",
-            fix,
-        })?;
+        let queries =
+            Asker::new(question_url, config.query_format, balance_url, limits).map_err(|fix| StpError::Field {
+                field: "queries_url",
+                fix,
+            })?;
         Ok(Self {
             latitude: place("latitude", config.latitude)?,
             longitude: place("longitude", config.longitude)?,
@@ -192,7 +199,7 @@ impl Stp {
                 },
             ),
             Sent::Reply { status, body: received } => (
-                judge(status, &received),
+                judge(status, &received, order),
                 Exchange {
                     sent: body,
                     received,
@@ -263,17 +270,30 @@ struct Answer<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Resultado {
+struct Resultado<'a> {
     id: i64,
     #[serde(default)]
     descripcion_error: Option<String>,
+    /// STP: a documented answer names no order. One that does must name ours.
+    #[serde(borrow, default)]
+    clave_rastreo: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    monto: Option<&'a RawValue>,
+}
+
+impl Resultado<'_> {
+    fn is_of(&self, order: &Order) -> bool {
+        let key = |raw| record::scalar(Some(raw)).as_deref() == Some(order.tracking_key.as_str());
+        let amount = |raw| record::scalar(Some(raw)).and_then(|text| record::centavos(&text)) == Some(order.amount);
+        self.clave_rastreo.is_none_or(key) && self.monto.is_none_or(amount)
+    }
 }
 
 /// What a whole answer to a register order means.
-fn judge(status: u16, body: &[u8]) -> Submitted {
+fn judge(status: u16, body: &[u8], order: &Order) -> Submitted {
     let doubt = |why: String| Submitted::Doubt { why };
     // STP: off the registered network a proxy in front of it answers 403 with a page of its own.
-    if status == 403 && serde_json::from_slice::<IgnoredAny>(body).is_err() {
+    if status == 403 && body.trim_ascii_start().first() == Some(&b'<') {
         return Submitted::NotSent(NotSent::Configuration {
             code: "stp:http_403".to_owned(),
         });
@@ -282,9 +302,15 @@ fn judge(status: u16, body: &[u8]) -> Submitted {
         return doubt(format!("http {status}"));
     }
     let answer = record::object(body).and_then(|Answer { resultado }| record::object(resultado.get().as_bytes()));
-    let Some(Resultado { id, descripcion_error }) = answer else {
+    let Some(resultado): Option<Resultado<'_>> = answer else {
         return doubt("an answer without resultado.id".to_owned());
     };
+    if !resultado.is_of(order) {
+        return doubt("an answer about another order".to_owned());
+    }
+    let Resultado {
+        id, descripcion_error, ..
+    } = resultado;
     let code = codes::code(id);
     match codes::register(id, descripcion_error.as_deref().unwrap_or_default()) {
         Verdict::Accepted => Submitted::Accepted {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    faults::{Fault, FaultSource, Reply},
+    chaos::Chaos,
+    faults::{Fault, FaultSource, QueryLie, Reply},
     journal::{Line, StateLine, WebhookLine, WebhookStep},
 };
 
@@ -45,7 +46,7 @@ pub struct OrderView {
     pub ts_devolucion: Option<i64>,
     /// When it leaves C: the machine's clock, UTC.
     pub settle_at: Timestamp,
-    /// Queries do not find it before this moment (machine's clock, UTC).
+    /// Queries do not find it, or lie about it, before this moment (machine's clock, UTC).
     pub hidden_until: Option<Timestamp>,
     /// The control API told its clave to speak.
     pub spoken: bool,
@@ -70,7 +71,7 @@ impl OrderView {
             return if silent { Face::Silent } else { Face::Hidden };
         }
         match self.hidden_until {
-            Some(until) if now < until && !self.spoken => Face::Hidden,
+            Some(until) if now < until && !self.spoken => self.fault.query_lie().map_or(Face::Hidden, Face::Lied),
             Some(_) | None => Face::Seen,
         }
     }
@@ -82,6 +83,7 @@ pub(super) enum Face {
     Seen,
     Hidden,
     Silent,
+    Lied(QueryLie),
 }
 
 /// What became of a register request.
@@ -92,7 +94,7 @@ pub enum Outcome {
     Taken,
     /// Answered with a refusal; `code` says which.
     Refused,
-    /// Closed before anything was looked at.
+    /// Ended before anything was looked at.
     Dropped,
     /// The body is not a JSON object of texts and numbers.
     Malformed,
@@ -217,7 +219,7 @@ impl Book {
         let armed = match request.fault_source {
             Some(FaultSource::Clave) => self.armed_for.get_mut(&request.clave_rastreo),
             Some(FaultSource::Default) => self.armed.as_mut(),
-            Some(FaultSource::Cents) | None => None,
+            Some(FaultSource::Cents | FaultSource::Chaos) | None => None,
         };
         if let Some(times) = armed.and_then(|armed| armed.times.as_mut()) {
             *times = times.saturating_sub(1);
@@ -225,7 +227,12 @@ impl Book {
     }
 
     /// The fault the next register request of this clave and amount (centavos) meets.
-    pub(super) fn fault_for(&self, clave: &str, monto: Option<i64>) -> (Fault, Option<FaultSource>) {
+    pub(super) fn fault_for(
+        &self,
+        clave: &str,
+        monto: Option<i64>,
+        chaos: Option<Chaos>,
+    ) -> (Fault, Option<FaultSource>) {
         let live = |armed: &Armed| armed.times != Some(0);
         if let Some(armed) = self.armed_for.get(clave).filter(|armed| live(armed)) {
             return (armed.fault, Some(FaultSource::Clave));
@@ -233,12 +240,30 @@ impl Book {
         if let Some(armed) = self.armed.as_ref().filter(|armed| live(armed)) {
             return (armed.fault, Some(FaultSource::Default));
         }
-        let fault = monto.map(Fault::of_amount).unwrap_or_default();
         let first = !self.requests_of.contains_key(clave);
-        if fault != Fault::Normal && (first || fault == Fault::Refused) {
-            return (fault, Some(FaultSource::Cents));
+        let meets = |fault: Fault| fault != Fault::Normal && (first || fault == Fault::Refused);
+        let cents = monto.map(Fault::of_amount).unwrap_or_default();
+        let drawn = chaos.map(|chaos| chaos.fault_of(clave)).unwrap_or_default();
+        if meets(cents) {
+            (cents, Some(FaultSource::Cents))
+        } else if cents == Fault::Normal && meets(drawn) {
+            (drawn, Some(FaultSource::Chaos))
+        } else {
+            (Fault::Normal, None)
         }
-        (Fault::Normal, None)
+    }
+
+    /// The faults armed now, by clave (`None`: whoever comes next), with the requests left (`None`: for ever).
+    pub(super) fn armed(&self) -> Vec<(Option<&str>, Fault, Option<u32>)> {
+        let of_claves = self
+            .armed_for
+            .iter()
+            .map(|(clave, armed)| (Some(clave.as_str()), armed));
+        let all = of_claves.chain(self.armed.iter().map(|armed| (None, armed)));
+        let live = all.filter(|(_, armed)| armed.times != Some(0));
+        let mut list: Vec<_> = live.map(|(clave, armed)| (clave, armed.fault, armed.times)).collect();
+        list.sort();
+        list
     }
 
     /// The folio of the next order.

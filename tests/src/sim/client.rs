@@ -67,6 +67,11 @@ impl Control {
         self.call(Method::PUT, "/control/settings", &[], Some(body)).await
     }
 
+    /// All settings.
+    pub async fn current_settings(&self) -> Result<SettingsView> {
+        self.call(Method::GET, "/control/settings", &[], None).await
+    }
+
     /// Sends a status webhook now, true or not.
     pub async fn webhook(&self, clave: &str, estado: &str) -> Result<()> {
         let body = json!({"clave": clave, "estado": estado});
@@ -111,7 +116,10 @@ impl Control {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let answer = request.send().await.with_context(|| format!("ask the bank {url}"))?;
+        let answer = request
+            .send()
+            .await
+            .with_context(|| format!("no bank-sim answers at {}: start one, or name its address", self.base))?;
         let status = answer.status();
         let text = answer.text().await.with_context(|| format!("read {url}"))?;
         if !status.is_success() {

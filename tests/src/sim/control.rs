@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{Arc, PoisonError},
 };
 
@@ -19,6 +20,7 @@ use super::{
     Bank,
     book::{OrderView, RequestView},
     calendar::parse_date,
+    chaos::Chaos,
     faults::Fault,
     journal::{FaultLine, Line, SpeakLine},
     life, webhook,
@@ -35,6 +37,12 @@ pub struct SettingsView {
     pub hidden_ms: u64,
     /// Milliseconds before the answer of `slow`.
     pub slow_ms: u64,
+    /// Milliseconds before the webhook of `late_webhook`.
+    pub late_ms: u64,
+    /// Queries by clave are answered in the legacy format, whatever the format of the question.
+    pub legacy_answers: bool,
+    /// The seed of misfortune and how many claves of a hundred it meets; `None` means none.
+    pub chaos: Option<Chaos>,
     /// Where webhooks go; `None` means nowhere.
     pub webhook_url: Option<String>,
     /// Every register request that is well signed is refused with this code.
@@ -58,6 +66,13 @@ pub struct SettingsChange {
     pub hidden_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legacy_answers: Option<bool>,
+    /// `Some(None)` ends the chaos.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub chaos: Option<Option<Chaos>>,
     /// `Some(None)` and an empty text mean nowhere.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub webhook_url: Option<Option<String>>,
@@ -121,6 +136,12 @@ pub(super) struct Failure(StatusCode, String);
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.1)
     }
 }
 
@@ -192,10 +213,11 @@ pub(super) async fn statement(State(bank): Shared, Query(which): Query<Which>) -
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Arm {
-    clave: Option<String>,
-    fault: Option<Fault>,
-    times: Option<u32>,
+    pub(super) clave: Option<String>,
+    pub(super) fault: Option<Fault>,
+    pub(super) times: Option<u32>,
 }
 
 /// `PUT /control/fault`.
@@ -213,7 +235,7 @@ pub(super) async fn fault(State(bank): Shared, Json(arm): Json<Arm>) -> Answer {
 
 #[derive(Deserialize)]
 pub(super) struct Named {
-    clave: String,
+    pub(super) clave: String,
 }
 
 /// `POST /control/speak`.
@@ -253,6 +275,9 @@ pub(super) async fn change_settings(State(bank): Shared, Json(change): Json<Sett
         settle_after_ms: change.settle_after_ms.unwrap_or(now.settle_after_ms),
         hidden_ms: change.hidden_ms.unwrap_or(now.hidden_ms),
         slow_ms: change.slow_ms.unwrap_or(now.slow_ms),
+        late_ms: change.late_ms.unwrap_or(now.late_ms),
+        legacy_answers: change.legacy_answers.unwrap_or(now.legacy_answers),
+        chaos: change.chaos.unwrap_or(now.chaos),
         webhook_url: match change.webhook_url {
             Some(url) => url.filter(|url| !url.is_empty()),
             None => now.webhook_url,
@@ -279,8 +304,8 @@ pub(super) async fn clock(State(bank): Shared, Json(clock): Json<Clock>) -> Answ
 
 #[derive(Deserialize)]
 pub(super) struct NewState {
-    clave: String,
-    estado: String,
+    pub(super) clave: String,
+    pub(super) estado: String,
 }
 
 /// `POST /control/webhook`: any status webhook, now, even of a clave nobody registered (folio 0).

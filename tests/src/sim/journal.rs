@@ -51,6 +51,9 @@ pub(super) struct WebhookLine {
     pub(super) number: u64,
     pub(super) step: WebhookStep,
     pub(super) attempts: u32,
+    /// Milliseconds before the first attempt.
+    #[serde(default)]
+    pub(super) wait_ms: u64,
     pub(super) body: String,
 }
 

@@ -54,7 +54,7 @@ fn next_step(order: &OrderView) -> Option<(&'static str, &'static str, Timestamp
     match (order.estado.as_str(), order.fault) {
         ("C", Fault::Cancelled) => Some(("C", "CN", order.settle_at)),
         ("C", _) => Some(("C", "LQ", order.settle_at)),
-        ("LQ", Fault::Returned) => {
+        ("LQ", fault) if fault.comes_back() => {
             let second = SignedDuration::from_secs(1);
             Some(("LQ", "D", order.settle_at.checked_add(second).ok()?))
         }
@@ -66,7 +66,8 @@ fn next_step(order: &OrderView) -> Option<(&'static str, &'static str, Timestamp
 pub(super) async fn change(bank: &Arc<Bank>, folio: u64, from: Option<&str>, to: &str) -> Result<Vec<JoinHandle<()>>> {
     let at = Timestamp::now();
     let ts = bank.now().as_millisecond();
-    let listening = bank.settings().webhook_url.is_some();
+    let settings = bank.settings();
+    let listening = settings.webhook_url.is_some();
     let queued = bank
         .commit(|book| {
             let Some(order) = book.order(folio) else {
@@ -82,7 +83,7 @@ pub(super) async fn change(bank: &Arc<Bank>, folio: u64, from: Option<&str>, to:
                 ts,
             };
             let webhooks = if listening {
-                webhook::of_change(book, order, &state)
+                webhook::of_change(book, order, &state, settings.late_ms)
             } else {
                 Vec::new()
             };

@@ -11,18 +11,21 @@ use axum::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{
     Bank,
     book::{Face, OrderView},
     calendar::{Calendar, parse_date},
-    faults::Fault,
+    faults::{Fault, QueryLie},
+    reply,
     signature::{Fields, decimal},
 };
 
 /// Why this bank's beneficiaries send money back: the account does not exist.
 pub(super) const RETURN_CAUSE: &str = "1";
+
+const FOUND: &str = "Datos consultados correctamente";
 
 /// Records in one page of a conciliation.
 const PAGE: usize = 500;
@@ -69,12 +72,12 @@ const NOT_PAST: Refusal = Refusal(
 const UNAVAILABLE: Refusal = Refusal(StatusCode::SERVICE_UNAVAILABLE, 1, "Servicio no disponible");
 
 /// Reads a signed question of the registered company.
-fn asked(bank: &Bank, body: &str, signed: &[&str]) -> Result<Fields, Refusal> {
+fn asked(bank: &Bank, body: &str, cadena: impl Fn(&Fields) -> String) -> Result<Fields, Refusal> {
     let fields = Fields::parse(body).map_err(|_| BAD)?;
     if fields.get("empresa") != bank.empresa {
         return Err(BAD);
     }
-    if !bank.key.signed(&fields.query_cadena(signed), fields.get("firma")) {
+    if !bank.key.signed(&cadena(&fields), fields.get("firma")) {
         return Err(BAD_SIGNATURE);
     }
     Ok(fields)
@@ -107,24 +110,110 @@ fn unavailable(why: &anyhow::Error) -> Refusal {
     UNAVAILABLE
 }
 
-/// `POST consultaOrden`.
-pub(super) async fn order(State(bank): State<Arc<Bank>>, body: String) -> Response {
-    find(&bank, &body).await.unwrap_or_else(Refusal::into_response)
+/// The two formats of a question by clave and of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// `consultaOrden`: `estado`, `mensaje`, `respuesta`.
+    V2,
+    /// `consOrdEnvRastreo`: `resultado` with `ordenPago`, or with `id` and `descripcionError`, always under HTTP 200.
+    Legacy,
 }
 
-async fn find(bank: &Bank, body: &str) -> Result<Response, Refusal> {
-    let signed = ["empresa", "claveRastreo", "tipoOrden", "fechaOperacion"];
-    let fields = asked(bank, body, &signed)?;
+/// `POST consultaOrden`.
+pub(super) async fn order(State(bank): State<Arc<Bank>>, body: String) -> Response {
+    told(&bank, find(&bank, &body, Format::V2).await, Format::V2)
+}
+
+/// `POST ordenPago/consOrdEnvRastreo`, the legacy question; sent orders only.
+pub(super) async fn legacy_order(State(bank): State<Arc<Bank>>, body: String) -> Response {
+    told(&bank, find(&bank, &body, Format::Legacy).await, Format::Legacy)
+}
+
+/// What a question found.
+enum Finding {
+    /// The record, and whether its order answers in the legacy format only.
+    Record(Box<Record>, bool),
+    Lie(QueryLie, Box<Record>),
+}
+
+fn told(bank: &Bank, found: Result<Finding, Refusal>, asked: Format) -> Response {
+    let legacy = asked == Format::Legacy || bank.settings().legacy_answers;
+    match found {
+        Ok(Finding::Lie(lie, record)) => lied(lie, *record),
+        Ok(Finding::Record(record, only_legacy)) if legacy || only_legacy => {
+            Json(json!({"resultado": {"id": 0, "descripcionError": null, "ordenPago": record}})).into_response()
+        }
+        Ok(Finding::Record(respuesta, _)) => Json(Answer {
+            estado: 0,
+            mensaje: FOUND,
+            respuesta,
+        })
+        .into_response(),
+        Err(refusal) if legacy && refusal.1 != UNAVAILABLE.1 => {
+            let text = match refusal.1 {
+                6 => "Firma invalida No entity found for query",
+                _ if refusal.2 == BAD_SIGNATURE.2 => "Firma invalida Firma Invalida",
+                _ => refusal.2,
+            };
+            Json(json!({"resultado": {"id": 0, "descripcionError": text}})).into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// An answer that proves nothing, made from the true record.
+fn lied(lie: QueryLie, record: Record) -> Response {
+    let frame = |respuesta: Value| Json(json!({"estado": 0, "mensaje": FOUND, "respuesta": respuesta}));
+    let record = serde_json::to_value(&record).unwrap_or_default();
+    match lie {
+        QueryLie::Garbage => reply::garbage(),
+        QueryLie::Truncated => reply::truncated(&frame(record).0),
+        QueryLie::Error500 => reply::page(500),
+        QueryLie::Empty => frame(json!([])).into_response(),
+        QueryLie::TwoRecords => {
+            let mut other = record.clone();
+            other["estado"] = "CN".into();
+            other["idEF"] = RECEIVED.into();
+            frame(json!([other, record])).into_response()
+        }
+        QueryLie::ForeignRecord => {
+            let mut other = record;
+            for (name, value) in [
+                ("claveRastreo", json!("SOMEBODYELSE1")),
+                ("cuentaBeneficiario", json!("072691004495711499")),
+                ("empresa", json!("OTRA")),
+                ("monto", json!(1)),
+                ("idEF", json!(RECEIVED)),
+                ("estado", json!("CN")),
+            ] {
+                other[name] = value;
+            }
+            frame(other).into_response()
+        }
+    }
+}
+
+async fn find(bank: &Bank, body: &str, format: Format) -> Result<Finding, Refusal> {
+    let (fields, sent) = match format {
+        Format::V2 => {
+            let fields = asked(bank, body, |fields| {
+                fields.query_cadena(&["empresa", "claveRastreo", "tipoOrden", "fechaOperacion"])
+            })?;
+            let sent = sent(&fields)?;
+            (fields, sent)
+        }
+        // The same 34 positions as an order, of which a question fills four.
+        Format::Legacy => (asked(bank, body, Fields::order_cadena)?, true),
+    };
     let clave = fields.get("claveRastreo");
-    let sent = sent(&fields)?;
     let (date, _) = date(bank, &fields)?;
     let now = Timestamp::now();
     let found = bank
         .read(|book| {
             let mut orders = book.orders_of(clave).peekable();
             let silent = orders.peek().is_some_and(|order| order.face(now) == Face::Silent);
-            let mut seen = orders.filter(|order| order.face(now) == Face::Seen);
-            let order = seen.find(|order| day(&bank.calendar, order, sent) == Some(date));
+            let mut told = orders.filter(|order| matches!(order.face(now), Face::Seen | Face::Lied(_)));
+            let order = told.find(|order| day(&bank.calendar, order, sent) == Some(date));
             (silent, order.cloned())
         })
         .await
@@ -133,14 +222,11 @@ async fn find(bank: &Bank, body: &str) -> Result<Response, Refusal> {
         (true, _) => Err(UNAVAILABLE),
         (false, None) => Err(NOTHING),
         (false, Some(order)) => {
-            let record = record(&order, date, sent).map_err(|why| unavailable(&why))?;
-            let mensaje = "Datos consultados correctamente";
-            Ok(Json(Answer {
-                estado: 0,
-                mensaje,
-                respuesta: record,
+            let record = Box::new(record(&order, date, sent).map_err(|why| unavailable(&why))?);
+            Ok(match order.face(now) {
+                Face::Lied(lie) => Finding::Lie(lie, record),
+                Face::Seen | Face::Hidden | Face::Silent => Finding::Record(record, order.fault == Fault::LegacyRecord),
             })
-            .into_response())
         }
     }
 }
@@ -149,7 +235,7 @@ async fn find(bank: &Bank, body: &str) -> Result<Response, Refusal> {
 struct Answer {
     estado: u32,
     mensaje: &'static str,
-    respuesta: Record,
+    respuesta: Box<Record>,
 }
 
 #[derive(Serialize)]
@@ -160,13 +246,15 @@ struct Conciliation {
     total: usize,
 }
 
-/// `POST V2/conciliacion`. An order that is hidden or silent is missing from the running day, and keeps a past day from being told at all.
+/// `POST V2/conciliacion`. An order that is hidden, silent or lied about is missing from the running day, and keeps a past day from being told at all.
 pub(super) async fn conciliation(State(bank): State<Arc<Bank>>, body: String) -> Response {
     page(&bank, &body).await.unwrap_or_else(Refusal::into_response)
 }
 
 async fn page(bank: &Bank, body: &str) -> Result<Response, Refusal> {
-    let fields = asked(bank, body, &["empresa", "tipoOrden", "fechaOperacion"])?;
+    let fields = asked(bank, body, |fields| {
+        fields.query_cadena(&["empresa", "tipoOrden", "fechaOperacion"])
+    })?;
     let sent = sent(&fields)?;
     let (date, running) = date(bank, &fields)?;
     let page: usize = match fields.get("page") {
@@ -199,10 +287,9 @@ async fn page(bank: &Bank, body: &str) -> Result<Response, Refusal> {
     }
     let datos: Result<Vec<Record>> = orders.iter().map(|o| record(o, date, sent)).collect();
     let datos = datos.map_err(|why| unavailable(&why))?;
-    let mensaje = "Datos consultados correctamente";
     Ok(Json(Conciliation {
         estado: 0,
-        mensaje,
+        mensaje: FOUND,
         datos,
         total,
     })
@@ -215,7 +302,9 @@ pub(super) async fn balance(State(bank): State<Arc<Bank>>, body: String) -> Resp
 }
 
 async fn sum(bank: &Bank, body: &str) -> Result<Response, Refusal> {
-    asked(bank, body, &["empresa", "cuentaOrdenante", "fecha"])?;
+    asked(bank, body, |fields| {
+        fields.query_cadena(&["empresa", "cuentaOrdenante", "fecha"])
+    })?;
     let opening = bank.settings().opening_balance;
     let (gone, pending) = bank
         .read(|book| {
@@ -229,7 +318,7 @@ async fn sum(bank: &Bank, body: &str) -> Result<Response, Refusal> {
         .map_err(|why| unavailable(&why))?;
     Ok(Json(json!({
         "estado": 0,
-        "mensaje": "Datos consultados correctamente",
+        "mensaje": FOUND,
         "saldo": decimal(opening - gone),
         "cargosPendientes": decimal(pending),
     }))
@@ -248,7 +337,7 @@ fn day(calendar: &Calendar, order: &OrderView, sent: bool) -> Option<u32> {
 
 /// The record of a sent order, or of the return (type 0) received for it.
 fn record(order: &OrderView, date: u32, sent: bool) -> Result<Record> {
-    let lie = i64::from(order.fault == Fault::WrongEcho);
+    let lie = i64::from(order.fault == Fault::WrongEcho && !order.spoken);
     let field = |name: &str| Some(order.field(name).to_owned());
     let number = |name: &str| order.field(name).parse::<u32>().ok();
     let settled = order.ts_liquidacion.is_some();

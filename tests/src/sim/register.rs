@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
 use axum::{
-    Json,
     extract::{ConnectInfo, State},
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -20,12 +19,16 @@ use super::{
     faults::{Fault, Reply},
     journal::Line,
     life,
+    reply::{self, Ending},
     signature::{Fields, centavos},
     wire::Wire,
 };
 
 /// STP's own SPEI participant code, that of every company it serves.
 const OPERANTE: &str = "90646";
+
+/// Folios that no order has.
+const OTHER: u64 = 4_000_000;
 
 /// The longest a register answer waits for its webhook to be delivered first.
 const WEBHOOK_FIRST: Duration = Duration::from_secs(8);
@@ -39,13 +42,6 @@ struct Refusal(i64, String);
 struct Sound {
     monto: i64,
     fecha: u32,
-}
-
-/// How a request ends for its sender.
-pub(super) struct Ending {
-    reply: Reply,
-    answer: Value,
-    slow_ms: u64,
 }
 
 /// The handler.
@@ -69,13 +65,7 @@ pub(super) async fn register(
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
     };
-    match ending.reply {
-        Reply::Answered | Reply::AfterWebhook | Reply::Error0 => {}
-        Reply::Late => tokio::time::sleep(Duration::from_millis(ending.slow_ms)).await,
-        Reply::Lost => wire.cut(),
-        Reply::Never => std::future::pending().await,
-    }
-    Json(ending.answer).into_response()
+    reply::send(ending, &wire).await
 }
 
 pub(super) async fn decide(bank: Arc<Bank>, body: String) -> Result<Option<Ending>> {
@@ -89,7 +79,7 @@ pub(super) async fn decide(bank: Arc<Bank>, body: String) -> Result<Option<Endin
     let request = bank
         .commit(|book| {
             let clave = fields.get("claveRastreo");
-            let (fault, fault_source) = book.fault_for(clave, centavos(fields.get("monto")));
+            let (fault, fault_source) = book.fault_for(clave, centavos(fields.get("monto")), settings.chaos);
             let mut request = RequestView {
                 at,
                 clave_rastreo: clave.to_owned(),
@@ -104,9 +94,9 @@ pub(super) async fn decide(bank: Arc<Bank>, body: String) -> Result<Option<Endin
                 body,
             };
             let mut lines = Vec::new();
-            if fault == Fault::DropBefore {
+            if fault.takes_nothing() {
                 request.outcome = Outcome::Dropped;
-                request.reply = Reply::Lost;
+                request.reply = fault.reply();
             } else if well_formed {
                 match checked.and_then(|sound| judge(book, &settings, fault, clave, sound)) {
                     Ok(sound) => {
@@ -157,7 +147,16 @@ fn answer(request: &RequestView) -> Value {
         let text = "No se recibio respuesta del servicio";
         return json!({"resultado": {"id": 0, "descripcionError": text}});
     }
+    if request.reply == Reply::Foreign {
+        return json!({"resultado": {
+            "id": -20,
+            "descripcionError": "El monto es invalido",
+            "claveRastreo": "SOMEBODYELSE1",
+            "monto": 1.00,
+        }});
+    }
     match (request.folio, request.code) {
+        (Some(folio), _) if request.reply == Reply::OtherFolio => json!({"resultado": {"id": folio + OTHER}}),
         (Some(folio), _) => json!({"resultado": {"id": folio}}),
         (None, code) => json!({"resultado": {
             "id": code.unwrap_or(0),
@@ -216,7 +215,7 @@ fn order(
         ts_liquidacion: None,
         ts_devolucion: None,
         settle_at: later(settings.settle_after_ms),
-        hidden_until: (fault == Fault::NotFoundForAWhile).then(|| later(settings.hidden_ms)),
+        hidden_until: fault.hides_for_a_while().then(|| later(settings.hidden_ms)),
         spoken: false,
         fault,
         fields: fields.0,

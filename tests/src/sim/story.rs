@@ -10,7 +10,18 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{Bank, Fault, Options, Outcome, Reply, RequestView, life, register, signature::Fields};
+use axum::{
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::Response,
+};
+use futures::StreamExt;
+use serde_json::Value;
+
+use super::{
+    Bank, Chaos, Fault, FaultSource, Options, Outcome, Reply, RequestView, TABLE, life, page, query, register,
+    signature::Fields,
+};
 
 struct Company {
     key: RsaKeyPair,
@@ -42,6 +53,9 @@ impl Company {
             address_file: None,
             hidden_ms: 100,
             slow_ms: 10,
+            late_ms: 10,
+            legacy_answers: false,
+            chaos: None,
             opening_balance: 1_000_000,
         };
         Bank::open(&options).expect("bank")
@@ -49,7 +63,7 @@ impl Company {
 
     /// A signed order body, with some fields put in place of the sound ones.
     fn order(&self, clave: &str, monto: &str, other: &[(&str, &str)]) -> String {
-        let mut fields: BTreeMap<String, String> = [
+        let fields: BTreeMap<String, String> = [
             ("institucionContraparte", "40072"),
             ("empresa", "GIRO"),
             ("claveRastreo", clave),
@@ -71,6 +85,19 @@ impl Company {
         .chain(other.iter().copied())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
+        let fields: Vec<(&str, &str)> = fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        self.signed(&fields)
+    }
+
+    /// A body with its signature over the 34 positions of an order.
+    fn signed(&self, fields: &[(&str, &str)]) -> String {
+        let fields = fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut fields: BTreeMap<String, String> = fields.collect();
         let cadena = Fields(fields.clone()).order_cadena();
         let mut firma = vec![0; self.key.public_modulus_len()];
         self.key
@@ -207,4 +234,141 @@ async fn a_refused_resend_says_nothing_of_the_first() {
         assert_eq!((later.outcome, later.code), (Outcome::Refused, Some(-200)));
         assert_eq!(later.reply, Reply::Answered);
     }
+}
+
+#[tokio::test]
+async fn what_ends_before_the_bank_looks_leaves_no_order_and_the_next_request_is_taken() {
+    let company = Company::new();
+    let bank = company.bank();
+    for (number, row) in TABLE.iter().filter(|row| row.fault.takes_nothing()).enumerate() {
+        let clave = format!("N{number}");
+        let body = company.order(&clave, &format!("5.{}", row.cents), &[]);
+        let first = send(&bank, body.clone()).await;
+        assert_eq!((first.outcome, first.reply), (Outcome::Dropped, row.fault.reply()));
+        assert_eq!(bank.book().orders_of(&clave).count(), 0);
+        assert_eq!(send(&bank, body).await.outcome, Outcome::Taken);
+    }
+}
+
+#[tokio::test]
+async fn chaos_is_the_same_after_a_restart_and_spares_a_resend() {
+    let company = Company::new();
+    let chaos = Chaos { seed: 5, percent: 100 };
+    let bank = company.bank();
+    bank.settings.lock().expect("settings").chaos = Some(chaos);
+    let clave = (0..)
+        .map(|n| format!("X{n}"))
+        .find(|clave| chaos.fault_of(clave) == Fault::AcceptThenDrop);
+    let clave = clave.expect("one of them");
+    let first = send(&bank, company.order(&clave, "5.00", &[])).await;
+    assert_eq!(first.fault, Fault::AcceptThenDrop);
+    assert_eq!(first.fault_source, Some(FaultSource::Chaos));
+    drop(bank);
+    let bank = company.bank();
+    bank.settings.lock().expect("settings").chaos = Some(chaos);
+    let again = send(&bank, company.order(&clave, "5.00", &[])).await;
+    assert_eq!((again.fault, again.code), (Fault::Normal, Some(-1)));
+    let cents_first = send(&bank, company.order("X", "5.94", &[])).await;
+    assert_eq!(cents_first.fault, Fault::Refused);
+}
+
+/// The body of an answer, as far as it came.
+async fn read(response: Response) -> (StatusCode, Vec<u8>) {
+    let status = response.status();
+    let mut body = response.into_body().into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(Ok(chunk)) = body.next().await {
+        bytes.extend_from_slice(&chunk);
+    }
+    (status, bytes)
+}
+
+#[tokio::test]
+async fn queries_answer_in_both_formats_and_lie_while_told_to() {
+    let company = Company::new();
+    let bank = company.bank();
+    send(&bank, company.order("Q1", "5.00", &[])).await;
+    let legacy = |clave: &str| {
+        company.signed(&[
+            ("empresa", "GIRO"),
+            ("claveRastreo", clave),
+            ("institucionOperante", "90646"),
+        ])
+    };
+    let (status, found) = read(query::legacy_order(State(Arc::clone(&bank)), legacy("Q1")).await).await;
+    let found: Value = serde_json::from_slice(&found).expect("JSON");
+    assert_eq!(
+        (status, &found["resultado"]["ordenPago"]["claveRastreo"]),
+        (StatusCode::OK, &"Q1".into())
+    );
+    let (status, nothing) = read(query::legacy_order(State(Arc::clone(&bank)), legacy("Q2")).await).await;
+    let text = "Firma invalida No entity found for query";
+    assert_eq!(status, StatusCode::OK);
+    assert!(String::from_utf8_lossy(&nothing).contains(text));
+    let (_, forged) = read(query::legacy_order(State(Arc::clone(&bank)), legacy("Q1").replace("Q1", "Q2")).await).await;
+    assert!(String::from_utf8_lossy(&forged).contains("Firma invalida Firma Invalida"));
+
+    bank.settings.lock().expect("settings").hidden_ms = 600_000;
+    for (number, row) in TABLE.iter().filter(|row| row.fault.query_lie().is_some()).enumerate() {
+        let clave = format!("L{number}");
+        send(&bank, company.order(&clave, &format!("5.{}", row.cents), &[])).await;
+        let (_, lie) = read(query::legacy_order(State(Arc::clone(&bank)), legacy(&clave)).await).await;
+        let lie: Option<Value> = serde_json::from_slice(&lie).ok();
+        let told = lie
+            .as_ref()
+            .is_some_and(|lie| lie["resultado"]["ordenPago"]["claveRastreo"] == clave.as_str());
+        assert!(!told, "{}: {lie:?}", row.fault.name());
+    }
+}
+
+#[tokio::test]
+async fn the_page_shows_what_is_there_and_its_forms_do_what_they_say() {
+    let company = Company::new();
+    let bank = company.bank();
+    let act = async |action: &str, form: &str| {
+        let response = page::act(State(Arc::clone(&bank)), Path(action.to_owned()), form.to_owned()).await;
+        let there = response.headers()["location"].to_str().expect("text").to_owned();
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        there
+    };
+    assert!(
+        act("arm", "fault=cancelled&clave=P1&times=")
+            .await
+            .starts_with("/?said=")
+    );
+    let armed = send(&bank, company.order("P1", "5.00", &[("conceptoPago", "<b>x")])).await;
+    assert_eq!(armed.fault, Fault::Cancelled);
+    assert!(act("state", "clave=P1&estado=LQ").await.contains("said="));
+    assert_eq!(bank.book().orders()[0].estado, "LQ");
+    for (action, form) in [
+        ("arm", "fault=nosuch"),
+        ("arm", "fault=hang&times=x"),
+        ("speak", "clave=nobody"),
+        ("chaos", "chaos=x"),
+        ("refuse", "code=x"),
+        ("state", "estado=%3Cb%3E&clave=nobody"),
+        ("nosuch", ""),
+        ("arm", "other=1"),
+    ] {
+        let there = act(action, form).await;
+        assert!(there.starts_with("/?wrong="), "{action} {form}: {there}");
+    }
+    act("chaos", "chaos=7%3A30").await;
+    act("refuse", "code=-20").await;
+    act("legacy", "legacy=true").await;
+    let settings = bank.settings();
+    assert_eq!(settings.chaos, Some(Chaos { seed: 7, percent: 30 }));
+    assert_eq!((settings.refuse_all, settings.legacy_answers), (Some(-20), true));
+    act("chaos", "").await;
+    act("refuse", "").await;
+    assert_eq!((bank.settings().chaos, bank.settings().refuse_all), (None, None));
+    let uri = "/?wrong=%3Cscript%3E".parse().expect("a URI");
+    let said = Query::try_from_uri(&uri).expect("a query");
+    let (status, shown) = read(page::show(State(Arc::clone(&bank)), said).await.ok().expect("a page")).await;
+    let shown = String::from_utf8(shown).expect("text");
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        shown.contains("P1") && shown.contains("class=\"state LQ\"") && !shown.contains("<script>"),
+        "{shown}"
+    );
 }

@@ -17,26 +17,40 @@ const ATTEMPTS: u32 = 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The webhooks a change of state brings under the order's fault.
-pub(super) fn of_change(book: &Book, order: &OrderView, change: &StateLine) -> Vec<WebhookLine> {
+/// A webhook that comes out of order comes this much after the one it belongs before.
+const AFTER: u64 = 1_000;
+
+/// The webhooks a change of state brings under the order's fault; `late_ms` is the wait of `late_webhook`.
+pub(super) fn of_change(book: &Book, order: &OrderView, change: &StateLine, late_ms: u64) -> Vec<WebhookLine> {
     let quiet = order.fault == Fault::LostWebhook || (order.fault.hides_until_told() && !order.spoken);
-    let copies = match (quiet, order.fault) {
-        (true, _) => 0,
-        (false, Fault::RepeatedWebhook) => 5,
-        (false, _) => 1,
+    if quiet {
+        return Vec::new();
+    }
+    let estado = change.estado.as_str();
+    // Estados with the wait of each, in the order in which they are queued.
+    let told: Vec<(&str, u64)> = match (order.fault, estado) {
+        (Fault::WebhookCnLie, "LQ") => vec![("CN", 0)],
+        (Fault::WebhookOutOfOrder, "LQ") => Vec::new(),
+        (Fault::WebhookOutOfOrder, "D") => vec![("D", 0), ("LQ", AFTER)],
+        (Fault::RepeatedWebhook, _) => vec![(estado, 0); 5],
+        (Fault::WebhookStorm, _) => vec![(estado, 0); 20],
+        (Fault::LateWebhook, _) => vec![(estado, late_ms)],
+        _ => vec![(estado, 0)],
     };
-    let lie = order.fault == Fault::WebhookCnLie && change.estado == "LQ";
-    let estado = if lie { "CN" } else { change.estado.as_str() };
-    let settled = match estado {
-        "LQ" | "TLQ" => change.ts,
-        "CN" => 0,
-        _ => order.ts_liquidacion.unwrap_or(0),
+    let webhook = |(number, (estado, wait_ms)): (u64, (&str, u64))| {
+        let settled = match estado {
+            "LQ" | "TLQ" => order.ts_liquidacion.unwrap_or(change.ts),
+            "CN" => 0,
+            _ => order.ts_liquidacion.unwrap_or(0),
+        };
+        let cause = if estado == "D" { super::query::RETURN_CAUSE } else { "" };
+        let body = body(order.id, &order.empresa, &order.clave_rastreo, estado, cause, settled);
+        WebhookLine {
+            wait_ms,
+            ..queued(number, change.at, body)
+        }
     };
-    let cause = if estado == "D" { super::query::RETURN_CAUSE } else { "" };
-    let body = body(order.id, &order.empresa, &order.clave_rastreo, estado, cause, settled);
-    (0..copies)
-        .map(|copy| queued(book.next_webhook() + copy, change.at, body.clone()))
-        .collect()
+    (book.next_webhook()..).zip(told).map(webhook).collect()
 }
 
 /// A webhook in the newer format; `settled` is epoch milliseconds, 0 for none.
@@ -59,12 +73,14 @@ pub(super) fn queued(number: u64, at: Timestamp, body: String) -> WebhookLine {
         number,
         step: WebhookStep::Queued,
         attempts: 0,
+        wait_ms: 0,
         body,
     }
 }
 
 /// Sends one webhook until it is answered 2xx or given up.
 pub(super) async fn deliver(bank: Arc<Bank>, line: WebhookLine) {
+    tokio::time::sleep(Duration::from_millis(line.wait_ms)).await;
     let mut pause = FIRST_PAUSE;
     let mut attempts = 0;
     let mut step = WebhookStep::GaveUp;

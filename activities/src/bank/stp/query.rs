@@ -1,4 +1,4 @@
-//! Questions to STP: what it knows of an order (query v2) and how much money is there.
+//! Questions to STP: what it knows of an order (query v2, or the legacy one) and how much money is there.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,11 @@ use jiff::civil::Date;
 use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use workflows::domain::{Centavos, Clabe};
 
 use super::client::Limits;
-use super::order::aaaammdd;
+use super::order::{STP_INSTITUTION, aaaammdd};
 use super::record::{no_answer, read_balance, read_order};
 use super::sign;
 use crate::bank::{BalanceUnknown, Exchange, Found, Order};
@@ -19,9 +19,21 @@ use crate::bank::{BalanceUnknown, Exchange, Found, Order};
 /// Two questions about one order end within this, so that the activity that asks can record the answer.
 const BOTH_QUESTIONS: Duration = Duration::from_secs(15);
 
+/// Which of STP's services is asked about an order. The answer is read in either format, whichever was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueryFormat {
+    /// STP: `consultaOrden` under `queries_url`.
+    #[default]
+    V2,
+    /// STP: `ordenPago/consOrdEnvRastreo` under `orders_url`.
+    Legacy,
+}
+
 /// Asks STP's query services.
 pub(super) struct Asker {
     http: reqwest::Client,
+    format: QueryFormat,
     orders: Url,
     balance: Url,
     limits: Limits,
@@ -45,6 +57,18 @@ struct OrderQuestion<'a> {
     firma: &'a str,
 }
 
+/// STP's legacy query of an order that we sent.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LegacyQuestion<'a> {
+    empresa: &'a str,
+    clave_rastreo: &'a str,
+    institucion_operante: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fecha_operacion: Option<&'a str>,
+    firma: &'a str,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct BalanceQuestion<'a> {
@@ -55,7 +79,7 @@ struct BalanceQuestion<'a> {
 
 impl Asker {
     /// An asker of the services under the two addresses; the error says what is wrong with this machine.
-    pub(super) fn new(orders: Url, balance: Url, limits: Limits) -> Result<Self, &'static str> {
+    pub(super) fn new(orders: Url, format: QueryFormat, balance: Url, limits: Limits) -> Result<Self, &'static str> {
         let http = reqwest::Client::builder()
             .connect_timeout(limits.connect)
             .timeout(limits.total)
@@ -65,6 +89,7 @@ impl Asker {
             .map_err(|_| "this machine has no certificate authorities: install its ca-certificates package")?;
         Ok(Self {
             http,
+            format,
             orders,
             balance,
             limits,
@@ -101,19 +126,10 @@ impl Asker {
     ) -> (Found, Exchange) {
         let date = date.map(aaaammdd);
         let clave = order.tracking_key.as_str();
-        let body = sign::cadena([company, clave, "E", date.as_deref().unwrap_or_default()])
-            .and_then(|cadena| sign::firma(key, &cadena).ok())
-            .and_then(|firma| {
-                let (tipo_orden, fecha_operacion) = ("E", date.as_deref());
-                let question = OrderQuestion {
-                    empresa: company,
-                    clave_rastreo: clave,
-                    tipo_orden,
-                    fecha_operacion,
-                    firma: &firma,
-                };
-                serde_json::to_vec(&question).ok()
-            });
+        let body = match self.format {
+            QueryFormat::V2 => question(company, clave, date.as_deref(), key),
+            QueryFormat::Legacy => legacy_question(company, clave, date.as_deref(), key),
+        };
         let asked = match body {
             Some(body) => self.ask(&self.orders, body, until).await,
             None => Err(NoAnswer {
@@ -198,6 +214,47 @@ impl Asker {
             }
         }
     }
+}
+
+/// The body of a question in query v2; `None` when it cannot be signed.
+fn question(empresa: &str, clave_rastreo: &str, fecha_operacion: Option<&str>, key: &KeyPair) -> Option<Vec<u8>> {
+    let cadena = sign::cadena([empresa, clave_rastreo, "E", fecha_operacion.unwrap_or_default()])?;
+    let firma = &sign::firma(key, &cadena).ok()?;
+    let tipo_orden = "E";
+    serde_json::to_vec(&OrderQuestion {
+        empresa,
+        clave_rastreo,
+        tipo_orden,
+        fecha_operacion,
+        firma,
+    })
+    .ok()
+}
+
+/// The body of a legacy question; `None` when it cannot be signed.
+fn legacy_question(
+    empresa: &str,
+    clave_rastreo: &str,
+    fecha_operacion: Option<&str>,
+    key: &KeyPair,
+) -> Option<Vec<u8>> {
+    let cadena = legacy_cadena(empresa, clave_rastreo, fecha_operacion.unwrap_or_default())?;
+    let firma = &sign::firma(key, &cadena).ok()?;
+    serde_json::to_vec(&LegacyQuestion {
+        empresa,
+        clave_rastreo,
+        institucion_operante: STP_INSTITUTION,
+        fecha_operacion,
+        firma,
+    })
+    .ok()
+}
+
+/// STP: the 34 positions of an order, of which a legacy question fills four.
+fn legacy_cadena(empresa: &str, clave: &str, fecha: &str) -> Option<String> {
+    let mut values = [""; 34];
+    [values[1], values[2], values[4], values[5]] = [empresa, fecha, clave, STP_INSTITUTION];
+    sign::cadena(values)
 }
 
 fn why(error: &reqwest::Error) -> &'static str {

@@ -8,15 +8,34 @@ use super::codes::{self, StateClass};
 use super::order::aaaammdd;
 use crate::bank::{BalanceUnknown, Found, FoundDoubt, Order};
 
-/// STP: the frame of every answer of the query services.
+/// STP: the frame of an answer. The query services say `estado`; the legacy ones answer in the frame of a registration.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Frame<'a> {
-    estado: i64,
+    #[serde(default)]
+    estado: Option<i64>,
     #[serde(borrow, default)]
     respuesta: Option<&'a RawValue>,
     /// STP documents the balance beside `estado` and not where; both places are read.
     #[serde(borrow, default)]
     saldo: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    resultado: Option<&'a RawValue>,
+    /// STP: some legacy answers come without their envelope.
+    #[serde(borrow, default)]
+    orden_pago: Option<&'a RawValue>,
+}
+
+/// STP: what a legacy query puts into `resultado`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Legacy<'a> {
+    #[serde(default)]
+    id: Option<i64>,
+    #[serde(default)]
+    descripcion_error: Option<String>,
+    #[serde(borrow, default)]
+    orden_pago: Option<&'a RawValue>,
 }
 
 /// The fields of a record that giro judges; `nombreOrdenante` is not one: STP overwrites it.
@@ -64,16 +83,42 @@ pub(super) fn no_answer(why: impl Into<String>) -> Found {
 fn frame(status: u16, body: &[u8]) -> Result<Option<Frame<'_>>, String> {
     let frame: Frame<'_> = object(body).ok_or_else(|| format!("http {status}, no frame"))?;
     match (status, frame.estado) {
-        (200, 0) => Ok(Some(frame)),
-        (400, 6) => Ok(None),
-        (_, estado) => Err(format!("http {status}, estado {estado}")),
+        (200, Some(0)) if frame.resultado.is_none() => Ok(Some(frame)),
+        (400, Some(6)) => Ok(None),
+        (_, Some(estado)) => Err(format!("http {status}, estado {estado}")),
+        (_, None) => Err(format!("http {status}, no frame")),
+    }
+}
+
+/// The record in an answer about an order, in either format; `None` when STP says that it has none.
+fn found(status: u16, body: &[u8]) -> Result<Option<&str>, String> {
+    let outer: Frame<'_> = object(body).ok_or_else(|| format!("http {status}, no frame"))?;
+    match (outer.estado, outer.resultado, outer.orden_pago) {
+        (None, Some(inner), None) => legacy(status, inner),
+        (None, None, Some(record)) if status == 200 => Ok(Some(record.get())),
+        (Some(_), None, None) => Ok(frame(status, body)?.map(|frame| frame.respuesta.map_or("", RawValue::get))),
+        _ => Err(format!("http {status}, no frame")),
+    }
+}
+
+/// STP: legacy queries answer under HTTP 200, and say "not found" by -100 or by a text that begins like a bad signature.
+fn legacy(status: u16, inner: &RawValue) -> Result<Option<&str>, String> {
+    let no_frame = || format!("http {status}, no frame");
+    let legacy: Legacy<'_> = object(inner.get().as_bytes()).ok_or_else(no_frame)?;
+    let text = codes::fold(legacy.descripcion_error.as_deref().unwrap_or_default());
+    match (status, legacy.id, legacy.orden_pago) {
+        (200, None | Some(0..), Some(record)) if text.is_empty() => Ok(Some(record.get())),
+        (200, Some(-100), None) => Ok(None),
+        (200, Some(0), None) if text == "firma invalida no entity found for query" => Ok(None),
+        (_, Some(id), _) => Err(format!("http {status}, resultado {id}")),
+        (_, None, _) => Err(no_frame()),
     }
 }
 
 /// What an answer says of the order: found only when company, amount, account and operating date are the row's.
 pub(super) fn read_order(status: u16, body: &[u8], order: &Order, company: &str) -> Found {
-    let raw = match frame(status, body) {
-        Ok(Some(frame)) => frame.respuesta.map_or("", RawValue::get),
+    let raw = match found(status, body) {
+        Ok(Some(raw)) => raw,
         Ok(None) => return Found::NotFound,
         Err(why) => return no_answer(why),
     };
@@ -142,7 +187,7 @@ pub(super) fn read_balance(status: u16, body: &[u8]) -> Result<Centavos, Balance
 }
 
 /// The text of a JSON string or the digits of a JSON number as they stand; never through a float.
-fn scalar(raw: Option<&RawValue>) -> Option<String> {
+pub(super) fn scalar(raw: Option<&RawValue>) -> Option<String> {
     let text = raw?.get();
     match text.as_bytes().first()? {
         b'"' => serde_json::from_str(text).ok(),
@@ -152,7 +197,7 @@ fn scalar(raw: Option<&RawValue>) -> Option<String> {
 }
 
 /// A decimal number exactly: `10.3`, `10.300`, and `1.234567005E7` as Java prints large ones.
-fn centavos(text: &str) -> Option<Centavos> {
+pub(super) fn centavos(text: &str) -> Option<Centavos> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i8>().ok()?),
         None => (text, 0),

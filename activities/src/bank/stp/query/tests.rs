@@ -27,8 +27,45 @@ fn the_recorded_questions_give_their_signatures() {
     ));
 }
 
-/// An asker of two answers, one after the other; and what was asked, in order.
+#[test]
+fn the_recorded_legacy_question_gives_its_signature() {
+    let cadena = legacy_cadena("TAMIZI", "CR1564969083", "20200420").expect("a cadena");
+    assert_eq!(
+        cadena,
+        "|||TAMIZI|20200420||CR1564969083|90646||||||||||||||||||||||||||||||"
+    );
+    assert!(demo_verifies(
+        &cadena,
+        "pj3+C3iAwjXFsjBEeS0gSO0SMhV8T1PnmHEB4EmZHliKI/KY7TJ7DySj6JqkAVny1gddOiX8whBPutn/KpxR9kMf6FbNssRiy2ystppIKq7jcGZ0yEyCF8ZqWAMuEOWnF5sQ4Zb3tyAyMh0iEaaU/8nFf5yzs7UQiTgeinWWjvo="
+    ));
+}
+
+#[tokio::test]
+async fn the_legacy_service_is_asked_in_its_own_words() {
+    let value: serde_json::Value = serde_json::from_str(&record("LQ", serde_json::json!({}))).expect("JSON");
+    let answer = serde_json::json!({"resultado": {"id": 0, "ordenPago": value["respuesta"]}}).to_string();
+    let nothing = "{\"resultado\":{\"id\":0,\"descripcionError\":\"Firma invalida No entity found for query\"}}";
+    let answers = vec![http("200 OK", nothing), http("200 OK", &answer)];
+    let (found, _, asked) = ask_as(QueryFormat::Legacy, answers, date(2026, 4, 6)).await;
+    assert_eq!(found, paid(false));
+    assert!(
+        asked[0].contains("\"institucionOperante\":\"90646\",\"fechaOperacion\":\"20260402\""),
+        "{}",
+        asked[0]
+    );
+    assert!(
+        !asked[1].contains("fechaOperacion") && !asked[1].contains("tipoOrden"),
+        "{}",
+        asked[1]
+    );
+}
+
 async fn ask(answers: Vec<Answer>, today: Date) -> (Found, Exchange, Vec<String>) {
+    ask_as(QueryFormat::V2, answers, today).await
+}
+
+/// An asker of two answers, one after the other; and what was asked, in order.
+async fn ask_as(format: QueryFormat, answers: Vec<Answer>, today: Date) -> (Found, Exchange, Vec<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}/efws/API", listener.local_addr().expect("an address"));
     let served = tokio::spawn(async move {
@@ -39,7 +76,7 @@ async fn ask(answers: Vec<Answer>, today: Date) -> (Found, Exchange, Vec<String>
         asked
     });
     let url = |path: &str| Url::parse(&format!("{base}/{path}")).expect("a URL");
-    let asker = Asker::new(url("consultaOrden"), url("consultaSaldoCuenta"), SHORT).expect("an asker");
+    let asker = Asker::new(url("consultaOrden"), format, url("consultaSaldoCuenta"), SHORT).expect("an asker");
     let (pair, _) = key::tests::protected("x");
     let (found, exchange) = asker.order(&order(), today, "GIRO", &pair).await;
     (found, exchange, served.await.expect("served"))

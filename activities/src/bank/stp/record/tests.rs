@@ -127,6 +127,99 @@ fn only_estado_6_with_http_400_is_not_found() {
     }
 }
 
+/// The same record as the legacy services tell it.
+fn legacy(record: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(record).expect("JSON");
+    serde_json::json!({"resultado": {"id": 0, "descripcionError": null, "ordenPago": value["respuesta"]}}).to_string()
+}
+
+#[test]
+fn a_legacy_record_is_held_against_the_row_as_any_other() {
+    assert_eq!(read(&legacy(&record("LQ", serde_json::json!({})))), paid(false));
+    assert_eq!(read(&legacy(&record("D", serde_json::json!({})))), paid(true));
+    for (field, change) in [
+        ("tracking_key", serde_json::json!({"claveRastreo": "SOMEBODYELSE1"})),
+        ("company", serde_json::json!({"empresa": "OTRA"})),
+        ("amount", serde_json::json!({"monto": 1_234_567.06})),
+        (
+            "account",
+            serde_json::json!({"cuentaBeneficiario": "072691004495711499"}),
+        ),
+        ("operating_date", serde_json::json!({"fechaOperacion": 20_260_401})),
+    ] {
+        let expected = Found::Doubt(FoundDoubt::Mismatch { fields: vec![field] });
+        assert_eq!(read(&legacy(&record("CN", change))), expected, "{field}");
+    }
+}
+
+#[test]
+fn a_legacy_answer_without_its_envelope_is_read() {
+    let value: serde_json::Value = serde_json::from_str(&record("LQ", serde_json::json!({}))).expect("JSON");
+    let bare = serde_json::json!({"ordenPago": value["respuesta"]}).to_string();
+    assert_eq!(read(&bare), paid(false));
+    assert_eq!(
+        read_order(500, bare.as_bytes(), &order(), "GIRO"),
+        no_answer("http 500, no frame")
+    );
+}
+
+#[test]
+fn legacy_not_found_is_a_closed_list() {
+    let answer =
+        |id: i64, text: &str| serde_json::json!({"resultado": {"id": id, "descripcionError": text}}).to_string();
+    for body in [
+        answer(0, "Firma invalida No entity found for query"),
+        answer(0, "Firma inválida No entity found for query."),
+        answer(-100, "No se encontraron ordenes"),
+    ] {
+        assert_eq!(read(&body), Found::NotFound, "{body}");
+        assert!(
+            matches!(read_order(500, body.as_bytes(), &order(), "GIRO"), Found::Doubt(_)),
+            "{body}"
+        );
+    }
+    let sound = record("LQ", serde_json::json!({}));
+    for body in [
+        answer(0, "Firma invalida Firma Invalida"),
+        answer(0, "No entity found for query"),
+        answer(0, ""),
+        answer(-1, "Firma invalida No entity found for query"),
+        answer(100, ""),
+        "{\"resultado\":{\"id\":0,\"ordenPago\":null}}".into(),
+        "{\"resultado\":{\"id\":0,\"ordenPago\":[]}}".into(),
+        "{\"resultado\":{}}".into(),
+        "{\"resultado\":null}".into(),
+        "{\"resultado\":[]}".into(),
+        "{\"ordenPago\":null}".into(),
+        legacy(&sound).replace("\"id\":0", "\"id\":-1"),
+        legacy(&sound).replace("null", "\"Firma invalida Firma Invalida\""),
+        // Two frames at once say nothing.
+        sound.replacen('{', "{\"resultado\":{\"id\":-100},", 1),
+        sound.replacen('{', "{\"ordenPago\":{},", 1),
+        "{\"estado\":6,\"resultado\":{\"id\":-100}}".into(),
+    ] {
+        let found = read(&body);
+        assert!(
+            matches!(found, Found::Doubt(FoundDoubt::NoAnswer { .. })),
+            "{body}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn two_records_for_one_key_prove_nothing() {
+    let value: serde_json::Value = serde_json::from_str(&record("LQ", serde_json::json!({}))).expect("JSON");
+    let one = &value["respuesta"];
+    for body in [
+        serde_json::json!({"estado": 0, "respuesta": [one]}),
+        serde_json::json!({"estado": 0, "respuesta": [one, one]}),
+        serde_json::json!({"estado": 0, "datos": [one], "total": 1}),
+        serde_json::json!({"resultado": {"id": 0, "ordenPago": [one, one]}}),
+    ] {
+        assert_eq!(read(&body.to_string()), no_answer("no record"), "{body}");
+    }
+}
+
 #[test]
 fn a_balance_is_exact() {
     let read = |body: &str| read_balance(200, body.as_bytes());
