@@ -5,4 +5,7 @@ mod contract;
 mod fates;
 mod faults;
 mod harness;
+mod histories;
 mod runs;
+#[path = "../wire/snapshot.rs"]
+mod snapshot;
