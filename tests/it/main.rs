@@ -9,3 +9,4 @@ mod histories;
 mod runs;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;
+mod wire;
