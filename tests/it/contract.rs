@@ -1,42 +1,13 @@
-//! What others freeze: names on the wire, and the edge table that code and database must share.
+//! What code, database and callers must share: the edge table, the rows that are refused, a request in protobuf.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 use sqlx::{Connection, PgConnection, Row};
-use temporalio_common::ActivityDefinition;
 use tests::{client::is, sim::Fault};
-use workflows::{
-    attributes,
-    contract::{Bank, Ledger},
-    domain::{PayoutRequest, State},
-};
+use workflows::domain::{PayoutRequest, State};
 
 use crate::harness::{PATIENCE, Setup, Stack};
-
-#[test]
-fn names_on_the_wire_never_change() {
-    let activities = [
-        Ledger::accept.name(),
-        Ledger::apply.name(),
-        Bank::submit.name(),
-        Bank::inquire.name(),
-        Bank::ask.name(),
-    ];
-    assert_eq!(
-        activities,
-        [
-            "ledger.accept",
-            "ledger.apply",
-            "bank.submit",
-            "bank.inquire",
-            "bank.ask"
-        ]
-    );
-    assert_eq!(workflows::bank_queue(workflows::QUEUE, "stp"), "giro-bank-stp");
-    let launcher: Vec<(&str, &str)> = dev::parts::temporal::SEARCH_ATTRIBUTES.to_vec();
-    assert_eq!(launcher, attributes::ALL, "the launcher registers what runs write");
-}
 
 /// What a caller's protobuf writes as JSON is the request that the API and a direct start read.
 #[test]

@@ -6,4 +6,8 @@ mod contract;
 mod fates;
 mod faults;
 mod harness;
+mod histories;
 mod runs;
+#[path = "../wire/snapshot.rs"]
+mod snapshot;
+mod wire;

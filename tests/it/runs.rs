@@ -1,49 +1,40 @@
 //! Runs as ops see them in Temporal: cheap, readable, nothing of a person, and deaf to whatever does not read.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use futures::StreamExt;
-use prost::Message;
 use serde_json::{Value, json};
 use temporalio_client::{
     UntypedQuery, UntypedSignal, UntypedWorkflow, WorkflowCancelOptions, WorkflowDescribeOptions, WorkflowHandle,
-    WorkflowHistory, WorkflowStartOptions,
+    WorkflowStartOptions,
 };
 use temporalio_common::{
     data_converters::RawValue,
     protos::temporal::api::{
         common::v1::Payload,
         enums::v1::{EventType, WorkflowTaskFailedCause},
-        history::v1::{History, HistoryEvent, history_event::Attributes},
+        history::v1::history_event::Attributes,
     },
 };
-use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use tests::{
     client::{BENEFICIARY, is, request},
     sim::Fault,
 };
 use uuid::Uuid;
 use workflows::{
-    PayoutWorkflow, attributes,
+    attributes,
     domain::{End, PayoutId},
     payout::Outcome,
 };
 
-use crate::harness::{PATIENCE, Setup, Stack};
-
-type Run = WorkflowHandle<temporalio_client::Client, PayoutWorkflow>;
+use crate::{
+    harness::{PATIENCE, Setup, Stack},
+    histories::{Run, count, events, record},
+};
 
 /// Words of a person that the test's requests hold; none may appear in Temporal.
 const PERSONAL: [&str; 4] = ["Maria", "Beltran", BENEFICIARY, "Pago de prueba"];
-
-async fn events(run: &Run) -> Result<Vec<HistoryEvent>> {
-    Ok(run.fetch_history(Default::default()).into_events().await?)
-}
-
-fn count(events: &[HistoryEvent], kind: EventType) -> usize {
-    events.iter().filter(|event| event.event_type() == kind).count()
-}
 
 /// The markdown that the Temporal UI shows.
 async fn details(run: &Run) -> Result<String> {
@@ -54,21 +45,6 @@ async fn details(run: &Run) -> Result<String> {
     let payload = answer.payloads.first().context("metadata")?;
     let metadata: Value = serde_json::from_slice(&payload.data)?;
     Ok(metadata["currentDetails"].as_str().unwrap_or_default().to_owned())
-}
-
-/// Keeps the history of a fate for replays, when `GIRO_RECORD` is set.
-async fn record(fate: &str, run: &Run) -> Result<()> {
-    if std::env::var_os("GIRO_RECORD").is_some() {
-        let history = History {
-            events: events(run).await?,
-        };
-        std::fs::write(histories().join(format!("{fate}.bin")), history.encode_to_vec())?;
-    }
-    Ok(())
-}
-
-fn histories() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("histories")
 }
 
 #[tokio::test]
@@ -303,7 +279,7 @@ async fn a_temporal_cancel_changes_nothing() -> Result<()> {
 }
 
 /// Starts a run with raw payloads, as any client of Temporal may.
-async fn start(
+pub(crate) async fn start(
     stack: &Stack,
     workflow_id: &str,
     payloads: Vec<Payload>,
@@ -316,16 +292,15 @@ async fn start(
         .await?)
 }
 
-async fn outcome(run: &WorkflowHandle<temporalio_client::Client, UntypedWorkflow>) -> Result<Outcome> {
+pub(crate) async fn outcome(run: &WorkflowHandle<temporalio_client::Client, UntypedWorkflow>) -> Result<Outcome> {
     let raw: RawValue = run.get_result(Default::default()).await?;
     Ok(serde_json::from_slice(&raw.payloads.first().context("a result")?.data)?)
 }
 
-fn direct(payout: &str, account: &str) -> Payload {
-    let mut body = json!({"payoutId": payout, "request": request(account, 12_300)});
-    // As a Java SDK writes proto3 JSON: int64 as string, lowerCamelCase.
-    body["request"]["amount"] = "12300".into();
-    payload("json/protobuf", body.to_string().as_bytes())
+/// A start that brings its own request.
+pub(crate) fn direct(payout: &str, account: &str, centavos: i64) -> Payload {
+    let body = json!({"payout": payout, "request": request(account, centavos)});
+    payload("json/plain", body.to_string().as_bytes())
 }
 
 #[tokio::test]
@@ -356,7 +331,7 @@ async fn a_malformed_start_completes_as_refused_and_an_unreadable_one_waits() ->
                 format!("{{\"payout\":\"{payout}\",\"bank\":\"stp\"}}").as_bytes(),
             )],
         ),
-        ("direct-off", vec![direct(&payout, &account)]),
+        ("direct-off", vec![direct(&payout, &account, 12_300)]),
     ]);
     for (name, payloads) in cases {
         let id = if name == "direct-off" {
@@ -367,6 +342,9 @@ async fn a_malformed_start_completes_as_refused_and_an_unreadable_one_waits() ->
         let outcome = outcome(&start(&stack, &id, payloads).await?).await?;
         assert_eq!(outcome.outcome, End::Refused, "{name}");
         assert!(!outcome.errors.is_empty(), "{name}: says what to mend");
+        if name == "direct-off" {
+            record("direct_off", &stack.handle(&payout).await?).await?;
+        }
     }
     let sealed = start(
         &stack,
@@ -399,7 +377,12 @@ async fn a_run_may_bring_its_request_where_configuration_names_the_caller() -> R
     .await?;
     let account = stack.giro.account(1, 1_000_000).await?;
     let payout = PayoutId::new(Uuid::now_v7()).to_string();
-    let run = start(&stack, &format!("payout-{payout}"), vec![direct(&payout, &account)]).await?;
+    let run = start(
+        &stack,
+        &format!("payout-{payout}"),
+        vec![direct(&payout, &account, 12_300)],
+    )
+    .await?;
     assert_eq!(outcome(&run).await?.outcome, End::Settled);
     let shown = stack.giro.payout(&payout).await?;
     assert_eq!((&shown["state"], &shown["amount"]), (&"settled".into(), &12_300.into()));
@@ -408,7 +391,7 @@ async fn a_run_may_bring_its_request_where_configuration_names_the_caller() -> R
     let stray = start(
         &stack,
         &format!("stray-{}", std::process::id()),
-        vec![direct(&elsewhere, &account)],
+        vec![direct(&elsewhere, &account, 12_300)],
     )
     .await?;
     let refused = outcome(&stray).await?;
@@ -417,30 +400,10 @@ async fn a_run_may_bring_its_request_where_configuration_names_the_caller() -> R
         (End::Refused, "workflow_id")
     );
     let old = PayoutId::new(Uuid::parse_str("0190d3f0-a1b2-7c3d-8e4f-5a6b7c8d9e0f")?).to_string();
-    let stale = outcome(&start(&stack, &format!("payout-{old}"), vec![direct(&old, &account)]).await?).await?;
+    let stale = outcome(&start(&stack, &format!("payout-{old}"), vec![direct(&old, &account, 12_300)]).await?).await?;
     assert_eq!(
         (stale.outcome, stale.errors[0].code.as_ref()),
         (End::Refused, "not_fresh")
     );
     stack.all_ended(PATIENCE).await
-}
-
-/// Code that would tell a recorded run another story is caught here, without a server.
-#[tokio::test]
-async fn recorded_histories_replay() -> Result<()> {
-    let mut replayed = 0;
-    for file in std::fs::read_dir(histories())? {
-        let file = file?.path();
-        if file.extension().is_some_and(|kind| kind == "bin") {
-            let options = WorkflowReplayerOptions::new()
-                .register_workflow::<PayoutWorkflow>()?
-                .build();
-            let history = WorkflowHistory::from(History::decode(std::fs::read(&file)?.as_slice())?);
-            let told = WorkflowReplayer::new(options)?.replay_workflow(history).await;
-            told.with_context(|| file.display().to_string())?;
-            replayed += 1;
-        }
-    }
-    assert!(replayed >= 6, "one history per fate; record them with GIRO_RECORD=1");
-    Ok(())
 }
