@@ -1,5 +1,7 @@
 //! The REST face: keys, replays, refusals, and what a malformed request leaves behind: nothing.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -123,38 +125,50 @@ async fn a_malformed_request_writes_nothing_and_leaves_the_key_free() -> Result<
     Ok(())
 }
 
-/// The hold is taken once, however many ask at once; the last peso is spent once.
+/// Two APIs with a writer each: the hold is taken once, however many ask at once; the last peso is spent once.
 #[tokio::test]
 async fn races_are_won_by_one() -> Result<()> {
     let stack = Stack::with(
         "races",
         Setup {
-            programs: &["api"],
+            programs: &["api", "api-2"],
             ..Setup::default()
         },
     )
     .await?;
-    let account = stack.giro.account(1, 12_880).await?;
-    let ask = |giro: Giro, key: String, body: Value| async move { giro.post("/v1/payouts", &key, &body).await };
-    let same = join_all((0..50).map(|_| ask(stack.giro.clone(), "same".to_owned(), request(&account, 12_300)))).await;
-    let mut created = 0;
-    for reply in same {
-        let reply = reply?;
-        assert!(matches!(reply.status, 200 | 201), "{reply:?}");
-        created += usize::from(reply.status == 201);
+    assert_eq!(stack.apis.len(), 2);
+    let race = |account: String, keys: Vec<String>| {
+        let ask = |(giro, key): (Giro, String)| {
+            let body = request(&account, 12_300);
+            async move { giro.post("/v1/payouts", &key, &body).await }
+        };
+        let apis = stack.apis.iter().cycle().cloned();
+        join_all(apis.zip(keys).map(ask).collect::<Vec<_>>())
+    };
+    let rounds = 5;
+    for round in 0..rounds {
+        let account = stack.giro.account(round, 12_880).await?;
+        let mut ids = BTreeSet::new();
+        let mut created = 0;
+        for reply in race(account, vec![format!("same-{round}"); 50]).await {
+            let reply = reply?;
+            assert!(matches!(reply.status, 200 | 201), "{reply:?}");
+            ids.insert(text(&reply.body, "/id")?);
+            created += usize::from(reply.status == 201);
+        }
+        assert_eq!((created, ids.len()), (1, 1), "one key, one payout, one 201");
     }
-    assert_eq!(created, 1);
-    let second = stack.giro.account(2, 12_880).await?;
-    let race = (0..100).map(|n| ask(stack.giro.clone(), format!("race-{n}"), request(&second, 12_300)));
+    let account = stack.giro.account(rounds, 12_880).await?;
     let mut won = 0;
-    for reply in join_all(race).await {
+    for reply in race(account, (0..200).map(|n| format!("race-{n}")).collect()).await {
         let reply = reply?;
         assert!(matches!(reply.status, 201 | 422), "{reply:?}");
         won += usize::from(reply.status == 201);
     }
     assert_eq!(won, 1, "the last peso is spent once");
+    let payouts = i64::from(rounds) + 1;
     let sums = Books::connect(&stack.database).await?.sums().await?;
-    assert_eq!((sums.open, sums.held, sums.held_drift), (2, 2 * 12_880, 0));
+    assert_eq!((sums.open, sums.held, sums.held_drift), (payouts, payouts * 12_880, 0));
     Ok(())
 }
 

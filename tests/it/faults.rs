@@ -1,100 +1,9 @@
-//! Real processes killed at the worst moment: every payout ends, the sums are zero, the bank has one order each.
-
-use std::time::Duration;
+//! Parts that are away or told to stop: what giro does without them, and that it ends when it should.
 
 use anyhow::{Result, ensure};
-use futures::{StreamExt, TryStreamExt, stream};
-use tests::{books::Books, client::is};
+use tests::client::is;
 
 use crate::harness::{PATIENCE, Setup, Stack};
-
-const MANY: usize = 200;
-const LONG: Duration = Duration::from_secs(150);
-
-/// Asks for `MANY` payouts, whose cents make the bank lose answers, lose webhooks and refuse, and answers their ids.
-async fn many(stack: &Stack, account: &str) -> Result<Vec<String>> {
-    let cents = [0, 90, 0, 93, 0, 94, 0, 88];
-    stream::iter(0..MANY)
-        .map(|n| {
-            stack
-                .giro
-                .pay(account, 10_000 + 100 * n as i64 + cents[n % cents.len()])
-        })
-        .buffer_unordered(16)
-        .try_collect()
-        .await
-}
-
-/// Every payout has at most one order at the bank, and exactly one when it settled.
-async fn one_order_each(stack: &Stack) -> Result<()> {
-    let mut keys: Vec<String> = stack
-        .bank
-        .orders()
-        .await?
-        .into_iter()
-        .map(|order| order.clave_rastreo)
-        .collect();
-    let count = keys.len();
-    keys.sort();
-    keys.dedup();
-    ensure!(keys.len() == count, "{} orders for {} payouts", count, keys.len());
-    Ok(())
-}
-
-/// Waits until some of them are on their way and many are not.
-async fn midway(stack: &Stack) -> Result<()> {
-    let start = tokio::time::Instant::now();
-    while stack.bank.orders().await?.len() < 10 {
-        ensure!(start.elapsed() < PATIENCE, "nothing is sent");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let open = Books::connect(&stack.database).await?.sums().await?.open;
-    ensure!(open > MANY as i64 / 8, "too late: only {open} are in flight");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_worker_killed_with_two_hundred_payouts_in_flight() -> Result<()> {
-    let setup = Setup {
-        programs: &["worker", "api", "relay"],
-        settle_ms: 5_000,
-        ..Setup::default()
-    };
-    let mut stack = Stack::with("kill_worker", setup).await?;
-    let account = stack.giro.account(1, 100_000_000).await?;
-    let ids = many(&stack, &account).await?;
-    ensure!(ids.len() == MANY);
-    midway(&stack).await?;
-    stack.kill("worker");
-    stack.balanced().await?;
-    stack.run("worker")?;
-    stack.all_ended(LONG).await?;
-    one_order_each(&stack).await
-}
-
-#[tokio::test]
-async fn temporal_lost_whole_with_two_hundred_payouts_in_flight() -> Result<()> {
-    let setup = Setup {
-        programs: &["worker", "api", "relay"],
-        settle_ms: 5_000,
-        sending_seconds: 5,
-        own_temporal: true,
-        ..Setup::default()
-    };
-    let mut stack = Stack::with("lose_temporal", setup).await?;
-    let account = stack.giro.account(1, 100_000_000).await?;
-    many(&stack, &account).await?;
-    midway(&stack).await?;
-    let mut server = stack.server.take().expect("its own Temporal");
-    server.kill();
-    server.delete_database()?;
-    let accepted_without = stack.giro.pay(&account, 5_000).await?;
-    server.restart()?;
-    stack.server = Some(server);
-    stack.all_ended(LONG).await?;
-    stack.giro.wait(&accepted_without, PATIENCE, is("settled")).await?;
-    one_order_each(&stack).await
-}
 
 #[tokio::test]
 async fn accepting_needs_postgres_alone() -> Result<()> {
@@ -144,5 +53,27 @@ async fn a_terminated_run_is_started_again() -> Result<()> {
     stack.giro.wait(&id, PATIENCE, is("settled")).await?;
     stack.all_ended(PATIENCE).await?;
     assert_eq!(stack.orders(&id).await?.len(), 1);
+    Ok(())
+}
+
+/// A relay that cannot reach Temporal does not hang on to its sweep when it is told to stop.
+#[tokio::test]
+async fn a_relay_stops_when_told_though_temporal_is_away() -> Result<()> {
+    let setup = Setup {
+        programs: &["api", "relay"],
+        own_temporal: true,
+        ..Setup::default()
+    };
+    let mut stack = Stack::with("relay_stops", setup).await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    stack.giro.pay(&account, 12_300).await?;
+    stack.logged("relay", "past its deadline: driven").await?;
+    stack.server.as_mut().expect("its own Temporal").kill();
+    for _ in 0..20 {
+        stack.giro.pay(&account, 12_300).await?;
+    }
+    stack.logged("relay", "Temporal does not start it").await?;
+    let ended = stack.stop("relay")?;
+    ensure!(ended.success(), "{ended}");
     Ok(())
 }

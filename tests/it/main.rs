@@ -7,6 +7,7 @@ mod fates;
 mod faults;
 mod harness;
 mod histories;
+mod kills;
 mod runs;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;

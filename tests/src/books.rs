@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use sqlx::{Connection, PgConnection, Row};
 
-use crate::sim::OrderView;
+use crate::sim::{OrderView, RequestView};
 
 /// Sums over all accounts, in centavos, and payouts by state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,19 @@ pub struct Sums {
     pub open: i64,
     /// Payouts whose events have a gap.
     pub gaps: i64,
+}
+
+/// How many rows there are of what a request makes; a replay makes none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// Payouts.
+    pub payouts: i64,
+    /// Keys that have their answer.
+    pub requests: i64,
+    /// Movements.
+    pub movements: i64,
+    /// Events.
+    pub events: i64,
 }
 
 /// A connection that only reads.
@@ -62,6 +75,74 @@ impl Books {
             open: row.get("open"),
             gaps: row.get("gaps"),
         })
+    }
+
+    /// Payouts by whether they have ended: open, ended.
+    pub async fn progress(&mut self) -> Result<(i64, i64)> {
+        let row = sqlx::query(
+            "select count(*) filter (where ended_at is null) as open, count(ended_at) as ended from payout",
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
+        Ok((row.get("open"), row.get("ended")))
+    }
+
+    /// Where the payouts stand that have not ended, a line each, twenty at most.
+    pub async fn open(&mut self) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            r#"select concat_ws(' ', tracking_key, state, 'send', send_no, 'unproven', unproven, 'not found', not_found,
+                                evidence, doubt, bank_said, attention) as line
+               from payout where ended_at is null order by id limit 20"#,
+        )
+        .fetch_all(&mut self.connection)
+        .await?;
+        Ok(rows.iter().map(|row| row.get("line")).collect())
+    }
+
+    /// Rows of what a request makes.
+    pub async fn rows(&mut self) -> Result<Rows> {
+        let row = sqlx::query(
+            r#"select (select count(*) from payout) as payouts, (select count(*) from request) as requests,
+                      (select count(*) from movement) as movements, (select count(*) from outbox) as events"#,
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
+        Ok(Rows {
+            payouts: row.get("payouts"),
+            requests: row.get("requests"),
+            movements: row.get("movements"),
+            events: row.get("events"),
+        })
+    }
+
+    /// What was sent but not begun: the bank saw at most one request for each begin of a payout, all of them alike.
+    /// Empty when so.
+    pub async fn sent(&mut self, requests: &[RequestView]) -> Result<Vec<String>> {
+        let rows = sqlx::query("select tracking_key, send_no from payout")
+            .fetch_all(&mut self.connection)
+            .await?;
+        let begun: BTreeMap<String, i32> = rows
+            .iter()
+            .map(|row| (row.get("tracking_key"), row.get("send_no")))
+            .collect();
+        let mut by_key: BTreeMap<&str, Vec<&RequestView>> = BTreeMap::new();
+        for request in requests {
+            by_key.entry(&request.clave_rastreo).or_default().push(request);
+        }
+        let mut wrong = Vec::new();
+        for (key, requests) in by_key {
+            let begun = begun.get(key).copied().unwrap_or_default();
+            if !usize::try_from(begun).is_ok_and(|begun| requests.len() <= begun) {
+                wrong.push(format!(
+                    "{key}: {} requests at the bank, begun {begun} times",
+                    requests.len()
+                ));
+            }
+            if requests.iter().any(|request| request.body != requests[0].body) {
+                wrong.push(format!("{key}: not every request is the same order"));
+            }
+        }
+        Ok(wrong)
     }
 
     /// What differs between the books and the bank's journal: every settled payout is one settled order of the same

@@ -5,9 +5,11 @@
 //! | `sim` | the bank: STP's wire formats, its own journal and calendar, faults on demand |
 //! | `client` | giro's REST API, as a caller uses it |
 //! | `books` | the ledger's sums, and the comparison with the bank's journal |
+//! | `load` | callers that press on and forget nothing |
 //! | `keys` | a company's signing key, made for one stack |
 
 pub mod books;
 pub mod client;
 pub mod keys;
+pub mod load;
 pub mod sim;

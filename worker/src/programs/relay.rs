@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use activities::sweep;
+use activities::{
+    ledger::{Ledger, rows::Payout},
+    sweep,
+};
+use futures::{StreamExt, stream};
 use tracing::{info, warn};
 
 use super::{open_ledger, stop_signal, stopped};
@@ -13,38 +17,50 @@ use crate::{
 
 /// Payouts looked at in one sweep.
 const AT_ONCE: i64 = 200;
+/// Starts under way at once.
+const STARTS: usize = 16;
 
-/// Sweeps until SIGTERM.
+/// Sweeps until SIGTERM. A sweep is cut off then: Temporal may be away for long, and what it left is swept again.
 pub async fn relay(config: Config) -> anyhow::Result<()> {
     let ledger = open_ledger(&config).await?;
     let starter = Starter::new(config.temporal.clone(), Arc::new(config.catalogue()?));
     let every = Duration::from_secs(u64::from(config.relay.sweep_seconds));
-    let mut stop = std::pin::pin!(stopped(stop_signal()));
     info!(every_seconds = every.as_secs(), "relay sweeps");
-    loop {
-        let full = match sweep::overdue(ledger.pool(), AT_ONCE).await {
-            Ok(overdue) => {
-                for payout in &overdue {
-                    match starter.begin(payout, Reason::Overdue).await {
-                        Ok(()) => {
-                            info!(payout = %payout.id, workflow = payout.id.workflow_id(), state = %payout.state, "past its deadline: driven")
-                        }
-                        Err(error) => {
-                            warn!(payout = %payout.id, error = format!("{error:#}"), "past its deadline, and Temporal does not start it");
-                        }
-                    }
-                }
-                i64::try_from(overdue.len()).is_ok_and(|count| count == AT_ONCE)
+    let sweeping = async {
+        loop {
+            if !sweep(&ledger, &starter).await {
+                tokio::time::sleep(every).await;
             }
-            Err(error) => {
-                warn!(%error, "the books cannot be swept");
-                false
-            }
-        };
-        let pause = if full { Duration::ZERO } else { every };
-        tokio::select! {
-            () = &mut stop => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
+        }
+    };
+    tokio::select! {
+        () = stopped(stop_signal()) => Ok(()),
+        () = sweeping => Ok(()),
+    }
+}
+
+/// Starts the runs of what is overdue; true when there may be more.
+async fn sweep(ledger: &Ledger, starter: &Starter) -> bool {
+    let overdue = match sweep::overdue(ledger.pool(), AT_ONCE).await {
+        Ok(overdue) => overdue,
+        Err(error) => {
+            warn!(%error, "the books cannot be swept");
+            return false;
+        }
+    };
+    stream::iter(&overdue)
+        .for_each_concurrent(STARTS, |payout| drive(starter, payout))
+        .await;
+    i64::try_from(overdue.len()).is_ok_and(|count| count == AT_ONCE)
+}
+
+async fn drive(starter: &Starter, payout: &Payout) {
+    match starter.begin(payout, Reason::Overdue).await {
+        Ok(()) => {
+            info!(payout = %payout.id, workflow = payout.id.workflow_id(), state = %payout.state, "past its deadline: driven");
+        }
+        Err(error) => {
+            warn!(payout = %payout.id, error = format!("{error:#}"), "past its deadline, and Temporal does not start it");
         }
     }
 }

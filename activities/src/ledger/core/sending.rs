@@ -135,18 +135,7 @@ fn not_sent(
     let wait = |seconds: i32| later(now, SignedDuration::from_secs(i64::from(seconds)));
     let until = match why {
         NotSent::Late => wait(BACKOFF_FIRST),
-        NotSent::Unreachable | NotSent::ReadOnly => {
-            let backoff_seconds = (bank.backoff_seconds * 2).clamp(BACKOFF_FIRST, BACKOFF_LAST);
-            let until = wait(backoff_seconds);
-            let last = backoff_seconds == BACKOFF_LAST;
-            writes.banks.push(BankRow {
-                backoff_seconds,
-                closed_until: Some(until),
-                attention: bank.attention.clone().or(last.then(|| "away".to_owned())),
-                ..bank.clone()
-            });
-            until
-        }
+        NotSent::Unreachable | NotSent::ReadOnly => away(bank, now, writes),
         NotSent::Configuration { code } => {
             if bank.paused_by.is_none() {
                 writes.banks.push(BankRow {
@@ -171,6 +160,24 @@ fn not_sent(
         // Going to and fro does not make it younger: a bank that is away is seen.
         row.deadline_at = Some(later(row.accepted_at, rules.accepted));
     }
+    until
+}
+
+/// Until when a bank that is away is left alone. Sends that were under way when it went are one sign of it: the pause
+/// grows only when a try after it fails.
+fn away(bank: &BankRow, now: Timestamp, writes: &mut Writes) -> Timestamp {
+    if let Some(until) = bank.closed_until.filter(|until| *until > now) {
+        return until;
+    }
+    let backoff_seconds = (bank.backoff_seconds * 2).clamp(BACKOFF_FIRST, BACKOFF_LAST);
+    let until = later(now, SignedDuration::from_secs(i64::from(backoff_seconds)));
+    let last = backoff_seconds == BACKOFF_LAST;
+    writes.banks.push(BankRow {
+        backoff_seconds,
+        closed_until: Some(until),
+        attention: bank.attention.clone().or(last.then(|| "away".to_owned())),
+        ..bank.clone()
+    });
     until
 }
 

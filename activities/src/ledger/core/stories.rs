@@ -276,6 +276,44 @@ fn a_send_that_certainly_did_not_happen_may_be_tried_again() {
     assert_eq!(books.rows.banks["stp"].backoff_seconds, 0, "an answer ends the backoff");
 }
 
+/// Sends that were on their way when the bank went away are one sign of it: only a later try makes the pause longer.
+#[test]
+fn many_sends_that_fail_at_once_are_one_outage() {
+    let (mut books, account) = accepted(true);
+    for n in 2..=6 {
+        books.accept(n, account, AMOUNT);
+    }
+    let fail = |books: &mut Books, n: u128, send_no: u32| {
+        let submitted = Submitted::NotSent(NotSent::Unreachable);
+        books.run(Command::Record(Record {
+            payout: payout_id(n),
+            sender: sender(n),
+            send_no,
+            submitted,
+            exchange: Exchange::default(),
+        }))
+    };
+    let begin = |books: &mut Books, n: u128| {
+        let (payout, sender) = (payout_id(n), sender(n));
+        books.run(Command::Begin(Begin { payout, sender }))
+    };
+    for n in 1..=6 {
+        begin(&mut books, n);
+    }
+    for n in 1..=6 {
+        assert!(matches!(
+            fail(&mut books, n, 1),
+            Answer::Stands(_, Stand::NotSent { .. })
+        ));
+    }
+    let bank = &books.rows.banks["stp"];
+    assert_eq!((bank.backoff_seconds, bank.attention.as_deref()), (30, None));
+    books.tick(31);
+    begin(&mut books, 1);
+    fail(&mut books, 1, 2);
+    assert_eq!(books.rows.banks["stp"].backoff_seconds, 60, "a later try failed too");
+}
+
 #[test]
 fn the_same_order_goes_out_again_only_where_a_second_one_is_refused() {
     for refuses in [true, false] {

@@ -118,6 +118,11 @@ impl Child {
         send(&self.running, signal);
     }
 
+    /// SIGTERM, and does not wait.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
     /// SIGTERM, time to finish, then SIGKILL.
     pub fn stop(&self, at_most: Duration) {
         self.stop_by(Signal::TERM, at_most);
