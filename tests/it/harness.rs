@@ -42,6 +42,17 @@ pub(crate) struct Setup {
     pub(crate) own_temporal: bool,
     /// Which programs run from the start.
     pub(crate) programs: &'static [&'static str],
+    /// Measure: each program on a port of its own. A story that runs a program twice cannot.
+    pub(crate) measured: bool,
+}
+
+/// Where the programs of a measured stack answer `GET /metrics`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scraped {
+    pub(crate) api: u16,
+    pub(crate) worker: u16,
+    pub(crate) relay: u16,
+    pub(crate) sdk: u16,
 }
 
 impl Default for Setup {
@@ -53,6 +64,7 @@ impl Default for Setup {
             more: Vec::new(),
             own_temporal: false,
             programs: &["worker", "api"],
+            measured: false,
         }
     }
 }
@@ -71,6 +83,8 @@ pub(crate) struct Stack {
     pub(crate) temporal: String,
     /// Its own Temporal, when it has one.
     pub(crate) server: Option<temporal::Server>,
+    /// Its metrics, when it is measured.
+    pub(crate) scraped: Option<Scraped>,
     queue: String,
     running: Vec<(&'static str, Child)>,
 }
@@ -180,11 +194,9 @@ impl Stack {
         let queue = format!("giro-{name}-{}", std::process::id());
         let config = dir.join("giro.toml");
         let bank = format!("http://127.0.0.1:{sim}");
-        let text = settings(
-            &setup,
-            &[&database, &temporal, &queue, &bank, &keys.private.display().to_string()],
-            api,
-        )?;
+        let scraped = setup.measured.then(scraped).transpose()?;
+        let key = keys.private.display().to_string();
+        let text = settings(&setup, &[&database, &temporal, &queue, &bank, &key], api)? + &metrics(scraped);
         fs::write(&config, text)?;
         let mut stack = Self {
             giro: Giro::new(&format!("http://127.0.0.1:{api}"))?,
@@ -194,6 +206,7 @@ impl Stack {
             database,
             temporal,
             server,
+            scraped,
             queue,
             running: Vec::new(),
         };
@@ -365,6 +378,34 @@ impl Stack {
         }
         self.balanced().await
     }
+}
+
+/// A port for each.
+fn scraped() -> Result<Scraped> {
+    Ok(Scraped {
+        api: free_port()?,
+        worker: free_port()?,
+        relay: free_port()?,
+        sdk: free_port()?,
+    })
+}
+
+/// `[metrics]` of `giro.toml`.
+fn metrics(scraped: Option<Scraped>) -> String {
+    let Some(Scraped {
+        api,
+        worker,
+        relay,
+        sdk,
+    }) = scraped
+    else {
+        return "[metrics]\napi = \"\"\nworker = \"\"\nrelay = \"\"\nsdk = \"\"\n".to_owned();
+    };
+    [("api", api), ("worker", worker), ("relay", relay), ("sdk", sdk)]
+        .iter()
+        .fold("[metrics]\nbooks_seconds = 1\n".to_owned(), |text, (key, port)| {
+            text + &format!("{key} = \"127.0.0.1:{port}\"\n")
+        })
 }
 
 /// The text of `giro.toml`.

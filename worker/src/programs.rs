@@ -5,7 +5,10 @@ mod worker;
 
 use std::sync::Arc;
 
-use activities::ledger::{self, Ledger};
+use activities::{
+    ledger::{self, Ledger},
+    meters::Program,
+};
 use anyhow::Context;
 use secrecy::ExposeSecret;
 use tokio::{net::TcpListener, sync::watch};
@@ -14,6 +17,7 @@ use tracing::info;
 use crate::{
     api::{self, Api},
     config::{Config, Environment},
+    scrape,
     starter::Starter,
 };
 
@@ -24,6 +28,7 @@ pub use worker::{Queues, worker};
 pub async fn api(config: Config) -> anyhow::Result<()> {
     let institutions = Arc::new(config.catalogue()?);
     let ledger = open_ledger(&config).await?;
+    scrape::serve(Program::Api, "metrics.api", config.metrics.api, ledger.pool()).await?;
     let starter = Starter::new(config.temporal.clone(), institutions.clone());
     let address = config.api.listen;
     let listener = TcpListener::bind(address)
