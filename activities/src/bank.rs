@@ -3,13 +3,15 @@
 pub mod fence;
 pub mod stp;
 
-use std::fmt;
+use std::{fmt, time::Instant};
 
 use jiff::civil::Date;
 use uuid::Uuid;
 use workflows::domain::{
     BeneficiaryName, Centavos, Clabe, Concept, InstitutionCode, NumericReference, TaxId, TrackingKey,
 };
+
+use crate::meters;
 
 pub use fence::{Fence, Late};
 
@@ -213,16 +215,22 @@ impl Bank {
 
     /// Hands the order over once: no redirect, no retry; the fence is checked at the first byte.
     pub async fn submit(&self, order: &Order, fence: Fence) -> (Submitted, Exchange) {
-        match self {
+        let began = Instant::now();
+        let (submitted, exchange) = match self {
             Self::Stp(stp) => stp.submit(order, fence).await,
-        }
+        };
+        meters::submitted(self.name(), &submitted, began.elapsed());
+        (submitted, exchange)
     }
 
     /// Asks what the bank knows of the order. `today` is the operating date now.
     pub async fn inquire(&self, order: &Order, today: Date) -> (Found, Exchange) {
-        match self {
+        let began = Instant::now();
+        let (found, exchange) = match self {
             Self::Stp(stp) => stp.inquire(order, today).await,
-        }
+        };
+        meters::found(self.name(), &found, began.elapsed());
+        (found, exchange)
     }
 
     /// Reads a status webhook; `None` when no tracking key is in it.

@@ -22,6 +22,7 @@ use crate::{
         command::{By, Finding, Stand},
         rows::Payout,
     },
+    meters,
     steps::{BankSteps, Looked},
 };
 
@@ -109,6 +110,7 @@ async fn settle(steps: &BankSteps, client: &Client, row: Due) {
         // Quick at first: the bank may just not have decided. Never given up.
         Fate::Again(note, payout) => (note, payout, Some(1_i64 << row.tries.clamp(0, 9))),
     };
+    meters::looked(steps.bank().name(), note);
     let written = sqlx::query!(
         r#"update inbox set note = $2, payout = $3,
                done_at = case when $4::bigint is null then giro_now() end,

@@ -7,11 +7,15 @@
 //! | `steps` | the activities that a run calls |
 //! | `inbox` | what banks tell us, stored first and understood later |
 //! | `sweep` | open payouts whose driver may be gone |
+//! | `figures` | what stands in the books, as gauges |
+//! | `meters` | every metric of this crate, and what counts it |
 //! | `failure` | the three words: Refused, Later, Doubt |
 
 pub mod bank;
 pub mod failure;
+pub mod figures;
 pub mod inbox;
 pub mod ledger;
+pub mod meters;
 pub mod steps;
 pub mod sweep;

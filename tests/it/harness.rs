@@ -49,6 +49,17 @@ pub(crate) struct Setup {
     pub(crate) programs: &'static [&'static str],
     /// Variables of one program, over `giro.toml`.
     pub(crate) variables: &'static [(&'static str, &'static str, &'static str)],
+    /// Measure: each program on a port of its own. A story that runs a program twice cannot.
+    pub(crate) measured: bool,
+}
+
+/// Where the programs of a measured stack answer `GET /metrics`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scraped {
+    pub(crate) api: u16,
+    pub(crate) worker: u16,
+    pub(crate) relay: u16,
+    pub(crate) sdk: u16,
 }
 
 impl Default for Setup {
@@ -62,6 +73,7 @@ impl Default for Setup {
             own_postgres: false,
             programs: &["worker", "api"],
             variables: &[],
+            measured: false,
         }
     }
 }
@@ -84,6 +96,8 @@ pub(crate) struct Stack {
     pub(crate) server: Option<temporal::Server>,
     /// Its own Postgres, when it has one.
     pub(crate) postgres: Option<postgres::Server>,
+    /// Its metrics, when it is measured.
+    pub(crate) scraped: Option<Scraped>,
     queue: String,
     setup: Setup,
     ports: BTreeMap<&'static str, u16>,
@@ -213,11 +227,10 @@ impl Stack {
         let queue = format!("giro-{name}-{}", std::process::id());
         let config = dir.join("giro.toml");
         let bank = format!("http://127.0.0.1:{}", ports["bank-sim"]);
-        let text = settings(
-            &setup,
-            &[&database, &temporal, &queue, &bank, &keys.private.display().to_string()],
-            ports["api"],
-        )?;
+        let scraped = setup.measured.then(scraped).transpose()?;
+        let key = keys.private.display().to_string();
+        let values = [&*database, &*temporal, &*queue, &*bank, &*key];
+        let text = settings(&setup, &values, ports["api"])? + &metrics(scraped);
         fs::write(&config, text)?;
         let apis = ports
             .iter()
@@ -234,6 +247,7 @@ impl Stack {
             temporal,
             server,
             postgres,
+            scraped,
             queue,
             ports,
             setup,
@@ -463,6 +477,34 @@ fn role(name: &str) -> &str {
 /// Seconds from the machine's clock to that of the books and the bank: it always is eleven on a banking day.
 fn clock_offset() -> String {
     clock::offset(clock::TimeOfDay::ELEVEN).to_string()
+}
+
+/// A port for each.
+fn scraped() -> Result<Scraped> {
+    Ok(Scraped {
+        api: free_port()?,
+        worker: free_port()?,
+        relay: free_port()?,
+        sdk: free_port()?,
+    })
+}
+
+/// `[metrics]` of `giro.toml`.
+fn metrics(scraped: Option<Scraped>) -> String {
+    let Some(Scraped {
+        api,
+        worker,
+        relay,
+        sdk,
+    }) = scraped
+    else {
+        return "[metrics]\napi = \"\"\nworker = \"\"\nrelay = \"\"\nsdk = \"\"\n".to_owned();
+    };
+    [("api", api), ("worker", worker), ("relay", relay), ("sdk", sdk)]
+        .iter()
+        .fold("[metrics]\nbooks_seconds = 1\n".to_owned(), |text, (key, port)| {
+            text + &format!("{key} = \"127.0.0.1:{port}\"\n")
+        })
 }
 
 /// The text of `giro.toml`.

@@ -166,7 +166,7 @@ async fn fates_are_recorded_and_say_what_they_wait_for() -> Result<()> {
     let pay = async |fault: Fault| {
         stack
             .giro
-            .pay(&account, 12_300 + fault.cents().unwrap_or_default())
+            .pay(&account, 12_300 + fault.row().map_or(0, |row| row.cents))
             .await
     };
     let resent = pay(Fault::DropBefore).await?;

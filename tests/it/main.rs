@@ -8,6 +8,7 @@ mod faults;
 mod harness;
 mod histories;
 mod kills;
+mod metrics;
 mod runs;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;

@@ -15,7 +15,7 @@ use anyhow::{Context, anyhow};
 use config::{ConfigError, File, FileFormat};
 use jiff::SignedDuration;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 use workflows::domain::{BankCalendar, Centavos, Institutions};
 
 use self::whole::whole;
@@ -50,6 +50,8 @@ pub struct Config {
     pub calendar: Holidays,
     /// The sweeper.
     pub relay: Relay,
+    /// Where Prometheus scrapes.
+    pub metrics: Metrics,
     /// STP, for the process that has its credentials.
     #[serde(default)]
     pub stp: Option<StpConfig>,
@@ -194,6 +196,37 @@ pub struct Relay {
     /// Between two looks.
     #[serde(deserialize_with = "whole")]
     pub sweep_seconds: u32,
+}
+
+/// Where Prometheus scrapes each program; `None` measures nothing.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// `giro api`.
+    #[serde(deserialize_with = "address")]
+    pub api: Option<SocketAddr>,
+    /// `giro worker`.
+    #[serde(deserialize_with = "address")]
+    pub worker: Option<SocketAddr>,
+    /// `giro relay`.
+    #[serde(deserialize_with = "address")]
+    pub relay: Option<SocketAddr>,
+    /// Temporal's SDK in `giro worker`.
+    #[serde(deserialize_with = "address")]
+    pub sdk: Option<SocketAddr>,
+    /// Between two reads of the books by the relay.
+    #[serde(deserialize_with = "whole")]
+    pub books_seconds: u32,
+}
+
+/// An address and port; empty is none.
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |_| D::Error::custom("write an address such as 127.0.0.1:9464, or \"\" for none");
+    text.parse().map(Some).map_err(wrong)
 }
 
 impl Config {

@@ -3,7 +3,8 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `config` | documented defaults, then file, then environment, checked before a port is bound |
-//! | `telemetry` | logs: human on a terminal, JSON otherwise |
+//! | `telemetry` | logs: human on a terminal, JSON otherwise; the SDK's metrics |
+//! | `meters`, `scrape` | giro's metrics: each name, and `GET /metrics` |
 //! | `starter` | runs of payouts: started, woken, asked |
 //! | `programs` | `giro worker`, `giro relay`, `giro api` |
 //! | `operator` | `giro migrate`, `giro bank`, `giro clock` |
@@ -11,7 +12,9 @@
 
 pub mod api;
 pub mod config;
+pub mod meters;
 pub mod operator;
 pub mod programs;
+pub mod scrape;
 pub mod starter;
 pub mod telemetry;

@@ -5,7 +5,10 @@ mod worker;
 
 use std::sync::Arc;
 
-use activities::ledger::{self, Ends, Ledger};
+use activities::{
+    ledger::{self, Ends, Ledger},
+    meters::Program,
+};
 use anyhow::Context;
 use secrecy::ExposeSecret;
 use tokio::{net::TcpListener, sync::watch};
@@ -14,6 +17,7 @@ use tracing::info;
 use crate::{
     api::{self, Api},
     config::{Config, Environment},
+    scrape,
     starter::Starter,
 };
 
@@ -25,6 +29,7 @@ pub async fn api(config: Config) -> anyhow::Result<()> {
     let institutions = Arc::new(config.catalogue()?);
     let ledger = open_ledger(&config).await?;
     let ends = Ends::listen(ledger.pool().clone());
+    scrape::serve(Program::Api, "metrics.api", config.metrics.api, ledger.pool()).await?;
     let starter = Starter::new(config.temporal.clone(), institutions.clone());
     let address = config.api.listen;
     let listener = TcpListener::bind(address)

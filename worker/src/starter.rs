@@ -8,7 +8,7 @@ use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, GrpcCompression, Url, WorkflowExecuteUpdateOptions,
     WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowStartOptions, errors::WorkflowStartError,
 };
-use temporalio_common::search_attributes::SearchAttributes;
+use temporalio_common::{search_attributes::SearchAttributes, telemetry::metrics::TemporalMeter};
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::{debug, warn};
 use workflows::{
@@ -19,7 +19,7 @@ use workflows::{
     wire::{AcceptedStart, Anything, Start},
 };
 
-use crate::config::Temporal;
+use crate::{config::Temporal, meters};
 
 /// Starts that wait for Temporal at once; beyond, the sweeper starts the run.
 const PATIENT: usize = 256;
@@ -53,6 +53,16 @@ pub enum Reason {
     Overdue,
 }
 
+impl Reason {
+    /// The word in metrics.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Overdue => "overdue",
+        }
+    }
+}
+
 impl Starter {
     /// Connects to nothing yet.
     pub fn new(temporal: Temporal, institutions: Arc<Institutions>) -> Self {
@@ -72,6 +82,7 @@ impl Starter {
     /// Starts the run of a payout. Temporal away is no failure of the request: the sweeper starts what was not.
     pub async fn start(&self, payout: &Payout) {
         let Ok(_place) = self.patient.try_acquire() else {
+            meters::start(Reason::New.word(), "left");
             debug!(payout = %payout.id, "left to the sweeper");
             return;
         };
@@ -82,6 +93,12 @@ impl Starter {
 
     /// Starts the run of a payout, and says when it could not.
     pub async fn begin(&self, payout: &Payout, reason: Reason) -> anyhow::Result<()> {
+        let began = self.try_begin(payout, reason).await;
+        meters::start(reason.word(), if began.is_ok() { "started" } else { "failed" });
+        began
+    }
+
+    async fn try_begin(&self, payout: &Payout, reason: Reason) -> anyhow::Result<()> {
         let client = self.client().await?;
         let start = Start::Accepted(AcceptedStart {
             payout: payout.id,
@@ -155,6 +172,11 @@ impl Starter {
 
 /// One connection; compression inside a cluster only costs.
 pub async fn connect(temporal: &Temporal) -> anyhow::Result<Client> {
+    connect_metered(temporal, None).await
+}
+
+/// One connection, whose requests count in the SDK's metrics.
+pub(crate) async fn connect_metered(temporal: &Temporal, meter: Option<TemporalMeter>) -> anyhow::Result<Client> {
     let named = &temporal.address;
     let address = if named.contains("://") {
         named.clone()
@@ -165,6 +187,7 @@ pub async fn connect(temporal: &Temporal) -> anyhow::Result<Client> {
     let options = ConnectionOptions::new(address)
         .identity(format!("giro@{}", std::process::id()))
         .grpc_compression(GrpcCompression::None)
+        .maybe_metrics_meter(meter)
         .build();
     let connection = Connection::connect(options)
         .await

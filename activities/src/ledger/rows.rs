@@ -233,6 +233,26 @@ pub enum PausedBy {
     SecondOrder,
 }
 
+impl PausedBy {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [
+        Self::People,
+        Self::Configuration,
+        Self::PaidAfterRelease,
+        Self::SecondOrder,
+    ];
+
+    /// The word in the books.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::People => "people",
+            Self::Configuration => "configuration",
+            Self::PaidAfterRelease => "paid_after_release",
+            Self::SecondOrder => "second_order",
+        }
+    }
+}
+
 /// One immutable movement, both legs in one row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Movement {

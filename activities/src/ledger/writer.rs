@@ -1,6 +1,9 @@
 //! The one writer of a process: it drains what queued while the last commit ran, decides in order, commits, answers.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use sqlx::{Acquire, PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot};
@@ -12,9 +15,10 @@ use super::{
     command::{Answer, Command},
     core::{balanced, decide},
     ends,
-    rows::{Rules, Writes},
+    rows::{Event, Rules, Writes},
     store::{self, StoreError},
 };
+use crate::meters;
 
 /// Commands in one block at the most; larger blocks gain nothing.
 const BLOCK: usize = 500;
@@ -44,6 +48,7 @@ pub(super) async fn run(pool: PgPool, rules: Rules, mut queue: mpsc::Receiver<Jo
         }
         let (block, next) = one_payout_once(std::mem::take(&mut waiting));
         waiting = next;
+        meters::waiting(waiting.len() + queue.len());
         settle(&pool, &rules, block).await;
     }
 }
@@ -75,6 +80,7 @@ async fn settle(pool: &PgPool, rules: &Rules, block: Vec<Job>) {
                 }
             }
             Err(Trouble::Row(why)) if block.len() == 1 => {
+                meters::set_aside();
                 for job in block {
                     error!(payout = ?job.command.payout(), why, "set aside: this command alone breaks a check");
                     let _gone = job.reply.send(Err(LedgerError::SetAside));
@@ -90,6 +96,7 @@ async fn settle(pool: &PgPool, rules: &Rules, block: Vec<Job>) {
                     commands = block.len(),
                     why, "the books are away: callers come back later"
                 );
+                meters::later(block.len());
                 for job in block {
                     let _gone = job.reply.send(Err(LedgerError::Later));
                 }
@@ -120,11 +127,16 @@ enum Trouble {
 /// Writes a block, again and again while the failure is nobody's fault. A lost COMMIT answer is such a failure:
 /// the second run finds its own rows and answers from them.
 async fn persist(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<Vec<Answer>, Trouble> {
+    let began = Instant::now();
     let mut wait = Duration::from_millis(20);
     let mut last = String::new();
     for tried in 0..TRIES {
-        match attempt(pool, rules, block).await {
-            Ok(answers) => return Ok(answers),
+        let attempted = attempt(pool, rules, block).await;
+        match attempted.inspect_err(|error| meters::try_failed(classify(error).word())) {
+            Ok((answers, events)) => {
+                meters::committed(block.len(), began.elapsed(), &events);
+                return Ok(answers);
+            }
             Err(error) => match classify(&error) {
                 Fault::Row => return Err(Trouble::Row(error.to_string())),
                 Fault::Taken if tried + 1 == TRIES => return Err(Trouble::Row(error.to_string())),
@@ -138,16 +150,20 @@ async fn persist(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<Vec<Answ
 }
 
 /// One transaction: lock, decide in arrival order, write, commit.
-async fn attempt(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<Vec<Answer>, StoreError> {
+async fn attempt(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
     let mut connection = pool.acquire().await?;
     let mut transaction = Acquire::begin(&mut *connection).await?;
-    let answers = decide_block(&mut transaction, rules, block).await?;
+    let decided = decide_block(&mut transaction, rules, block).await?;
     transaction.commit().await?;
-    Ok(answers)
+    Ok(decided)
 }
 
-/// Decides a block on locked rows and writes what it decided.
-async fn decide_block(connection: &mut PgConnection, rules: &Rules, block: &[Job]) -> Result<Vec<Answer>, StoreError> {
+/// Decides a block on locked rows and writes what it decided; answers with the transitions, for whoever counts them.
+async fn decide_block(
+    connection: &mut PgConnection,
+    rules: &Rules,
+    block: &[Job],
+) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
     let commands: Vec<&Command> = block.iter().map(|job| &job.command).collect();
     let before = store::lock(&mut *connection, &commands).await?;
     let mut rows = before.clone();
@@ -163,7 +179,7 @@ async fn decide_block(connection: &mut PgConnection, rules: &Rules, block: &[Job
         answers.push(answer);
     }
     store::write(connection, &before, &all).await?;
-    Ok(answers)
+    Ok((answers, all.events))
 }
 
 /// Whose fault a failure is.
@@ -174,6 +190,17 @@ enum Fault {
     Taken,
     /// Nobody's: the connection, a deadlock, a lock that somebody holds.
     Away,
+}
+
+impl Fault {
+    /// The word in metrics.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Row => "row",
+            Self::Taken => "taken",
+            Self::Away => "away",
+        }
+    }
 }
 
 /// Integrity and data errors are a row's fault; a unique violation is a race until it has repeated itself.

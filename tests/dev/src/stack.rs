@@ -19,6 +19,7 @@ use crate::{compile, http, prepare, say, stop};
 
 const API: u16 = 8080;
 const BANK_SIM: u16 = 7024;
+const METRICS: [u16; 4] = [9464, 9465, 9466, 9467];
 const READY: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_secs(120);
 const STOP: Duration = Duration::from_secs(15);
@@ -55,6 +56,12 @@ impl<'a> Stack<'a> {
             temporal_ui: temporal.ui_address().to_owned(),
             api: port_near(API)?,
             bank_sim: port_near(BANK_SIM)?,
+            metrics: [
+                port_near(METRICS[0])?,
+                port_near(METRICS[1])?,
+                port_near(METRICS[2])?,
+                port_near(METRICS[3])?,
+            ],
         };
         Ok(Self {
             project,
@@ -174,6 +181,10 @@ impl<'a> Stack<'a> {
             ("GIRO_CLOCK_OFFSET", offset.to_owned()),
         ] {
             self.env.set(key, Some(value));
+        }
+        for (program, port) in addresses.metrics() {
+            let key = format!("GIRO_METRICS_{}", program.to_uppercase());
+            self.env.set(&key, Some(format!("http://127.0.0.1:{port}/metrics")));
         }
         self.env
             .set("POSTGRES_PID", self.postgres.pid().map(|pid| pid.to_string()));

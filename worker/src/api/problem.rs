@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use workflows::domain::{FieldError, Refusal};
 
 use super::{idempotency::REPLAYED, trace};
+use crate::meters;
 
 /// What kind of problem; the word is for programs and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +263,7 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        meters::problem(self.code.word());
         let mut response = (self.code.status(), self.body().to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use workflows::domain::PayoutId;
 
 use super::problem::{Code, Problem};
+use crate::meters;
 
 /// Longer than every wait inside: what is still under way by then hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -44,6 +45,7 @@ pub(super) async fn request(request: Request, next: Next) -> Response {
         let mut response = ran.unwrap_or_else(|_| Problem::from(Code::Later).into_response());
         let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = response.status();
+        meters::answered(method, route, status, began.elapsed());
         match status {
             _ if status.is_server_error() => warn!(status = status.as_u16(), ms = took, "answered"),
             _ if matches!(route, "/healthz" | "/readyz") => debug!(status = status.as_u16(), ms = took, "answered"),

@@ -22,6 +22,7 @@ pub(super) fn check(config: &Config) -> Result<(), Vec<String>> {
     api(config, &mut wrong);
     money(config, &mut wrong);
     seconds(config, &mut wrong);
+    metrics(config, &mut wrong);
     if let Some(stp) = &config.stp {
         for (key, url) in [
             ("stp.orders_url", &stp.orders_url),
@@ -137,6 +138,29 @@ fn seconds(config: &Config, wrong: &mut Vec<String>) {
             format!("{key}: write a number from {least} to {most}")
         });
     }
+}
+
+/// Any address may be bound: scrapers come from elsewhere, and no metric tells of a person.
+fn metrics(config: &Config, wrong: &mut Vec<String>) {
+    let metrics = config.metrics;
+    let mut taken = vec![("api.listen", config.api.listen)];
+    for (key, address) in [
+        ("metrics.api", metrics.api),
+        ("metrics.worker", metrics.worker),
+        ("metrics.relay", metrics.relay),
+        ("metrics.sdk", metrics.sdk),
+    ] {
+        let Some(address) = address.filter(|address| address.port() != 0) else {
+            continue;
+        };
+        if let Some((other, _)) = taken.iter().find(|(_, taken)| *taken == address) {
+            wrong.push(format!("{key}: {other} has {address} already: write another port"));
+        }
+        taken.push((key, address));
+    }
+    need((1..=3_600).contains(&metrics.books_seconds), wrong, || {
+        "metrics.books_seconds: write a number from 1 to 3600".to_owned()
+    });
 }
 
 /// Seconds that a fence may last in the books; the senders' own clocks use ten.

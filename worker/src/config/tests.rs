@@ -186,3 +186,29 @@ fn production_refuses_what_is_for_trying_things_out() {
         );
     }
 }
+
+#[test]
+fn metrics_have_an_address_each_or_none() {
+    let config = read("[metrics]\napi = \"\"", &[("GIRO__METRICS__SDK", "0.0.0.0:9100")]).expect("reads");
+    assert_eq!(config.check(), Ok(()));
+    assert!(config.metrics.api.is_none() && config.metrics.relay.is_some());
+    let error = read("[metrics]\nrelay = \"9466\"", &[])
+        .expect_err("is refused")
+        .to_string();
+    assert!(
+        error.contains("metrics.relay") && error.contains("127.0.0.1:9464"),
+        "{error}"
+    );
+    let text = "[metrics]\napi = \"127.0.0.1:8080\"\nsdk = \"127.0.0.1:9465\"\nbooks_seconds = 0";
+    let faults = faults(text, &[]);
+    for key in [
+        "metrics.api: api.listen",
+        "metrics.sdk: metrics.worker",
+        "metrics.books_seconds",
+    ] {
+        assert!(
+            faults.iter().any(|fault| fault.starts_with(key)),
+            "{key} in {faults:#?}"
+        );
+    }
+}

@@ -1,17 +1,22 @@
-//! `giro relay`: starts what nobody drives any more. Events wait in the outbox for their publisher.
+//! `giro relay`: starts what nobody drives any more, and exports what stands in the books. Events wait in the outbox
+//! for their publisher.
 
 use std::{sync::Arc, time::Duration};
 
 use activities::{
+    figures,
     ledger::{Ledger, rows::Payout},
+    meters::Program,
     sweep,
 };
 use futures::{StreamExt, stream};
+use sqlx::PgPool;
 use tracing::{info, warn};
 
 use super::{open_ledger, stop_signal, stopped};
 use crate::{
     config::Config,
+    meters, scrape,
     starter::{Reason, Starter},
 };
 
@@ -23,6 +28,11 @@ const STARTS: usize = 16;
 /// Sweeps until SIGTERM. A sweep is cut off then: Temporal may be away for long, and what it left is swept again.
 pub async fn relay(config: Config) -> anyhow::Result<()> {
     let ledger = open_ledger(&config).await?;
+    scrape::serve(Program::Relay, "metrics.relay", config.metrics.relay, ledger.pool()).await?;
+    if config.metrics.relay.is_some() {
+        let every = Duration::from_secs(u64::from(config.metrics.books_seconds));
+        tokio::spawn(export(ledger.pool().clone(), every));
+    }
     let starter = Starter::new(config.temporal.clone(), Arc::new(config.catalogue()?));
     let every = Duration::from_secs(u64::from(config.relay.sweep_seconds));
     info!(every_seconds = every.as_secs(), "relay sweeps");
@@ -44,6 +54,7 @@ async fn sweep(ledger: &Ledger, starter: &Starter) -> bool {
     let overdue = match sweep::overdue(ledger.pool(), AT_ONCE).await {
         Ok(overdue) => overdue,
         Err(error) => {
+            meters::unswept();
             warn!(%error, "the books cannot be swept");
             return false;
         }
@@ -62,5 +73,15 @@ async fn drive(starter: &Starter, payout: &Payout) {
         Err(error) => {
             warn!(payout = %payout.id, error = format!("{error:#}"), "past its deadline, and Temporal does not start it");
         }
+    }
+}
+
+/// Exports what stands in the books, apart from the sweeps: those wait for Temporal.
+async fn export(pool: PgPool, every: Duration) {
+    loop {
+        if let Err(error) = figures::export(&pool).await {
+            warn!(%error, "the figures of the books cannot be read");
+        }
+        tokio::time::sleep(every).await;
     }
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use activities::{
     bank::{Bank, stp::Stp},
     inbox,
+    meters::{self, Program},
     steps::{BankSteps, DirectStarts, LedgerSteps},
 };
 use anyhow::Context;
@@ -18,7 +19,7 @@ use tracing::info;
 use workflows::{PayoutWorkflow, bank_queue};
 
 use super::{open_ledger, stop_signal, stopped};
-use crate::{config::Config, starter};
+use crate::{config::Config, scrape, starter, telemetry};
 
 /// A killed worker delays each of its runs by this; lower costs replays when a worker is merely slow.
 const STICKY: Duration = Duration::from_secs(2);
@@ -39,8 +40,11 @@ pub enum Queues {
 /// Polls until SIGTERM, then lets what has begun finish.
 pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
     let ledger = open_ledger(&config).await?;
-    let runtime = Runtime::from_current_tokio(RuntimeOptions::builder().build().map_err(anyhow::Error::msg)?)?;
-    let client = starter::connect(&config.temporal).await?;
+    scrape::serve(Program::Worker, "metrics.worker", config.metrics.worker, ledger.pool()).await?;
+    let (measured, meter) = telemetry::sdk(config.metrics.sdk)?;
+    let options = RuntimeOptions::builder().telemetry_options(measured).build();
+    let runtime = Runtime::from_current_tokio(options.map_err(anyhow::Error::msg)?)?;
+    let client = starter::connect_metered(&config.temporal, meter).await?;
     let stop = stop_signal();
     let mut workers = Vec::new();
     if queues != Queues::Stp {
@@ -64,6 +68,7 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
             .register_bank(&bank)
             .await
             .context("the bank's row cannot be written")?;
+        meters::bank(bank.name());
         let steps = BankSteps::new(ledger.clone(), bank);
         let options = WorkerOptions::new(bank_queue(&config.temporal.task_queue, steps.bank().name()))
             .register_activities(steps.clone())

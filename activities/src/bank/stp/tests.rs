@@ -328,3 +328,27 @@ proptest! {
         prop_assert_eq!(said, format!("stp:{id}"));
     }
 }
+
+/// A label's values live as long as the process: a bank that makes words up must not make labels up.
+#[test]
+fn whatever_stp_answers_the_labels_are_few() {
+    let mut codes = std::collections::BTreeSet::new();
+    for id in -3_000..3_000 {
+        for status in [200, 201, 403, 404, 418, 500, 503] {
+            let body = format!(r#"{{"resultado":{{"id":{id},"descripcionError":"texto {id}"}}}}"#);
+            let submitted = judge(status, body.as_bytes(), &order());
+            codes.insert(crate::meters::submit_labels(&submitted).1.to_owned());
+        }
+    }
+    codes.extend((0..100).map(|n| {
+        let why = format!("a new word {n}");
+        crate::meters::submit_labels(&Submitted::Doubt { why }).1.to_owned()
+    }));
+    assert!(codes.len() < 40, "{codes:?}");
+    assert!(
+        ["stp:-20", "stp:-1", "http 5xx", "other"]
+            .iter()
+            .all(|code| codes.contains(*code)),
+        "{codes:?}"
+    );
+}

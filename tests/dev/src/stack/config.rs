@@ -10,6 +10,7 @@ pub(super) struct Addresses {
     pub(super) temporal_ui: String,
     pub(super) api: u16,
     pub(super) bank_sim: u16,
+    pub(super) metrics: [u16; 4],
 }
 
 impl Addresses {
@@ -25,9 +26,19 @@ impl Addresses {
         format!("{}/webhooks/stp/dev-secret/status", self.api())
     }
 
+    /// Who answers `GET /metrics` where, by the keys of `[metrics]`.
+    pub(super) fn metrics(&self) -> [(&'static str, u16); 4] {
+        let [api, worker, relay, sdk] = self.metrics;
+        [("api", api), ("worker", worker), ("relay", relay), ("sdk", sdk)]
+    }
+
     /// The text of `giro.toml`: deadlines short enough to watch.
     pub(super) fn config(&self, key_file: &Path) -> String {
         let [url, temporal, ui] = [&self.database_url, &self.temporal, &self.temporal_ui].map(|text| quoted(text));
+        let metrics = self
+            .metrics()
+            .map(|(key, port)| format!("{key} = \"127.0.0.1:{port}\""))
+            .join("\n");
         let (key_file, bank, api) = (quoted(&key_file.to_string_lossy()), self.bank_sim(), self.api);
         format!(
             r#"# Written anew by `cargo dev` at each start.
@@ -60,6 +71,10 @@ orders_url = "{bank}/speiws/rest"
 queries_url = "{bank}/efws/API"
 key_file = {key_file}
 key_passphrase = "giro-dev"
+
+[metrics]
+{metrics}
+books_seconds = 2
 "#
         )
     }

@@ -1,0 +1,161 @@
+//! What stands in the books, as gauges: one cheap read each, for the one program that exports them.
+
+use std::{collections::BTreeMap, time::SystemTime};
+
+use metrics::{counter, gauge};
+use sqlx::PgPool;
+use workflows::domain::{Attention, State};
+
+use crate::{
+    ledger::{StoreError, rows::PausedBy},
+    meters,
+};
+
+/// How many, and the age of the oldest in seconds.
+#[derive(Clone, Copy, Default)]
+struct Waiting {
+    count: i64,
+    age: f64,
+}
+
+/// Reads every figure and sets its gauge. After a failure the rest keeps its old value, and the time of the read tells.
+pub async fn export(pool: &PgPool) -> Result<(), StoreError> {
+    let read = async {
+        open(pool).await?;
+        attention(pool).await?;
+        banks(pool).await?;
+        outbox(pool).await?;
+        inbox(pool).await
+    };
+    match read.await {
+        Ok(()) => {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            gauge!(meters::BOOKS_READ).set(now.unwrap_or_default());
+            Ok(())
+        }
+        Err(error) => {
+            counter!(meters::BOOKS_UNREAD).increment(1);
+            Err(error)
+        }
+    }
+}
+
+/// Open payouts, by the index of those.
+async fn open(pool: &PgPool) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        r#"select state, count(*) as "count!", count(*) filter (where doubt is not null) as "doubts!",
+               greatest(extract(epoch from giro_now() - min(accepted_at)), 0)::float8 as "age!"
+           from payout where ended_at is null group by state"#
+    )
+    .fetch_all(pool)
+    .await?;
+    let doubts: i64 = rows.iter().map(|row| row.doubts).sum();
+    gauge!(meters::IN_DOUBT).set(number(doubts));
+    let by_state: BTreeMap<&str, Waiting> = rows
+        .iter()
+        .map(|row| {
+            (
+                row.state.as_str(),
+                Waiting {
+                    count: row.count,
+                    age: row.age,
+                },
+            )
+        })
+        .collect();
+    for state in State::ALL.iter().filter(|state| state.is_open()) {
+        let waiting = by_state.get(state.word()).copied().unwrap_or_default();
+        gauge!(meters::OPEN, "state" => state.word()).set(number(waiting.count));
+        gauge!(meters::OPEN_AGE, "state" => state.word()).set(waiting.age);
+    }
+    Ok(())
+}
+
+/// Attention as the view has it: a deadline past counts, also when no worker lives.
+async fn attention(pool: &PgPool) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        r#"select reason as "reason!", count(*) as "count!",
+               greatest(extract(epoch from giro_now() - min(since)), 0)::float8 as "age!"
+           from payout_attention group by reason"#
+    )
+    .fetch_all(pool)
+    .await?;
+    let by_reason: BTreeMap<&str, Waiting> = rows
+        .iter()
+        .map(|row| {
+            (
+                row.reason.as_str(),
+                Waiting {
+                    count: row.count,
+                    age: row.age,
+                },
+            )
+        })
+        .collect();
+    for reason in Attention::ALL {
+        let waiting = by_reason.get(reason.word()).copied().unwrap_or_default();
+        gauge!(meters::ATTENTION, "reason" => reason.word()).set(number(waiting.count));
+        gauge!(meters::ATTENTION_AGE, "reason" => reason.word()).set(waiting.age);
+    }
+    Ok(())
+}
+
+/// Whether each bank may be sent to.
+async fn banks(pool: &PgPool) -> Result<(), StoreError> {
+    let rows =
+        sqlx::query!(r#"select name, paused_by, coalesce(closed_until > giro_now(), false) as "closed!" from bank"#)
+            .fetch_all(pool)
+            .await?;
+    for row in rows {
+        for reason in PausedBy::ALL {
+            let paused = row.paused_by.as_deref() == Some(reason.word());
+            gauge!(meters::BANK_PAUSED, "bank" => row.name.clone(), "reason" => reason.word()).set(u32::from(paused));
+        }
+        gauge!(meters::BANK_CLOSED, "bank" => row.name).set(u32::from(row.closed));
+    }
+    Ok(())
+}
+
+/// Events that wait. Their count ends at a limit: they may be millions when the publisher was away for long.
+async fn outbox(pool: &PgPool) -> Result<(), StoreError> {
+    let row = sqlx::query!(
+        r#"select (select count(*) from (select from outbox where published_at is null limit 10000) few) as "count!",
+               (select coalesce(greatest(extract(epoch from giro_now() - min(created_at)), 0), 0)::float8
+                from outbox where published_at is null) as "age!""#
+    )
+    .fetch_one(pool)
+    .await?;
+    gauge!(meters::OUTBOX).set(number(row.count));
+    gauge!(meters::OUTBOX_AGE).set(row.age);
+    Ok(())
+}
+
+/// Webhooks that wait, by the index of those; the newest by the primary key.
+async fn inbox(pool: &PgPool) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        r#"select b.name, waiting.count as "count!", waiting.unmatched as "unmatched!", waiting.age as "age!",
+               (select greatest(extract(epoch from giro_now() - received_at), 0)::float8
+                from inbox where bank = b.name order by id desc limit 1) as newest
+           from bank b cross join lateral (
+               select count(*), count(*) filter (where note = 'unmatched') as unmatched,
+                   coalesce(greatest(extract(epoch from giro_now() - min(received_at)), 0), 0)::float8 as age
+               from inbox where bank = b.name and done_at is null) waiting"#
+    )
+    .fetch_all(pool)
+    .await?;
+    for row in rows {
+        let bank = row.name;
+        gauge!(meters::INBOX, "bank" => bank.clone()).set(number(row.count));
+        gauge!(meters::INBOX_AGE, "bank" => bank.clone()).set(row.age);
+        gauge!(meters::INBOX_UNMATCHED, "bank" => bank.clone()).set(number(row.unmatched));
+        if let Some(age) = row.newest {
+            gauge!(meters::INBOX_NEWEST, "bank" => bank).set(age);
+        }
+    }
+    Ok(())
+}
+
+/// A count as Prometheus has it.
+fn number(count: i64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,305 @@
+//! What this crate measures: every metric once, with its help, labels and programs, and the calls that count.
+//!
+//! Names begin with `giro_`, units are base units, counters end in `_total`. No label holds an id, an account or
+//! anything of a person: each has a handful of values. Without a recorder, counting costs nothing and does nothing.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use workflows::domain::State;
+
+use crate::{
+    bank::{Found, FoundDoubt, NotSent, Submitted},
+    ledger::rows::Event,
+};
+
+/// What a metric is to Prometheus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Goes up only.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts in buckets.
+    Histogram,
+}
+
+impl Kind {
+    /// The word that Prometheus has for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// A program that exports metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `giro api`.
+    Api,
+    /// `giro worker`.
+    Worker,
+    /// `giro relay`.
+    Relay,
+}
+
+impl Program {
+    /// The subcommand.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Worker => "worker",
+            Self::Relay => "relay",
+        }
+    }
+}
+
+/// One metric, as `docs/metrics.md` has it too.
+#[derive(Clone, Copy, Debug)]
+pub struct Meter {
+    /// Its whole name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// Who exports it.
+    pub programs: &'static [Program],
+    /// What it means.
+    pub help: &'static str,
+}
+
+impl Meter {
+    /// Tells the recorder of it. What has no label stands there from the start, so that a first event is an increase.
+    pub fn describe(&self) {
+        let unit = if self.name.contains("_seconds") {
+            Unit::Seconds
+        } else {
+            Unit::Count
+        };
+        match self.kind {
+            Kind::Counter => describe_counter!(self.name, unit, self.help),
+            Kind::Gauge => describe_gauge!(self.name, unit, self.help),
+            Kind::Histogram => describe_histogram!(self.name, unit, self.help),
+        }
+        match self.kind {
+            Kind::Counter if self.labels.is_empty() => counter!(self.name).absolute(0),
+            Kind::Histogram if self.labels.is_empty() => drop(histogram!(self.name)),
+            Kind::Counter | Kind::Gauge | Kind::Histogram => {}
+        }
+    }
+}
+
+/// The metrics of a crate: a constant for each name, and all of them as `ALL`.
+#[macro_export]
+macro_rules! meters {
+    ($($constant:ident = $kind:ident $name:literal [$($label:literal)*] of [$($program:ident)+]: $help:literal;)+) => {
+        $(pub(crate) const $constant: &str = $name;)+
+
+        /// Every metric of this crate.
+        pub const ALL: &[$crate::meters::Meter] = &[$($crate::meters::Meter {
+            name: $name,
+            kind: $crate::meters::Kind::$kind,
+            labels: &[$($label),*],
+            programs: &[$($crate::meters::Program::$program),+],
+            help: $help,
+        }),+];
+    };
+}
+
+meters! {
+    BLOCK_COMMANDS = Histogram "giro_ledger_block_commands" [] of [Api Worker]:
+        "Commands in a block that the writer of this process committed.";
+    BLOCK_SECONDS = Histogram "giro_ledger_block_seconds" [] of [Api Worker]:
+        "Time from taking a block until it was committed, tries included.";
+    WAITING = Gauge "giro_ledger_waiting_commands" [] of [Api Worker]:
+        "Commands that were left waiting when the writer took its last block.";
+    FAILED_TRIES = Counter "giro_ledger_failed_tries_total" ["fault"] of [Api Worker]:
+        "Tries of a block that failed: a row breaks a check, a key was taken by another writer, the books were away.";
+    SET_ASIDE = Counter "giro_ledger_set_aside_total" [] of [Api Worker]:
+        "Commands that alone break a check of the books: not written, and a bug.";
+    LATER = Counter "giro_ledger_later_total" [] of [Api Worker]:
+        "Commands told to come back later because the books stayed away.";
+    TRANSITIONS = Counter "giro_payout_transitions_total" ["state"] of [Api Worker]:
+        "Transitions of payouts that this process committed, by the state entered; a resend enters sending again.";
+    SETTLED = Counter "giro_settled_centavos_total" [] of [Api Worker]:
+        "Centavos of payouts that this process booked as settled, without fee and IVA.";
+    ANSWERS = Counter "giro_bank_answers_total" ["bank" "question" "answer" "code"] of [Worker]:
+        "What the bank answered to submit and inquire, with its code.";
+    ANSWER_SECONDS = Histogram "giro_bank_answer_seconds" ["bank" "question"] of [Worker]:
+        "Time of one submit or inquire at the bank, answered or not.";
+    SENDS = Counter "giro_bank_sends_total" ["bank"] of [Worker]:
+        "Orders of which a byte left for the bank.";
+    DOUBTS = Counter "giro_bank_doubts_total" ["bank"] of [Worker]:
+        "Sends after which nobody knew whether the bank has the order.";
+    WORKED = Counter "giro_inbox_looks_total" ["bank" "fate"] of [Worker]:
+        "Looks at stored webhooks, by what became of the row.";
+    OPEN = Gauge "giro_payouts_open" ["state"] of [Relay]:
+        "Payouts that have not ended.";
+    OPEN_AGE = Gauge "giro_payouts_open_oldest_age_seconds" ["state"] of [Relay]:
+        "Age of the oldest payout that has not ended, since it was accepted; 0 without one.";
+    IN_DOUBT = Gauge "giro_payouts_in_doubt" [] of [Relay]:
+        "Open payouts of which nobody knows whether the bank has the order.";
+    ATTENTION = Gauge "giro_payouts_attention" ["reason"] of [Relay]:
+        "Payouts that a person should look at.";
+    ATTENTION_AGE = Gauge "giro_payouts_attention_oldest_age_seconds" ["reason"] of [Relay]:
+        "How long a person has been wanted at the longest; 0 without attention.";
+    BANK_PAUSED = Gauge "giro_bank_paused" ["bank" "reason"] of [Relay]:
+        "1 while nothing is sent through the bank for this reason, until people or a probe resume it.";
+    BANK_CLOSED = Gauge "giro_bank_closed" ["bank"] of [Relay]:
+        "1 while the bank is backed off from, because an order found it unreachable or closed.";
+    OUTBOX = Gauge "giro_outbox_unpublished" [] of [Relay]:
+        "Events that wait for their publisher, counted up to 10000.";
+    OUTBOX_AGE = Gauge "giro_outbox_oldest_age_seconds" [] of [Relay]:
+        "Age of the oldest event that waits; 0 without one.";
+    INBOX = Gauge "giro_inbox_undone" ["bank"] of [Relay]:
+        "Webhooks that are stored and not yet understood or agreed with.";
+    INBOX_AGE = Gauge "giro_inbox_oldest_age_seconds" ["bank"] of [Relay]:
+        "Age of the oldest webhook that is not done; 0 without one.";
+    INBOX_UNMATCHED = Gauge "giro_inbox_unmatched" ["bank"] of [Relay]:
+        "Webhooks that are not done because no payout has their tracking key.";
+    INBOX_NEWEST = Gauge "giro_inbox_newest_age_seconds" ["bank"] of [Relay]:
+        "Age of the newest webhook; absent before the first.";
+    BOOKS_READ = Gauge "giro_books_read_timestamp_seconds" [] of [Relay]:
+        "Unix time at which all figures of the books were last read.";
+    BOOKS_UNREAD = Counter "giro_books_read_failures_total" [] of [Relay]:
+        "Reads of the figures of the books that failed.";
+}
+
+/// Describes what `program` measures; counters whose labels are known stand at 0 from the start.
+pub fn describe(program: Program) {
+    for meter in ALL.iter().filter(|meter| meter.programs.contains(&program)) {
+        meter.describe();
+    }
+    match program {
+        Program::Api | Program::Worker => {
+            for state in State::ALL {
+                counter!(TRANSITIONS, "state" => state.word()).absolute(0);
+            }
+            for fault in ["row", "taken", "away"] {
+                counter!(FAILED_TRIES, "fault" => fault).absolute(0);
+            }
+        }
+        Program::Relay => {}
+    }
+}
+
+/// A bank that this process calls.
+pub fn bank(bank: &'static str) {
+    counter!(SENDS, "bank" => bank).absolute(0);
+    counter!(DOUBTS, "bank" => bank).absolute(0);
+}
+
+/// The writer took a block and left `commands` waiting.
+pub(crate) fn waiting(commands: usize) {
+    gauge!(WAITING).set(whole(commands));
+}
+
+/// A block of `commands` was committed, and entered these events.
+pub(crate) fn committed(commands: usize, took: Duration, events: &[Event]) {
+    histogram!(BLOCK_COMMANDS).record(whole(commands));
+    histogram!(BLOCK_SECONDS).record(took);
+    for Event { payout } in events {
+        counter!(TRANSITIONS, "state" => payout.state.word()).increment(1);
+        if payout.state == State::Settled {
+            counter!(SETTLED).increment(u64::try_from(payout.amount.get()).unwrap_or(0));
+        }
+    }
+}
+
+/// A try of a block failed.
+pub(crate) fn try_failed(fault: &'static str) {
+    counter!(FAILED_TRIES, "fault" => fault).increment(1);
+}
+
+/// A command was set aside.
+pub(crate) fn set_aside() {
+    counter!(SET_ASIDE).increment(1);
+}
+
+/// Commands were told to come back later.
+pub(crate) fn later(commands: usize) {
+    counter!(LATER).increment(u64::try_from(commands).unwrap_or(u64::MAX));
+}
+
+/// What became of an order at the bank.
+pub(crate) fn submitted(bank: &'static str, submitted: &Submitted, took: Duration) {
+    let (answer, code) = submit_labels(submitted);
+    // A refusal of our own adapter left nothing; a bank that says "read only" was sent to.
+    if !matches!(code, "unreachable" | "late") && !code.starts_with("giro:") {
+        counter!(SENDS, "bank" => bank).increment(1);
+    }
+    if answer == "doubt" {
+        counter!(DOUBTS, "bank" => bank).increment(1);
+    }
+    answered(bank, "submit", answer, code, took);
+}
+
+/// What an answer to a submit is, and its code.
+pub(crate) fn submit_labels(submitted: &Submitted) -> (&'static str, &str) {
+    match submitted {
+        Submitted::Accepted { .. } => ("accepted", "none"),
+        Submitted::Refused { code } => ("refused", code.as_str()),
+        Submitted::NotSent(NotSent::Unreachable) => ("not_sent", "unreachable"),
+        Submitted::NotSent(NotSent::Late) => ("not_sent", "late"),
+        Submitted::NotSent(NotSent::ReadOnly) => ("not_sent", "read_only"),
+        Submitted::NotSent(NotSent::Configuration { code }) => ("not_sent", code.as_str()),
+        Submitted::Doubt { why } => ("doubt", unclear(why)),
+    }
+}
+
+/// What the bank knew of an order.
+pub(crate) fn found(bank: &'static str, found: &Found, took: Duration) {
+    let (answer, code) = match found {
+        Found::Paid { came_back: false, .. } => ("paid", "none"),
+        Found::Paid { came_back: true, .. } => ("paid", "came_back"),
+        Found::NotPaid { code } => ("not_paid", code.as_str()),
+        Found::Pending { code, .. } => ("pending", code.as_str()),
+        Found::NotFound => ("not_found", "none"),
+        Found::Doubt(FoundDoubt::NoAnswer { why }) => ("doubt", unclear(why)),
+        Found::Doubt(FoundDoubt::Mismatch { .. }) => ("doubt", "mismatch"),
+        Found::Doubt(FoundDoubt::UnknownWord { .. }) => ("doubt", "unknown_word"),
+    };
+    answered(bank, "inquire", answer, code, took);
+}
+
+/// Codes of refusals and states come from an adapter's closed tables; the rest of a bank's words went through `unclear`.
+fn answered(bank: &'static str, question: &'static str, answer: &'static str, code: &str, took: Duration) {
+    let code = code.to_owned();
+    counter!(ANSWERS, "bank" => bank, "question" => question, "answer" => answer, "code" => code).increment(1);
+    histogram!(ANSWER_SECONDS, "bank" => bank, "question" => question).record(took);
+}
+
+/// Why an answer says nothing, as a label: a bank may say anything, and a label may not.
+fn unclear(why: &str) -> &'static str {
+    const WORDS: [&str; 9] = [
+        "timeout",
+        "cut",
+        "cut before the answer",
+        "cut in the answer",
+        "no connection",
+        "no status",
+        "stp:-1",
+        "stp:-2",
+        "stp:0",
+    ];
+    match WORDS.iter().find(|word| **word == why) {
+        Some(word) => word,
+        None if why.starts_with("http 5") => "http 5xx",
+        None if why.starts_with("http 4") => "http 4xx",
+        None => "other",
+    }
+}
+
+/// A row of the inbox was looked at.
+pub(crate) fn looked(bank: &'static str, fate: &'static str) {
+    counter!(WORKED, "bank" => bank, "fate" => fate).increment(1);
+}
+
+/// A count as Prometheus has it.
+fn whole(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
