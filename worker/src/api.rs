@@ -7,6 +7,7 @@
 //! | `health` | whether this process lives, and whether it can accept |
 //! | `show` | rows as JSON |
 //! | `problem` | every answer that is not what was asked for (RFC 9457) |
+//! | `docs` | what each problem means, for people |
 //! | `caller` | who asks, and what they may do |
 //! | `extract`, `idempotency` | bodies, ids, pages and keys, checked once |
 //! | `trace` | an id, a span and a limit in time for each request |
@@ -14,6 +15,7 @@
 mod accounts;
 mod banks;
 mod caller;
+mod docs;
 mod extract;
 mod health;
 mod idempotency;
@@ -70,6 +72,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/accounts/{id}", get(accounts::show))
         .route("/v1/accounts/{id}/movements", get(accounts::movements))
         .route("/v1/banks", get(banks::list))
+        .route("/docs/problems", get(docs::problems))
+        .route("/docs/problems/{code}", get(docs::one))
         .route("/webhooks/stp/{secret}/status", post(webhooks::stp))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

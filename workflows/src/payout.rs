@@ -9,7 +9,7 @@ use temporalio_workflow::{
 use crate::{
     BANKS,
     contract::{Accept, Applied, Asked, Bank, Ledger, Standing, Submit},
-    domain::{Attention, Centavos, End, Evidence, FieldError, PayoutId, Refusal, TrackingKey},
+    domain::{Attention, Centavos, End, Evidence, FieldCode, FieldError, PayoutId, Refusal, TrackingKey},
     saga::Saga,
     sentences,
     wire::{AcceptedStart, Anything, DirectStart, Start},
@@ -145,11 +145,11 @@ fn ours(ctx: &WorkflowContext<PayoutWorkflow>, start: AcceptedStart) -> Result<A
     let error = if ctx.workflow_id() != start.payout.workflow_id() {
         FieldError::new(
             "/payout",
-            "workflow_id",
+            FieldCode::WorkflowId,
             "start it under the workflow id payout-<payout>",
         )
     } else if !BANKS.contains(&start.bank.as_str()) {
-        FieldError::new("/bank", "unknown_bank", "name a bank that giro pays through")
+        FieldError::new("/bank", FieldCode::UnknownBank, "name a bank that giro pays through")
     } else {
         return Ok(start);
     };
@@ -165,7 +165,7 @@ async fn accept(
     if ctx.workflow_id() != payout.workflow_id() {
         let error = FieldError::new(
             "/payout",
-            "workflow_id",
+            FieldCode::WorkflowId,
             "start it under the workflow id payout-<payout>",
         );
         return Ok(Err(Box::new(Outcome::malformed(Some(payout), vec![error]))));
@@ -214,7 +214,7 @@ impl Outcome {
     fn unknown(payout: PayoutId) -> Self {
         let error = FieldError::new(
             "/payout",
-            "unknown",
+            FieldCode::UnknownPayout,
             "the books have no such payout; make it with POST /v1/payouts",
         );
         Self::malformed(Some(payout), vec![error])

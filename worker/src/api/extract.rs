@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use http_body_util::LengthLimitError;
-use workflows::domain::{FieldError, MovementId};
+use workflows::domain::{FieldCode, FieldError, MovementId};
 
 use super::{
     Api,
@@ -96,7 +96,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let unreadable = |_| Problem::fields(vec![FieldError::new("", "invalid_query", "write ?after=...&limit=...")]);
+        let unreadable = |_| {
+            Problem::fields(vec![FieldError::new(
+                "",
+                FieldCode::InvalidQuery,
+                "write ?after=...&limit=...",
+            )])
+        };
         let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
             .await
             .map_err(unreadable)?;
@@ -116,7 +122,7 @@ fn page(pairs: &[(String, String)]) -> Result<Page, Vec<FieldError>> {
                 Ok(id) => page.after = Some(id),
                 Err(_) => errors.push(FieldError::new(
                     "/after",
-                    "invalid_id",
+                    FieldCode::InvalidId,
                     "write the next_cursor of the page before",
                 )),
             },
@@ -124,12 +130,12 @@ fn page(pairs: &[(String, String)]) -> Result<Page, Vec<FieldError>> {
                 Ok(limit) if (1..=LONGEST_PAGE).contains(&limit) => page.limit = limit,
                 Ok(_) | Err(_) => {
                     let fix = format!("write a number from 1 to {LONGEST_PAGE}");
-                    errors.push(FieldError::new("/limit", "out_of_range", fix));
+                    errors.push(FieldError::new("/limit", FieldCode::OutOfRange, fix));
                 }
             },
             _ => errors.push(FieldError::new(
                 "",
-                "unknown_parameter",
+                FieldCode::UnknownParameter,
                 "the parameters are after and limit",
             )),
         }

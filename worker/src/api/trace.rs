@@ -79,6 +79,8 @@ fn route(path: &str) -> &'static str {
         ["v1", "accounts", _] => "/v1/accounts/{id}",
         ["v1", "accounts", _, "movements"] => "/v1/accounts/{id}/movements",
         ["v1", "banks"] => "/v1/banks",
+        ["docs", "problems"] => "/docs/problems",
+        ["docs", "problems", _] => "/docs/problems/{code}",
         ["webhooks", "stp", _, "status"] => "/webhooks/stp/{secret}/status",
         ["healthz"] => "/healthz",
         ["readyz"] => "/readyz",
