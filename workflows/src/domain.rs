@@ -10,6 +10,7 @@ mod ids;
 mod institution;
 mod money;
 mod payout;
+mod reason;
 mod request;
 mod text;
 
@@ -20,6 +21,7 @@ pub use ids::{AccountId, MovementId, NotAnId, PayoutId, TrackingKey};
 pub use institution::{CatalogueError, Institution, InstitutionCode, Institutions, Standing as InstitutionStanding};
 pub use money::{Centavos, Currency, LARGEST_ORDER};
 pub use payout::{Attention, End, Evidence, Refusal, State};
+pub use reason::FailureReason;
 pub use request::{AccountRequest, BeneficiaryRequest, OpenAccount, OpeningCreditRequest, Order, PayoutRequest};
 pub use text::{BeneficiaryName, CharacterKind, Concept, NumericReference, TaxId, TextError};
 pub use words::UnknownWord;
