@@ -11,7 +11,10 @@ use crate::{
     contract::{Accept, Applied, Asked, Bank, Ledger, Standing, Submit},
     domain::{Attention, Centavos, End, Evidence, FieldCode, FieldError, PayoutId, Refusal, TrackingKey},
     saga::Saga,
-    sentences,
+    sentences::{
+        self,
+        support::{self, Next},
+    },
     wire::{AcceptedStart, Anything, DirectStart, Start},
 };
 
@@ -121,7 +124,7 @@ impl PayoutWorkflow {
         let Some((payout, bank)) = ctx.state(|state| state.running.clone()) else {
             return Ok(Asked {
                 standing: None,
-                next: "it is being accepted; ask again in a moment".to_owned(),
+                next: Next::Accepting.sentence().en.to_owned(),
                 resends: false,
             });
         };
@@ -134,7 +137,7 @@ impl PayoutWorkflow {
         ctx.state_mut(|state| state.looked = true);
         Ok(asked.unwrap_or_else(|_| Asked {
             standing: None,
-            next: "the bank gave no answer in time; giro keeps asking".to_owned(),
+            next: Next::NoAnswer.sentence().en.to_owned(),
             resends: false,
         }))
     }
@@ -225,7 +228,7 @@ impl Outcome {
             outcome: End::Refused,
             payout,
             amount: None,
-            money: "never taken: nothing was held".to_owned(),
+            money: support::end(End::Refused).en.to_owned(),
             bank_said: None,
             evidence: None,
             tracking_key: None,

@@ -8,6 +8,10 @@ use uuid::Uuid;
 use workflows::{
     contract::{Asked, Standing, Subject, Submit, markers},
     domain::{BeneficiaryName, Clabe, Concept, InstitutionCode, NumericReference, PayoutId, TaxId},
+    sentences::{
+        filled,
+        support::{Next, WhyNot},
+    },
 };
 
 use super::{seconds_until, standing};
@@ -230,7 +234,7 @@ impl BankSteps {
         let Some(before) = self.read(subject.payout).await? else {
             return Ok(Asked {
                 standing: None,
-                next: "the books have no such payout".to_owned(),
+                next: Next::Nowhere.sentence().en.to_owned(),
                 resends: false,
             });
         };
@@ -268,28 +272,27 @@ impl BankSteps {
         let Looked { payout, stand, now } = looked;
         let rules = self.ledger.rules();
         let sentence = match stand {
-            Stand::Closed => "the outcome is proven: it ends now".to_owned(),
+            Stand::Closed => Next::Ends.sentence().en.to_owned(),
             Stand::Resend => {
-                return (
-                    "the bank does not know it: giro sends the same order again now".to_owned(),
-                    true,
-                );
+                return (Next::Resends.sentence().en.to_owned(), true);
             }
-            Stand::NotSent { until } => format!("nothing was sent: tried in {} s", seconds_until(*now, *until)),
-            Stand::Sent => "the bank has it and has not decided; giro keeps asking".to_owned(),
-            Stand::Go => "it is being sent".to_owned(),
+            Stand::NotSent { until } => filled(
+                Next::TriedAgain.sentence().en,
+                &[("seconds", &seconds_until(*now, *until))],
+            ),
+            Stand::Sent => Next::Undecided.sentence().en.to_owned(),
+            Stand::Go => Next::Sending.sentence().en.to_owned(),
             Stand::Doubt if !self.bank.capabilities().refuses_repeated_keys => {
-                "not sent again: this bank does not refuse a repeated key; giro keeps asking".to_owned()
+                WhyNot::BankTakesRepeats.sentence().en.to_owned()
             }
             Stand::Doubt
                 if rules.calendar.operating_date(*now).ok().map(|today| today.date()) != payout.operating_date =>
             {
-                "not sent again: its operating date is over; closed statements or two people end it".to_owned()
+                WhyNot::DayIsOver.sentence().en.to_owned()
             }
-            Stand::Doubt => format!(
-                "not sent again before the bank has twice not known it ({} so far), from {} s after the send; giro keeps asking",
-                payout.not_found,
-                rules.horizon.as_secs()
+            Stand::Doubt => filled(
+                WhyNot::TooEarly.sentence().en,
+                &[("times", &payout.not_found), ("seconds", &rules.horizon.as_secs())],
             ),
         };
         (sentence, false)
