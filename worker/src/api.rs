@@ -6,6 +6,7 @@
 //! | `webhooks` | what banks tell us |
 //! | `health` | whether this process lives, and whether it can accept |
 //! | `show` | rows as JSON |
+//! | `told` | what the payer of a payout may be told |
 //! | `problem` | every answer that is not what was asked for (RFC 9457) |
 //! | `docs` | what each problem means, for people |
 //! | `caller` | who asks, and what they may do |
@@ -22,6 +23,7 @@ mod idempotency;
 mod payouts;
 mod problem;
 mod show;
+mod told;
 mod trace;
 mod webhooks;
 

@@ -6,9 +6,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
-use workflows::domain::{FieldCode, FieldError, Refusal};
+use workflows::{
+    domain::{FieldCode, FieldError, Refusal},
+    sentences::{customer, support},
+};
 
-use super::{docs, idempotency::REPLAYED, trace};
+use super::{docs, idempotency::REPLAYED, told::Said, trace};
 
 /// The codes with their words; the refusals of the ledger bring their own.
 macro_rules! codes {
@@ -156,7 +159,7 @@ impl Code {
             Self::Forbidden => {
                 "The caller's scopes do not allow this. Nothing was done and the key is still free; ask giro's operator for the scope."
             }
-            Self::TooLate => "It may be at the bank, or has ended. Nothing was changed.",
+            Self::TooLate => support::WhyNot::TooLate.sentence().en,
             Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
             Self::NotFound => "There is nothing at this path that you may see.",
             Self::MethodNotAllowed => "Use a method that the header Allow names.",
@@ -170,6 +173,20 @@ impl Code {
             }
             Self::Later => "giro may or may not have done it. Ask again with the same key: it is done once.",
             Self::Internal => "An alert was raised. Ask again with the same key once it is mended: it is done once.",
+        }
+    }
+
+    /// What the payer may be told, where the problem is about them.
+    fn customer(self) -> Option<Said> {
+        match self {
+            Self::Refused(refusal) => Some(customer::refusal(refusal).into()),
+            Self::TooLate => Some(customer::too_late().into()),
+            Self::InvalidJson | Self::InvalidRequest | Self::KeyMissing | Self::KeyInvalid | Self::KeyReused => None,
+            Self::Unauthenticated | Self::Forbidden | Self::ClabeTaken | Self::NotFound | Self::MethodNotAllowed => {
+                None
+            }
+            Self::UnsupportedMediaType | Self::BodyTooLarge | Self::RequestTimeout | Self::RateLimited => None,
+            Self::Later | Self::Internal => None,
         }
     }
 
@@ -246,6 +263,9 @@ impl Problem {
         }
         if let Some(resource) = &self.resource {
             body.insert("resource_id".to_owned(), json!(resource));
+        }
+        if let Some(customer) = self.code.customer() {
+            body.insert("customer".to_owned(), json!(customer));
         }
         if !self.errors.is_empty() {
             body.insert("errors".to_owned(), json!(self.errors));
@@ -349,6 +369,11 @@ mod tests {
             refused.body()["detail"]
                 .as_str()
                 .is_some_and(|detail| detail.contains("use a new key"))
+        );
+        assert!(
+            refused.body()["customer"]["es-MX"]
+                .as_str()
+                .is_some_and(|said| said.contains("saldo"))
         );
         let response = refused.into_response();
         assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);

@@ -15,7 +15,7 @@ use workflows::{
     sentences,
 };
 
-use super::idempotency::REPLAYED;
+use super::{idempotency::REPLAYED, told::Told};
 
 /// A payout, and why a person should look at it.
 #[derive(Clone, Debug)]
@@ -78,6 +78,7 @@ pub(super) fn payout(seen: &Seen, context: Context<'_>) -> Value {
     let attention = raised.map(
         |Raised { reason, since }| json!({ "reason": reason, "since": since, "what": sentences::attention(reason) }),
     );
+    let told = Told::of(payout, raised.as_ref().map(|raised| raised.reason));
     json!({
         "object": "payout",
         "id": payout.id,
@@ -107,6 +108,8 @@ pub(super) fn payout(seen: &Seen, context: Context<'_>) -> Value {
         "effective_on": payout.effective_on,
         "deadline_at": payout.deadline_at,
         "money": sentences::money(payout.state),
+        "reason": told.reason,
+        "customer": told.customer,
         "links": { "self": payout_path(payout.id), "workflow": workflow },
     })
 }
@@ -171,7 +174,7 @@ pub(super) fn bank(bank: &BankRow) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use activities::ledger::rows::{AccountStatus, Private};
     use jiff::{Timestamp, civil::date};
     use uuid::Uuid;
@@ -181,7 +184,7 @@ mod tests {
 
     const PERSON: &[&str] = &["Ana Torres", "012180004643051249", "TOAA800101AB1", "renta"];
 
-    fn seen() -> Seen {
+    pub(in crate::api) fn seen() -> Seen {
         let id = PayoutId::new(Uuid::from_u128(7));
         let payout = Payout {
             id,
