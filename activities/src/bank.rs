@@ -1,6 +1,7 @@
 //! The port to a bank: what giro asks, what a bank may answer, and which adapter answers for whom.
 
 pub mod fence;
+mod reason;
 pub mod stp;
 
 use std::{fmt, time::Instant};
@@ -14,6 +15,7 @@ use workflows::domain::{
 use crate::meters;
 
 pub use fence::{Fence, Late};
+pub use reason::reason;
 
 /// Everything a bank needs to pay one payout; read from the payout's row, the same for every send.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,6 +49,12 @@ async fn one_key_one_answer_for_ever() -> Result<()> {
         (refused.status, text(&refused.body, "/code")?),
         (422, "insufficient_funds".to_owned())
     );
+    assert!(
+        text(&refused.body, "/customer/es-MX")?.contains("saldo disponible"),
+        "{refused:?}"
+    );
+    let explained = stack.giro.get(&text(&refused.body, "/doc")?).await?;
+    assert_eq!(explained.status, 200, "a problem says where it is explained");
     let still = stack.giro.post("/v1/payouts", "key-2", &poor).await?;
     assert_eq!(
         (still.status, still.replayed, text(&still.body, "/code")?),

@@ -44,6 +44,14 @@ async fn a_bank_that_refuses_gives_the_money_back() -> Result<()> {
     let stack = Stack::start("refuses").await?;
     let (id, payout) = one(&stack, Fault::Refused, "failed").await?;
     assert_eq!(payout["evidence"], "refused");
+    assert_eq!(
+        (&payout["reason"]["code"], &payout["reason"]["bank_code"]),
+        (&"amount_not_accepted".into(), &"stp:-20".into())
+    );
+    assert!(
+        text(&payout, "/customer/es-MX")?.contains("de nuevo disponible"),
+        "{payout}"
+    );
     assert!(stack.orders(&id).await?.is_empty());
     let account = stack
         .giro
@@ -264,6 +272,8 @@ async fn paid_after_release_is_seen_and_pauses_the_bank() -> Result<()> {
         (&payout["state"], &payout["money"]),
         (&"failed".into(), &"back with the customer".into())
     );
+    assert!(text(&payout, "/customer/en")?.contains("reviewing"), "{payout}");
+    assert!(payout["reason"].is_null(), "what is in question is not told: {payout}");
     let banks = stack.giro.get("/v1/banks").await?.body;
     assert_eq!(banks["data"][0]["paused_by"], "paid_after_release", "{banks}");
     let account = text(&payout, "/account")?;

@@ -400,13 +400,13 @@ async fn a_run_may_bring_its_request_where_configuration_names_the_caller() -> R
     .await?;
     let refused = outcome(&stray).await?;
     assert_eq!(
-        (refused.outcome, refused.errors[0].code.as_ref()),
+        (refused.outcome, refused.errors[0].code.word()),
         (End::Refused, "workflow_id")
     );
     let old = PayoutId::new(Uuid::parse_str("0190d3f0-a1b2-7c3d-8e4f-5a6b7c8d9e0f")?).to_string();
     let stale = outcome(&start(&stack, &format!("payout-{old}"), vec![direct(&old, &account, 12_300)]).await?).await?;
     assert_eq!(
-        (stale.outcome, stale.errors[0].code.as_ref()),
+        (stale.outcome, stale.errors[0].code.word()),
         (End::Refused, "not_fresh")
     );
     stack.all_ended(PATIENCE).await

@@ -25,8 +25,8 @@ use workflows::{
     PayoutWorkflow, attributes,
     contract::{Accept, Applied, Asked, Bank, Ledger, Standing, Subject, Submit},
     domain::{
-        Attention, Centavos, End, Evidence, FieldError, Institutions, Order, PayoutId, PayoutRequest, Refusal, State,
-        TrackingKey,
+        Attention, Centavos, End, Evidence, FieldCode, FieldError, Institutions, Order, PayoutId, PayoutRequest,
+        Refusal, State, TrackingKey,
     },
     payout::Outcome,
     wire::{AcceptedStart, Anything, DirectStart, Start},
@@ -164,7 +164,7 @@ fn what_a_java_service_gets_wrong_is_named() -> Result<()> {
         let Start::Malformed(errors) = read(refused.remove(name).context(name)?)? else {
             anyhow::bail!("{name} reads");
         };
-        assert_eq!(errors[0].code, code, "{name}");
+        assert_eq!(errors[0].code.word(), code, "{name}");
         assert!(!format!("{errors:?}").contains("Soto"), "{name}: nothing of a person");
     }
     assert!(wrong.is_empty() && refused.is_empty(), "{wrong:?} {refused:?}");
@@ -369,7 +369,7 @@ fn shapes() -> Value {
     let bank = "stp".to_owned();
     let subjects = [None, Some(Attention::Deadline)].map(|shown| Subject { payout, shown });
     let (bare, known) = (standing(false), standing(true));
-    let errors = vec![FieldError::new("/amount", "required", "write it")];
+    let errors = vec![FieldError::new("/amount", FieldCode::Required, "write it")];
     let outcome = |end| Outcome {
         outcome: end,
         payout: Some(payout),

@@ -9,6 +9,7 @@
 //! | `show` | answers as HTTP |
 //! | `document` | the OpenAPI document, made from the routes, and the page that shows it |
 //! | `problem` | every answer that is not what was asked for (RFC 9457) |
+//! | `docs` | what each problem means, for people |
 //! | `caller` | who asks, and what they may do |
 //! | `extract`, `params`, `idempotency` | bodies, ids, queries and keys, checked once |
 //! | `trace` | an id, a span and a limit in time for each request |
@@ -16,6 +17,7 @@
 mod accounts;
 mod banks;
 mod caller;
+mod docs;
 mod document;
 mod extract;
 mod health;
@@ -36,7 +38,12 @@ use activities::ledger::{
     Ends, Ledger,
     read::{self, Seen},
 };
-use axum::{Router, middleware::from_fn, routing::post, serve::ListenerExt};
+use axum::{
+    Router,
+    middleware::from_fn,
+    routing::{get, post},
+    serve::ListenerExt,
+};
 use tokio::{net::TcpListener, sync::Notify};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use workflows::domain::{Institutions, OperatingDate, PayoutId};
@@ -73,6 +80,8 @@ pub fn router(api: Arc<Api>) -> Router {
     let (routes, document) = routes().split_for_parts();
     routes
         .merge(document::pages(document::finished(document)))
+        .route("/docs/problems", get(docs::problems))
+        .route("/docs/problems/{code}", get(docs::one))
         .route("/webhooks/stp/{secret}/status", post(webhooks::stp))
         .fallback(|| async { Problem::from(Code::NotFound) })
         .method_not_allowed_fallback(|| async { Problem::from(Code::MethodNotAllowed) })

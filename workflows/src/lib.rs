@@ -12,6 +12,7 @@
 
 pub mod attributes;
 pub mod contract;
+#[macro_use]
 pub mod domain;
 pub mod payout;
 mod saga;

@@ -9,9 +9,12 @@ use temporalio_workflow::{
 use crate::{
     BANKS,
     contract::{Accept, Applied, Asked, Bank, Ledger, Standing, Submit},
-    domain::{Attention, Centavos, End, Evidence, FieldError, PayoutId, Refusal, TrackingKey},
+    domain::{Attention, Centavos, End, Evidence, FieldCode, FieldError, PayoutId, Refusal, TrackingKey},
     saga::Saga,
-    sentences,
+    sentences::{
+        self,
+        support::{self, Next},
+    },
     wire::{AcceptedStart, Anything, DirectStart, Start},
 };
 
@@ -121,7 +124,7 @@ impl PayoutWorkflow {
         let Some((payout, bank)) = ctx.state(|state| state.running.clone()) else {
             return Ok(Asked {
                 standing: None,
-                next: "it is being accepted; ask again in a moment".to_owned(),
+                next: Next::Accepting.sentence().en.to_owned(),
                 resends: false,
             });
         };
@@ -134,7 +137,7 @@ impl PayoutWorkflow {
         ctx.state_mut(|state| state.looked = true);
         Ok(asked.unwrap_or_else(|_| Asked {
             standing: None,
-            next: "the bank gave no answer in time; giro keeps asking".to_owned(),
+            next: Next::NoAnswer.sentence().en.to_owned(),
             resends: false,
         }))
     }
@@ -145,11 +148,11 @@ fn ours(ctx: &WorkflowContext<PayoutWorkflow>, start: AcceptedStart) -> Result<A
     let error = if ctx.workflow_id() != start.payout.workflow_id() {
         FieldError::new(
             "/payout",
-            "workflow_id",
+            FieldCode::WorkflowId,
             "start it under the workflow id payout-<payout>",
         )
     } else if !BANKS.contains(&start.bank.as_str()) {
-        FieldError::new("/bank", "unknown_bank", "name a bank that giro pays through")
+        FieldError::new("/bank", FieldCode::UnknownBank, "name a bank that giro pays through")
     } else {
         return Ok(start);
     };
@@ -165,7 +168,7 @@ async fn accept(
     if ctx.workflow_id() != payout.workflow_id() {
         let error = FieldError::new(
             "/payout",
-            "workflow_id",
+            FieldCode::WorkflowId,
             "start it under the workflow id payout-<payout>",
         );
         return Ok(Err(Box::new(Outcome::malformed(Some(payout), vec![error]))));
@@ -214,7 +217,7 @@ impl Outcome {
     fn unknown(payout: PayoutId) -> Self {
         let error = FieldError::new(
             "/payout",
-            "unknown",
+            FieldCode::UnknownPayout,
             "the books have no such payout; make it with POST /v1/payouts",
         );
         Self::malformed(Some(payout), vec![error])
@@ -225,7 +228,7 @@ impl Outcome {
             outcome: End::Refused,
             payout,
             amount: None,
-            money: "never taken: nothing was held".to_owned(),
+            money: support::end(End::Refused).en.to_owned(),
             bank_said: None,
             evidence: None,
             tracking_key: None,

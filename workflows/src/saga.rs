@@ -17,7 +17,7 @@ use crate::{
     contract::{Bank, Standing, Subject, Submit},
     domain::{Attention, End, PayoutId},
     payout::PayoutWorkflow,
-    sentences,
+    sentences::{self, filled, support::Next},
 };
 
 /// The bank's word usually comes within this; asking before is noise.
@@ -80,10 +80,7 @@ impl Saga {
     /// Returns when there is something to look at: a `look`, or the bank's answer to our question. Past the deadline it
     /// tells a person, and goes on asking.
     pub(crate) async fn hear(&self, standing: &Standing) -> WorkflowResult<()> {
-        self.show(
-            standing,
-            "waiting for the bank's word; giro asks by itself when none comes",
-        );
+        self.show(standing, Next::Waiting.sentence().en);
         let mut left = Duration::from_secs(standing.deadline_seconds);
         let first = FIRST_LOOK.min(left.max(Duration::from_secs(1)));
         if self.wait(first, "before asking").await {
@@ -112,7 +109,7 @@ impl Saga {
                 }
             };
             let told = heard.attention.is_some() && heard.attention != self.shown();
-            self.show(&heard, "the bank has answered");
+            self.show(&heard, Next::Answered.sentence().en);
             if !told {
                 return Ok(());
             }
@@ -130,7 +127,10 @@ impl Saga {
 
     /// Waits until it is worth another try, or someone says `look`.
     pub(crate) async fn closed_for(&self, standing: &Standing, wait_seconds: u64) {
-        self.show(standing, &format!("not sent: tried again within {wait_seconds} s"));
+        self.show(
+            standing,
+            &filled(Next::NotSent.sentence().en, &[("seconds", &wait_seconds)]),
+        );
         self.wait(Duration::from_secs(wait_seconds.max(1)), "until the bank may be tried")
             .await;
     }
@@ -177,7 +177,7 @@ impl Saga {
             (None, None) => self.ctx.upsert_search_attributes([outcome]),
         }
         self.ctx
-            .set_current_details(sentences::details(standing, self.shown(), "nothing: it has ended"));
+            .set_current_details(sentences::details(standing, self.shown(), Next::Ended.sentence().en));
     }
 
     fn raise(&self, attention: Attention, standing: &Standing) {
@@ -188,7 +188,7 @@ impl Saga {
             self.ctx.set_current_details(sentences::details(
                 standing,
                 Some(attention),
-                "giro keeps asking the bank",
+                Next::Asking.sentence().en,
             ));
         }
     }

@@ -1,46 +1,56 @@
-//! What a person reads about a payout: the amount, where the money is, what the bank said, what happens next.
+//! What people read: the one catalogue of sentences, in Mexican Spanish and English, and the text of a run in the
+//! Temporal UI, which is English only.
+//!
+//! | module | for whom |
+//! | --- | --- |
+//! | `customer` | the payer: plain, kind, and never more than is proven |
+//! | `support` | whoever helps the payer: where the money is, why to look, what happens next |
+//!
+//! `docs/sentences.md` shows all of them on one page; a test keeps it so.
+
+pub mod customer;
+pub mod support;
+
+use std::fmt::Display;
 
 use crate::{
     contract::Standing,
     domain::{Attention, Centavos, State},
 };
 
+/// One sentence for people, the same in both languages; at most 200 characters in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sentence {
+    /// Mexican Spanish; addresses the reader as usted.
+    pub es_mx: &'static str,
+    /// English.
+    pub en: &'static str,
+}
+
+const fn say(es_mx: &'static str, en: &'static str) -> Sentence {
+    Sentence { es_mx, en }
+}
+
+/// A text of the catalogue with its `{name}`s replaced.
+pub fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
+    let fill =
+        |text: String, (name, value): &(&str, &dyn Display)| text.replace(&format!("{{{name}}}"), &value.to_string());
+    values.iter().fold(text.to_owned(), fill)
+}
+
 /// One line for the list of runs: amount and institution, no more.
 pub fn summary(amount: Centavos, bank: &str, institution: &str, last4: &str) -> String {
     format!("{amount} by {bank} to {institution}, account ****{last4}")
 }
 
-/// Where the money is.
+/// Where the money is, in English.
 pub fn money(state: State) -> &'static str {
-    match state {
-        State::Accepted => "held for the customer; nothing has left",
-        State::Sending => "held; the order may be at the bank",
-        State::Sent => "held; the bank has the order",
-        State::Settled => "with the beneficiary",
-        State::Failed | State::Cancelled => "back with the customer",
-        State::Returned => "sent back by the beneficiary's bank, and with the customer",
-    }
+    support::money(state).en
 }
 
-/// Why a person should look, and what they can do.
+/// Why a person should look, and what they can do, in English.
 pub fn attention(reason: Attention) -> &'static str {
-    match reason {
-        Attention::Deadline => {
-            "it takes longer than it should. giro keeps asking and ends it by itself; `retry` in the API asks now"
-        }
-        Attention::Mismatch => {
-            "the bank has an order by this key that is not this payout: compare both, then decide with two people"
-        }
-        Attention::UnknownWord => "the bank used a word that giro does not know: ask the bank what it means",
-        Attention::Contradiction => "two proofs disagree: nothing moves until two people decide with a document",
-        Attention::EvidenceBeforeSend => "the bank knows a payout that giro did not send: find out who did",
-        Attention::PaidAfterRelease => "the bank paid after the money went back to the customer: the bank is paused",
-        Attention::EvidenceAfterEnd => "the bank now says otherwise than when this ended: compare with its statement",
-        Attention::SecondOrder => {
-            "the bank has two orders under one key: it is paused; find out with the bank which one is live"
-        }
-        Attention::ReturnExpected => "the money left and came back: the return is made when the bank lists it",
-    }
+    support::attention(reason).en
 }
 
 /// The details of a run: markdown, rewritten at every step.
@@ -70,3 +80,6 @@ pub fn details(standing: &Standing, attention_shown: Option<Attention>, next: &s
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

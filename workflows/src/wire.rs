@@ -6,7 +6,7 @@ use temporalio_common::{
     protos::temporal::api::common::v1::Payload,
 };
 
-use crate::domain::{FieldError, PayoutId, PayoutRequest};
+use crate::domain::{FieldCode, FieldError, PayoutId, PayoutRequest};
 
 /// How a run starts.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Start {
             // Where it breaks, never what stands there: the result of a run is read by people who may not know a CLABE.
             let place = format!("the start does not read at line {}, column {}", error.line(), error.column());
             let mend = "send {\"payout\":\"po_…\",\"bank\":\"…\"} or {\"payout\":\"po_…\",\"request\":{…}} without other fields";
-            Self::Malformed(vec![FieldError::new("", "malformed", format!("{place}: {mend}"))])
+            Self::Malformed(vec![FieldError::new("", FieldCode::Malformed, format!("{place}: {mend}"))])
         })
     }
 }
@@ -84,7 +84,7 @@ impl TemporalDeserializable for Start {
         let [payload] = payloads.as_slice() else {
             return Ok(Self::Malformed(vec![FieldError::new(
                 "",
-                "one_input",
+                FieldCode::OneInput,
                 "send exactly one input: the start of a payout",
             )]));
         };
@@ -92,7 +92,7 @@ impl TemporalDeserializable for Start {
             Some(b"json/plain" | b"json/protobuf") => Ok(Self::from_json(&payload.data)),
             Some(b"binary/null") => Ok(Self::Malformed(vec![FieldError::new(
                 "",
-                "required",
+                FieldCode::Required,
                 "send the start of a payout, not null",
             )])),
             Some(_) | None => Err(PayloadConversionError::WrongEncoding),

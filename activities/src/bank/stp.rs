@@ -5,6 +5,7 @@ mod codes;
 mod key;
 mod order;
 mod query;
+mod reasons;
 mod record;
 mod sign;
 mod webhook;
@@ -28,6 +29,7 @@ use self::query::Asker;
 use super::{BalanceUnknown, Capabilities, Exchange, Fence, Found, NotSent, Order, Submitted};
 
 pub use query::QueryFormat;
+pub(in crate::bank) use reasons::reason;
 pub use webhook::parse_webhook;
 
 /// The name of STP in rows, queues and search attributes.

@@ -7,7 +7,7 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::{
     contract::{Accept, Applied, Subject, markers},
-    domain::{Centavos, FieldError, Institutions},
+    domain::{Centavos, FieldCode, FieldError, Institutions},
     wire::DirectStart,
 };
 
@@ -55,11 +55,11 @@ impl LedgerSteps {
 
     /// What to mend in a direct start, or the command that it is.
     fn read(&self, start: &DirectStart, now: jiff::Timestamp) -> Result<command::Accept, Vec<FieldError>> {
-        let refused = |pointer, code, message: &str| vec![FieldError::new(pointer, code, message)];
+        let refused = |pointer: &str, code, message: &str| vec![FieldError::new(pointer, code, message)];
         let Some(direct) = &self.direct else {
             return Err(refused(
                 "/request",
-                "direct_start_off",
+                FieldCode::DirectStartOff,
                 "send it to POST /v1/payouts: direct starts are not configured",
             ));
         };
@@ -70,14 +70,14 @@ impl LedgerSteps {
         if !fresh {
             return Err(refused(
                 "/payout",
-                "not_fresh",
+                FieldCode::NotFresh,
                 "make the payout id a UUIDv7 within a day of now",
             ));
         }
         let today = self.ledger.rules().calendar.operating_date(now).map_err(|_| {
             refused(
                 "",
-                "calendar",
+                FieldCode::Calendar,
                 "the bank calendar does not reach this day; its owner must extend it",
             )
         })?;
@@ -151,6 +151,6 @@ fn accepted(payout: &Payout, now: jiff::Timestamp) -> Accept {
 fn reused() -> Accept {
     let mend = "this id belongs to another request: make a new one";
     Accept::Malformed {
-        errors: vec![FieldError::new("/payout", "payout_id_reused", mend)],
+        errors: vec![FieldError::new("/payout", FieldCode::PayoutIdReused, mend)],
     }
 }

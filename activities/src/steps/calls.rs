@@ -8,6 +8,7 @@ use uuid::Uuid;
 use workflows::{
     contract::{Asked, Standing, Subject, Submit, markers},
     domain::{BeneficiaryName, Clabe, Concept, InstitutionCode, NumericReference, PayoutId, TaxId},
+    sentences::{filled, support::Next},
 };
 
 use super::{seconds_until, standing};
@@ -238,7 +239,7 @@ impl BankSteps {
         let Some(before) = self.read(subject.payout).await? else {
             return Ok(Asked {
                 standing: None,
-                next: "the books have no such payout".to_owned(),
+                next: Next::Nowhere.sentence().en.to_owned(),
                 resends: false,
             });
         };
@@ -282,20 +283,19 @@ impl BankSteps {
         } = looked;
         let rules = self.ledger.rules();
         let sentence = match stand {
-            Stand::Closed => "the outcome is proven: it ends now".to_owned(),
+            Stand::Closed => Next::Ends.sentence().en.to_owned(),
             Stand::Resend => {
-                return (
-                    "the bank does not know it: giro sends the same order again now".to_owned(),
-                    true,
-                );
+                return (Next::Resends.sentence().en.to_owned(), true);
             }
-            Stand::NotSent { until } => format!("nothing was sent: tried in {} s", seconds_until(*now, *until)),
-            Stand::Sent => "the bank has it and has not decided; giro keeps asking".to_owned(),
-            Stand::Go => "it is being sent".to_owned(),
-            Stand::Doubt => match why_no_resend(rules, payout, bank, *now) {
-                Some(why) => format!("not sent again: {why}"),
-                None => "giro keeps asking".to_owned(),
-            },
+            Stand::NotSent { until } => filled(
+                Next::TriedAgain.sentence().en,
+                &[("seconds", &seconds_until(*now, *until))],
+            ),
+            Stand::Sent => Next::Undecided.sentence().en.to_owned(),
+            Stand::Go => Next::Sending.sentence().en.to_owned(),
+            Stand::Doubt => {
+                why_no_resend(rules, payout, bank, *now).unwrap_or_else(|| Next::Asking.sentence().en.to_owned())
+            }
         };
         (sentence, false)
     }

@@ -16,7 +16,7 @@ use axum::{
 use jiff::civil::Date;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use workflows::domain::{AccountId, AccountRequest, FieldError, MovementId};
+use workflows::domain::{AccountId, AccountRequest, FieldCode, FieldError, MovementId};
 
 use super::{
     Answered, Api,
@@ -212,10 +212,14 @@ impl Parameters for Statement {
         if let (Some(from), Some(to)) = (from, to) {
             let days = (to - from).get_days().saturating_add(1);
             if days < 1 {
-                query.fail("to", "invalid_parameter", "write a date that is not before from");
+                query.fail(
+                    "to",
+                    FieldCode::InvalidParameter,
+                    "write a date that is not before from",
+                );
             } else if days > LONGEST_STATEMENT {
                 let fix = format!("write a date within {LONGEST_STATEMENT} days of from, and ask again for the rest");
-                query.fail("to", "out_of_range", &fix);
+                query.fail("to", FieldCode::OutOfRange, &fix);
             }
         }
         Self {
@@ -267,7 +271,7 @@ async fn cursor(api: &Api, account: AccountId, id: MovementId) -> Answered<Date>
     let found = read::movement(api.ledger.pool(), account, id).await?;
     found.map(|row| row.effective_on).ok_or_else(|| {
         let fix = "write the next_cursor of the page before";
-        Problem::fields(vec![FieldError::new("/after", "invalid_parameter", fix)])
+        Problem::fields(vec![FieldError::new("/after", FieldCode::InvalidParameter, fix)])
     })
 }
 

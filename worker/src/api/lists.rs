@@ -6,7 +6,7 @@ use activities::ledger::read::{self, Raising, Wanted};
 use axum::{extract::State as Shared, http::StatusCode, response::Response};
 use jiff::Timestamp;
 use utoipa::IntoParams;
-use workflows::domain::{AccountId, FieldError, PayoutId, State};
+use workflows::domain::{AccountId, FieldCode, FieldError, PayoutId, State};
 
 use super::{
     Answered, Api,
@@ -171,5 +171,5 @@ async fn cursor(api: &Api, caller: &Caller, id: PayoutId) -> Answered<Timestamp>
 }
 
 fn wrong(pointer: &str, fix: impl std::fmt::Display) -> Problem {
-    Problem::fields(vec![FieldError::new(pointer, "invalid_parameter", fix)])
+    Problem::fields(vec![FieldError::new(pointer, FieldCode::InvalidParameter, fix)])
 }

@@ -7,7 +7,7 @@ use axum::{
     http::request::Parts,
 };
 use jiff::{Timestamp, civil::Date};
-use workflows::domain::FieldError;
+use workflows::domain::{FieldCode, FieldError};
 
 use super::{Api, problem::Problem};
 
@@ -32,7 +32,7 @@ impl<T: Parameters> FromRequestParts<Arc<Api>> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let unreadable = |_| {
             let fix = "write the query as name=value, percent-encoded, joined by &";
-            Problem::fields(vec![FieldError::new("", "invalid_query", fix)])
+            Problem::fields(vec![FieldError::new("", FieldCode::InvalidQuery, fix)])
         };
         let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, api)
             .await
@@ -64,7 +64,7 @@ impl Reader {
     pub(super) fn one<T>(&mut self, name: &'static str, fix: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let mut found = self.many(name, fix, read);
         if self.count(name) > 1 {
-            self.fail(name, "duplicate_parameter", "write this parameter once");
+            self.fail(name, FieldCode::DuplicateParameter, "write this parameter once");
         }
         found.pop()
     }
@@ -81,7 +81,7 @@ impl Reader {
             })
             .collect();
         if read.iter().any(Option::is_none) {
-            self.fail(name, "invalid_parameter", fix);
+            self.fail(name, FieldCode::InvalidParameter, fix);
         }
         read.into_iter().flatten().collect()
     }
@@ -90,7 +90,7 @@ impl Reader {
     pub(super) fn required<T>(&mut self, name: &'static str, fix: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let found = self.one(name, fix, read);
         if self.count(name) == 0 {
-            self.fail(name, "required", fix);
+            self.fail(name, FieldCode::Required, fix);
         }
         found
     }
@@ -115,7 +115,7 @@ impl Reader {
     }
 
     /// Says what is wrong with a parameter.
-    pub(super) fn fail(&mut self, name: &str, code: &'static str, fix: &str) {
+    pub(super) fn fail(&mut self, name: &str, code: FieldCode, fix: &str) {
         self.errors.push(FieldError::new(format!("/{name}"), code, fix));
     }
 
@@ -136,7 +136,8 @@ impl Reader {
             let is_plain =
                 (1..=40).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
             let pointer = if is_plain { format!("/{name}") } else { String::new() };
-            self.errors.push(FieldError::new(pointer, "unknown_parameter", &known));
+            self.errors
+                .push(FieldError::new(pointer, FieldCode::UnknownParameter, &known));
         }
         if self.errors.is_empty() {
             Ok(())

@@ -6,79 +6,98 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
-use workflows::domain::{FieldError, Refusal};
+use workflows::{
+    domain::{FieldCode, FieldError, Refusal},
+    sentences::{customer, support},
+};
 
-use super::{idempotency::REPLAYED, trace};
+use super::{docs, idempotency::REPLAYED, trace, view::told::Said};
 use crate::meters;
 
-/// What kind of problem; the word is for programs and never changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
-    /// Not JSON.
-    InvalidJson,
-    /// JSON whose fields are wrong.
-    InvalidRequest,
-    /// No `Idempotency-Key`.
-    KeyMissing,
-    /// An `Idempotency-Key` that is not one.
-    KeyInvalid,
-    /// The key belongs to another request.
-    KeyReused,
-    /// The ledger refused the request for good.
-    Refused(Refusal),
-    /// It may be at the bank, or has ended.
-    TooLate,
-    /// The CLABE belongs to another account.
-    ClabeTaken,
-    /// No such thing, or another caller's.
-    NotFound,
-    /// The path knows other methods.
-    MethodNotAllowed,
-    /// The body is no JSON by its own header.
-    UnsupportedMediaType,
-    /// The body is past the limit.
-    BodyTooLarge,
-    /// The body came too slowly.
-    RequestTimeout,
-    /// The books are away or busy.
-    Later,
-    /// Not the caller's fault, and the same again if repeated.
-    Internal,
+/// The codes with their words; the refusals of the ledger bring their own.
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum $name {
+            $($(#[$variant_doc])* $variant,)+
+            /// The ledger refused the request for good.
+            Refused(Refusal),
+        }
+
+        impl $name {
+            /// Every code there is.
+            pub(super) fn all() -> impl Iterator<Item = Self> {
+                let refusals = Refusal::ALL.iter().map(|refusal| Self::Refused(*refusal));
+                [$(Self::$variant),+].into_iter().chain(refusals)
+            }
+
+            /// The stable word.
+            pub(super) const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                    Self::Refused(refusal) => refusal.word(),
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// What kind of problem; the word is for programs and never changes. `docs/problems.md` has a heading for each.
+    Code {
+        /// Not JSON.
+        InvalidJson = "invalid_json",
+        /// JSON whose fields are wrong.
+        InvalidRequest = "invalid_request",
+        /// No `Idempotency-Key`.
+        KeyMissing = "idempotency_key_missing",
+        /// An `Idempotency-Key` that is not one.
+        KeyInvalid = "idempotency_key_invalid",
+        /// The key belongs to another request.
+        KeyReused = "idempotency_key_reused",
+        /// Nobody that giro knows.
+        Unauthenticated = "unauthenticated",
+        /// Known, and not allowed to do this.
+        Forbidden = "forbidden",
+        /// It may be at the bank, or has ended.
+        TooLate = "too_late",
+        /// The CLABE belongs to another account.
+        ClabeTaken = "clabe_taken",
+        /// No such thing, or another caller's.
+        NotFound = "not_found",
+        /// The path knows other methods.
+        MethodNotAllowed = "method_not_allowed",
+        /// The body is no JSON by its own header.
+        UnsupportedMediaType = "unsupported_media_type",
+        /// The body is past the limit.
+        BodyTooLarge = "body_too_large",
+        /// The body came too slowly.
+        RequestTimeout = "request_timeout",
+        /// More requests than the caller may send.
+        RateLimited = "rate_limited",
+        /// The books are away or busy.
+        Later = "later",
+        /// Not the caller's fault, and the same again if repeated.
+        Internal = "internal",
+    }
 }
 
 impl Code {
-    /// The stable word.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::InvalidJson => "invalid_json",
-            Self::InvalidRequest => "invalid_request",
-            Self::KeyMissing => "idempotency_key_missing",
-            Self::KeyInvalid => "idempotency_key_invalid",
-            Self::KeyReused => "idempotency_key_reused",
-            Self::Refused(refusal) => refusal.word(),
-            Self::TooLate => "too_late",
-            Self::ClabeTaken => "clabe_taken",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::BodyTooLarge => "body_too_large",
-            Self::RequestTimeout => "request_timeout",
-            Self::Later => "later",
-            Self::Internal => "internal",
-        }
-    }
-
     /// The HTTP status.
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::InvalidJson | Self::KeyMissing | Self::KeyInvalid => StatusCode::BAD_REQUEST,
             Self::InvalidRequest | Self::KeyReused | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::TooLate | Self::ClabeTaken => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Later => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -96,6 +115,8 @@ impl Code {
             Self::Refused(Refusal::AccountNotOpen) => "The account is not open",
             Self::Refused(Refusal::InsufficientFunds) => "Not enough money available",
             Self::Refused(Refusal::SameAccount) => "Payer and beneficiary are the same",
+            Self::Unauthenticated => "Who asks is not known",
+            Self::Forbidden => "The caller may not do this",
             Self::TooLate => "Too late to cancel",
             Self::ClabeTaken => "The CLABE has an account",
             Self::NotFound => "Not found",
@@ -103,6 +124,7 @@ impl Code {
             Self::UnsupportedMediaType => "The body is not declared as JSON",
             Self::BodyTooLarge => "The body is too large",
             Self::RequestTimeout => "The request came too slowly",
+            Self::RateLimited => "Too many requests",
             Self::Later => "Ask again in a moment",
             Self::Internal => "giro could not answer",
         }
@@ -132,7 +154,13 @@ impl Code {
             Self::Refused(Refusal::SameAccount) => {
                 "The beneficiary's CLABE is the payer's own. This answer is kept for this key; use a new key to ask again."
             }
-            Self::TooLate => "It may be at the bank, or has ended. Nothing was changed.",
+            Self::Unauthenticated => {
+                "Send the credentials of a caller that giro knows. Nothing was done and the key is still free."
+            }
+            Self::Forbidden => {
+                "The caller's scopes do not allow this. Nothing was done and the key is still free; ask giro's operator for the scope."
+            }
+            Self::TooLate => support::WhyNot::TooLate.sentence().en,
             Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
             Self::NotFound => "There is nothing at this path that you may see.",
             Self::MethodNotAllowed => "Use a method that the header Allow names.",
@@ -141,14 +169,34 @@ impl Code {
             Self::RequestTimeout => {
                 "Send the whole body within 30 seconds. Nothing was done and the key is still free."
             }
+            Self::RateLimited => {
+                "Wait for the seconds that the header Retry-After says. Nothing was done and the key is still free."
+            }
             Self::Later => "giro may or may not have done it. Ask again with the same key: it is done once.",
             Self::Internal => "An alert was raised. Ask again with the same key once it is mended: it is done once.",
         }
     }
 
+    /// What the payer may be told, where the problem is about them.
+    fn customer(self) -> Option<Said> {
+        match self {
+            Self::Refused(refusal) => Some(customer::refusal(refusal).into()),
+            Self::TooLate => Some(customer::too_late().into()),
+            Self::InvalidJson | Self::InvalidRequest | Self::KeyMissing | Self::KeyInvalid | Self::KeyReused => None,
+            Self::Unauthenticated | Self::Forbidden | Self::ClabeTaken | Self::NotFound | Self::MethodNotAllowed => {
+                None
+            }
+            Self::UnsupportedMediaType | Self::BodyTooLarge | Self::RequestTimeout | Self::RateLimited => None,
+            Self::Later | Self::Internal => None,
+        }
+    }
+
     /// True when the same request may be answered otherwise later.
-    const fn is_retryable(self) -> bool {
-        matches!(self, Self::Later | Self::Internal | Self::RequestTimeout)
+    pub(super) const fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::Later | Self::Internal | Self::RequestTimeout | Self::RateLimited
+        )
     }
 }
 
@@ -165,8 +213,9 @@ pub(super) struct Problem {
 impl Problem {
     /// Every field that is wrong: not JSON at all, or JSON with wrong fields.
     pub(super) fn fields(errors: Vec<FieldError>) -> Self {
-        let is_no_json =
-            |error: &FieldError| error.pointer.is_empty() && matches!(error.code.as_ref(), "invalid_json" | "not_utf8");
+        let is_no_json = |error: &FieldError| {
+            error.pointer.is_empty() && (error.code == FieldCode::InvalidJson || error.code == FieldCode::NotUtf8)
+        };
         let code = if errors.iter().any(is_no_json) {
             Code::InvalidJson
         } else {
@@ -208,12 +257,16 @@ impl Problem {
             json!(self.detail.as_deref().unwrap_or(self.code.detail())),
         );
         body.insert("retryable".to_owned(), json!(self.code.is_retryable()));
+        body.insert("doc".to_owned(), json!(docs::problem(self.code)));
         if let Some(id) = trace::request_id() {
             body.insert("instance".to_owned(), json!(format!("urn:uuid:{id}")));
             body.insert("request_id".to_owned(), json!(id));
         }
         if let Some(resource) = &self.resource {
             body.insert("resource_id".to_owned(), json!(resource));
+        }
+        if let Some(customer) = self.code.customer() {
+            body.insert("customer".to_owned(), json!(customer));
         }
         if !self.errors.is_empty() {
             body.insert("errors".to_owned(), json!(self.errors));
@@ -285,27 +338,9 @@ impl IntoResponse for Problem {
 mod tests {
     use super::*;
 
-    const ALL: &[Code] = &[
-        Code::InvalidJson,
-        Code::InvalidRequest,
-        Code::KeyMissing,
-        Code::KeyInvalid,
-        Code::KeyReused,
-        Code::TooLate,
-        Code::ClabeTaken,
-        Code::NotFound,
-        Code::MethodNotAllowed,
-        Code::UnsupportedMediaType,
-        Code::BodyTooLarge,
-        Code::RequestTimeout,
-        Code::Later,
-        Code::Internal,
-    ];
-
     #[test]
     fn each_code_has_its_own_word_and_a_whole_body() {
-        let refusals = Refusal::ALL.iter().map(|refusal| Code::Refused(*refusal));
-        let codes: Vec<Code> = ALL.iter().copied().chain(refusals).collect();
+        let codes: Vec<Code> = Code::all().collect();
         let words: std::collections::BTreeSet<&str> = codes.iter().map(|code| code.word()).collect();
         assert_eq!(words.len(), codes.len());
         for code in codes {
@@ -322,11 +357,11 @@ mod tests {
     #[test]
     fn what_is_no_json_is_400_and_what_is_wrong_json_is_422() {
         let with =
-            |pointer: &str, code: &'static str| Problem::fields(vec![FieldError::new(pointer, code, "mend it")]).code;
-        assert_eq!(with("", "invalid_json"), Code::InvalidJson);
-        assert_eq!(with("", "not_utf8"), Code::InvalidJson);
-        assert_eq!(with("", "wrong_type"), Code::InvalidRequest);
-        assert_eq!(with("/beneficiary", "invalid_json"), Code::InvalidRequest);
+            |pointer: &str, code: FieldCode| Problem::fields(vec![FieldError::new(pointer, code, "mend it")]).code;
+        assert_eq!(with("", FieldCode::InvalidJson), Code::InvalidJson);
+        assert_eq!(with("", FieldCode::NotUtf8), Code::InvalidJson);
+        assert_eq!(with("", FieldCode::WrongType), Code::InvalidRequest);
+        assert_eq!(with("/beneficiary", FieldCode::InvalidJson), Code::InvalidRequest);
     }
 
     #[test]
@@ -336,6 +371,11 @@ mod tests {
             refused.body()["detail"]
                 .as_str()
                 .is_some_and(|detail| detail.contains("use a new key"))
+        );
+        assert!(
+            refused.body()["customer"]["es-MX"]
+                .as_str()
+                .is_some_and(|said| said.contains("saldo"))
         );
         let response = refused.into_response();
         assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);

@@ -84,6 +84,8 @@ fn route(path: &str) -> &'static str {
         ["v1", "accounts", _, "movements"] => "/v1/accounts/{id}/movements",
         ["v1", "accounts", _, "statement"] => "/v1/accounts/{id}/statement",
         ["v1", "banks"] => "/v1/banks",
+        ["docs", "problems"] => "/docs/problems",
+        ["docs", "problems", _] => "/docs/problems/{code}",
         ["v1", "institutions"] => "/v1/institutions",
         ["v1", "institutions", _] => "/v1/institutions/{code}",
         [""] => "/",

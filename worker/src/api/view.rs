@@ -11,6 +11,7 @@ pub mod payout;
 pub mod problem;
 pub mod request;
 pub mod timeline;
+pub mod told;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

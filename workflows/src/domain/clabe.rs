@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::FieldCode;
+
 /// Digits of a CLABE: 3 bank, 3 branch area, 11 account, 1 check digit.
 const LENGTH: usize = 18;
 
@@ -34,12 +36,12 @@ pub enum ClabeError {
 
 impl ClabeError {
     /// The stable code of a field error.
-    pub const fn code(self) -> &'static str {
+    pub const fn code(self) -> FieldCode {
         match self {
-            Self::Length { .. } => "length",
-            Self::Digits => "digits",
-            Self::CheckDigit { .. } => "check_digit",
-            Self::LooksLikeCard => "card_number",
+            Self::Length { .. } => FieldCode::Length,
+            Self::Digits => FieldCode::Digits,
+            Self::CheckDigit { .. } => FieldCode::CheckDigit,
+            Self::LooksLikeCard => FieldCode::CardNumber,
         }
     }
 }
@@ -240,7 +242,7 @@ mod tests {
             ("378282246310005", "card_number"),
         ] {
             let error = Clabe::new(text).expect_err("no CLABE");
-            assert_eq!(error.code(), code, "{text:?}");
+            assert_eq!(error.code().word(), code, "{text:?}");
             assert!(text.is_empty() || !error.to_string().contains(text), "{error}");
         }
     }

@@ -3,7 +3,7 @@
 mod decode;
 mod reader;
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -15,39 +15,12 @@ use self::{
     reader::Reader,
 };
 use super::{
-    AccountId, BeneficiaryName, Centavos, Clabe, Concept, InstitutionCode, Institutions, NumericReference, TaxId, text,
+    AccountId, BeneficiaryName, Centavos, Clabe, Concept, FieldError, InstitutionCode, Institutions, NumericReference,
+    TaxId, text,
 };
 
 /// Characters of the reason of an opening credit, after cleaning.
 const LONGEST_REASON: usize = 200;
-
-/// What is wrong with one field, and how to mend it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FieldError {
-    /// JSON pointer in snake_case (`/beneficiary/clabe`); empty for the whole document.
-    pub pointer: String,
-    /// A stable word in snake_case (`check_digit`).
-    pub code: Cow<'static, str>,
-    /// One sentence that names the fix and never repeats the value.
-    pub message: String,
-}
-
-impl FieldError {
-    /// `message` is one sentence that names the fix and never repeats the value.
-    pub fn new(pointer: impl Into<String>, code: &'static str, message: impl fmt::Display) -> Self {
-        Self {
-            pointer: pointer.into(),
-            code: Cow::Borrowed(code),
-            message: message.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for FieldError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {} ({})", self.pointer, self.message, self.code)
-    }
-}
 
 /// A payout as a caller asks for it: proto3 JSON in lowerCamelCase or snake_case, integers as number or string;
 /// an absent field, `null` and `""` are the same. Nothing is checked before [`PayoutRequest::parse`].

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use super::clabe::contains_a_card;
+use super::{FieldCode, clabe::contains_a_card};
 
 /// STP: `nombreBeneficiario` and `conceptoPago`; its form says 40, its own client stops at 39.
 const LIMIT: usize = 39;
@@ -75,14 +75,14 @@ pub enum TextError {
 
 impl TextError {
     /// The stable code of a field error.
-    pub const fn code(self) -> &'static str {
+    pub const fn code(self) -> FieldCode {
         match self {
-            Self::Empty => "required",
-            Self::TooLong { .. } => "too_long",
-            Self::Character { .. } => "character",
-            Self::LooksLikeCard => "card_number",
-            Self::TaxId => "tax_id",
-            Self::Reference => "out_of_range",
+            Self::Empty => FieldCode::Required,
+            Self::TooLong { .. } => FieldCode::TooLong,
+            Self::Character { .. } => FieldCode::Character,
+            Self::LooksLikeCard => FieldCode::CardNumber,
+            Self::TaxId => FieldCode::TaxId,
+            Self::Reference => FieldCode::OutOfRange,
         }
     }
 }

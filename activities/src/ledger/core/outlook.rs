@@ -1,7 +1,10 @@
 //! What happens next to a payout, and what a person may do about it now: the core's own rules, told and not decided.
 
 use jiff::Timestamp;
-use workflows::domain::State;
+use workflows::{
+    domain::State,
+    sentences::{filled, support::WhyNot},
+};
 
 use super::{
     super::rows::{BankRow, PausedBy, Payout, Rules},
@@ -209,12 +212,11 @@ pub fn why_no_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp
     Some(match why {
         NoResend::NotInDoubt => "it is not in doubt".to_owned(),
         NoResend::Proven => "the outcome is proven".to_owned(),
-        NoResend::TakesRepeats => "this bank does not refuse a repeated key; giro keeps asking".to_owned(),
-        NoResend::OtherDay => "its operating date is over; closed statements or two people end it".to_owned(),
-        NoResend::MaySurface(_) | NoResend::NotAskedEnough => format!(
-            "not before the bank has twice not known it ({} so far), from {} s after the send; giro keeps asking",
-            row.not_found,
-            rules.horizon.as_secs()
+        NoResend::TakesRepeats => WhyNot::BankTakesRepeats.sentence().en.to_owned(),
+        NoResend::OtherDay => WhyNot::DayIsOver.sentence().en.to_owned(),
+        NoResend::MaySurface(_) | NoResend::NotAskedEnough => filled(
+            WhyNot::TooEarly.sentence().en,
+            &[("times", &row.not_found), ("seconds", &rules.horizon.as_secs())],
         ),
     })
 }

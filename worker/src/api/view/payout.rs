@@ -16,7 +16,12 @@ use workflows::{
     sentences,
 };
 
-use super::{Thing, bank::Bank, form};
+use super::{
+    Thing,
+    bank::Bank,
+    form,
+    told::{Reason, Said, Told},
+};
 use crate::api::show::payout_path;
 
 /// One payout.
@@ -82,6 +87,10 @@ pub struct Payout {
     /// Where the money is, for people.
     #[schema(example = "with the beneficiary")]
     pub money: String,
+    /// Why it failed or came back; null otherwise, and while that is under review.
+    pub reason: Option<Reason>,
+    /// Where the payment stands, for the payer.
+    pub customer: Said,
     pub links: PayoutLinks,
 }
 
@@ -188,6 +197,7 @@ impl Payout {
             now,
         } = seen;
         let Outlook { next, may } = outlook::outlook(context.rules, payout, bank, *now);
+        let told = Told::of(payout, raised.map(|raised| raised.reason));
         Self {
             object: Thing::Payout,
             id: payout.id,
@@ -220,6 +230,8 @@ impl Payout {
             deadline_at: payout.deadline_at,
             // Sentences for people are made here, from the row, and nowhere else in REST.
             money: sentences::money(payout.state).to_owned(),
+            reason: told.reason,
+            customer: told.customer,
             links: PayoutLinks::of(payout.id, context),
         }
     }
@@ -391,4 +403,4 @@ impl Preview {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

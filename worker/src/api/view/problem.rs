@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::told::Said;
+
 /// An answer that is not what was asked for. Fields without a value are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -21,6 +23,12 @@ pub struct Problem {
     pub code: String,
     /// What happened, and what to do.
     pub detail: String,
+    /// Where this API explains it.
+    #[schema(example = "/docs/problems/insufficient_funds")]
+    pub doc: String,
+    /// What the payer may be told, where there is something to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Said>,
     /// The same request may be answered otherwise later.
     pub retryable: bool,
     /// `urn:uuid:` and `request_id`.

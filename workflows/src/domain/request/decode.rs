@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use super::FieldError;
+use super::super::{FieldCode, FieldError};
 
 /// A field of a request, in both spellings of proto3 JSON.
 pub(super) struct Field {
@@ -37,20 +37,21 @@ impl Field {
 
 /// Checks the shape first: serde's own errors repeat values, name no pointer, and stop at the first.
 pub(super) fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8], fields: &[Field]) -> Result<T, Vec<FieldError>> {
-    let text = std::str::from_utf8(bytes).map_err(|_| vec![FieldError::new("", "not_utf8", "send JSON in UTF-8")])?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| vec![FieldError::new("", FieldCode::NotUtf8, "send JSON in UTF-8")])?;
     let mut errors = Vec::new();
     match serde_json::from_str::<Entries<'_>>(text) {
         Ok(entries) => shape(&entries, fields, "", &mut errors),
         Err(error) => {
             let (line, column) = (error.line(), error.column());
             errors.push(match error.classify() {
-                serde_json::error::Category::Data => FieldError::new("", "wrong_type", "send one JSON object"),
+                serde_json::error::Category::Data => FieldError::new("", FieldCode::WrongType, "send one JSON object"),
                 serde_json::error::Category::Io
                 | serde_json::error::Category::Syntax
                 | serde_json::error::Category::Eof => {
                     let message =
                         format_args!("send one well-formed JSON object: line {line}, column {column} is not JSON");
-                    FieldError::new("", "invalid_json", message)
+                    FieldError::new("", FieldCode::InvalidJson, message)
                 }
             });
         }
@@ -58,8 +59,13 @@ pub(super) fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8], fields: &[Field
     if !errors.is_empty() {
         return Err(errors);
     }
-    serde_json::from_str(text)
-        .map_err(|_| vec![FieldError::new("", "invalid_json", "send one well-formed JSON object")])
+    serde_json::from_str(text).map_err(|_| {
+        vec![FieldError::new(
+            "",
+            FieldCode::InvalidJson,
+            "send one well-formed JSON object",
+        )]
+    })
 }
 
 fn shape(entries: &Entries<'_>, fields: &[Field], parent: &str, errors: &mut Vec<FieldError>) {
@@ -76,12 +82,16 @@ fn shape(entries: &Entries<'_>, fields: &[Field], parent: &str, errors: &mut Vec
             };
             let known: Vec<&str> = fields.iter().map(|field| field.snake).collect();
             let message = format_args!("remove this field: the fields are {}", known.join(", "));
-            errors.push(FieldError::new(pointer, "unknown_field", message));
+            errors.push(FieldError::new(pointer, FieldCode::UnknownField, message));
             continue;
         };
         let pointer = format!("{parent}/{}", field.snake);
         if seen.contains(&field.snake) {
-            errors.push(FieldError::new(pointer, "duplicate_field", "write this field once"));
+            errors.push(FieldError::new(
+                pointer,
+                FieldCode::DuplicateField,
+                "write this field once",
+            ));
             continue;
         }
         seen.push(field.snake);
@@ -89,13 +99,17 @@ fn shape(entries: &Entries<'_>, fields: &[Field], parent: &str, errors: &mut Vec
             (Some(_), "null") => {}
             (Some(inner), object) if object.starts_with('{') => match serde_json::from_str::<Entries<'_>>(object) {
                 Ok(entries) => shape(&entries, inner, &pointer, errors),
-                Err(_) => errors.push(FieldError::new(pointer, "invalid_json", "write one JSON object")),
+                Err(_) => errors.push(FieldError::new(
+                    pointer,
+                    FieldCode::InvalidJson,
+                    "write one JSON object",
+                )),
             },
-            (Some(_), _) => errors.push(FieldError::new(pointer, "wrong_type", "write a JSON object")),
+            (Some(_), _) => errors.push(FieldError::new(pointer, FieldCode::WrongType, "write a JSON object")),
             (None, value) if value.starts_with(['{', '[']) => {
                 errors.push(FieldError::new(
                     pointer,
-                    "wrong_type",
+                    FieldCode::WrongType,
                     "write one value, not an object or a list",
                 ));
             }
@@ -103,7 +117,7 @@ fn shape(entries: &Entries<'_>, fields: &[Field], parent: &str, errors: &mut Vec
             (None, value) if serde_json::from_str::<Value>(value).is_err() => {
                 errors.push(FieldError::new(
                     pointer,
-                    "not_an_integer",
+                    FieldCode::NotAnInteger,
                     "write a whole number that fits, or a string",
                 ));
             }

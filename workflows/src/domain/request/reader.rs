@@ -5,12 +5,9 @@ use std::fmt;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::{
-    super::{
-        AccountId, BeneficiaryName, Centavos, Clabe, InstitutionCode, Institutions, LARGEST_ORDER, NumericReference,
-        TaxId, text,
-    },
-    FieldError,
+use super::super::{
+    AccountId, BeneficiaryName, Centavos, Clabe, FieldCode, FieldError, InstitutionCode, Institutions, LARGEST_ORDER,
+    NumericReference, TaxId, text,
 };
 
 /// Characters of any text before cleaning; far above every real one, far below what costs time.
@@ -23,13 +20,13 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn fail<T>(&mut self, pointer: &str, code: &'static str, message: impl fmt::Display) -> Option<T> {
+    pub(super) fn fail<T>(&mut self, pointer: &str, code: FieldCode, message: impl fmt::Display) -> Option<T> {
         self.errors.push(FieldError::new(pointer, code, message));
         None
     }
 
     pub(super) fn required<T>(&mut self, pointer: &str) -> Option<T> {
-        self.fail(pointer, "required", "add this field")
+        self.fail(pointer, FieldCode::Required, "add this field")
     }
 
     /// A text that is there; proto3 JSON does not tell `""` from absent.
@@ -39,11 +36,11 @@ impl Reader {
             Some(Value::String(text)) if text.is_empty() => self.required(pointer),
             Some(Value::String(text)) if text.chars().count() > LONGEST_TEXT => {
                 let message = format_args!("shorten it: no field takes more than {LONGEST_TEXT} characters");
-                self.fail(pointer, "too_long", message)
+                self.fail(pointer, FieldCode::TooLong, message)
             }
             Some(Value::String(text)) => Some(text),
             Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                self.fail(pointer, "wrong_type", "write it as a JSON string, in quotes")
+                self.fail(pointer, FieldCode::WrongType, "write it as a JSON string, in quotes")
             }
         }
     }
@@ -56,8 +53,8 @@ impl Reader {
             Some(Value::String(text)) if text.is_empty() => self.required(pointer),
             Some(Value::Number(number)) => match number.as_i64() {
                 Some(number) => Some(number),
-                None if number.is_u64() => self.fail(pointer, "out_of_range", "write a smaller number"),
-                None => self.fail(pointer, "not_an_integer", FIX),
+                None if number.is_u64() => self.fail(pointer, FieldCode::OutOfRange, "write a smaller number"),
+                None => self.fail(pointer, FieldCode::NotAnInteger, FIX),
             },
             Some(Value::String(text)) => {
                 let digits = text.strip_prefix('-').unwrap_or(text);
@@ -65,12 +62,12 @@ impl Reader {
                     && digits.bytes().all(|byte| byte.is_ascii_digit())
                     && (text == "0" || !digits.starts_with('0'));
                 match text.parse() {
-                    _ if !is_plain => self.fail(pointer, "not_an_integer", FIX),
+                    _ if !is_plain => self.fail(pointer, FieldCode::NotAnInteger, FIX),
                     Ok(number) => Some(number),
-                    Err(_) => self.fail(pointer, "out_of_range", "write a smaller number"),
+                    Err(_) => self.fail(pointer, FieldCode::OutOfRange, "write a smaller number"),
                 }
             }
-            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => self.fail(pointer, "wrong_type", FIX),
+            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => self.fail(pointer, FieldCode::WrongType, FIX),
         }
     }
 
@@ -99,7 +96,7 @@ impl Reader {
     pub(super) fn account(&mut self, pointer: &str, raw: Option<&Value>) -> Option<AccountId> {
         let text = self.text(pointer, raw)?;
         text.parse()
-            .map_or_else(|error| self.fail(pointer, "invalid_id", error), Some)
+            .map_or_else(|error| self.fail(pointer, FieldCode::InvalidId, error), Some)
     }
 
     pub(super) fn amount(&mut self, pointer: &str, raw: Option<&Value>) -> Option<Centavos> {
@@ -108,7 +105,7 @@ impl Reader {
             return Some(amount);
         }
         let message = format_args!("write an amount in centavos from 1 to {}", LARGEST_ORDER.get());
-        self.fail(pointer, "out_of_range", message)
+        self.fail(pointer, FieldCode::OutOfRange, message)
     }
 
     pub(super) fn currency(&mut self, pointer: &str, raw: Option<&Value>) -> Option<()> {
@@ -116,7 +113,7 @@ impl Reader {
             return Some(());
         }
         let message = format_args!("write {}: giro moves no other currency", Centavos::CURRENCY.code());
-        self.fail(pointer, "unsupported_currency", message)
+        self.fail(pointer, FieldCode::UnsupportedCurrency, message)
     }
 
     pub(super) fn clabe(&mut self, pointer: &str, raw: Option<&Value>) -> Option<Clabe> {
@@ -135,12 +132,12 @@ impl Reader {
             Some(institution) => Some(institution.code),
             None if known.knows(clabe) => {
                 let fix = "the institution of this CLABE takes no payouts: ask the beneficiary for another CLABE";
-                self.fail(pointer, "not_payable", fix)
+                self.fail(pointer, FieldCode::NotPayable, fix)
             }
             None => {
                 let fix =
                     "no known institution has this CLABE's first three digits: ask the beneficiary for the CLABE again";
-                self.fail(pointer, "unknown_institution", fix)
+                self.fail(pointer, FieldCode::UnknownInstitution, fix)
             }
         }
     }

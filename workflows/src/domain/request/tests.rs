@@ -4,7 +4,7 @@ use jiff::civil::date;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::*;
+use super::{super::FieldCode, *};
 
 const TODAY: Date = date(2026, 4, 1);
 
@@ -220,7 +220,7 @@ fn bad_documents_are_named() {
     for bytes in [b"\xff\xfe{\0}\0".as_slice(), b"{\"concept\":\"\xff\"}"] {
         assert_eq!(
             PayoutRequest::from_json(bytes).expect_err("no UTF-8")[0].code,
-            "not_utf8"
+            FieldCode::NotUtf8
         );
     }
 }
@@ -239,8 +239,6 @@ fn all_errors_come_together() {
             "/reference not_an_integer",
         ]
     );
-    let back: FieldError = serde_json::from_str(r#"{"pointer":"/a","code":"b","message":"c"}"#).expect("reads");
-    assert_eq!(back, FieldError::new("/a", "b", "c"));
 }
 
 #[test]

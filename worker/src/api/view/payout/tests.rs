@@ -38,7 +38,7 @@ fn bank() -> BankRow {
     }
 }
 
-fn seen() -> Seen {
+pub(in crate::api::view) fn seen() -> Seen {
     let id = PayoutId::new(Uuid::from_u128(7));
     let payout = rows::Payout {
         id,

@@ -1,0 +1,321 @@
+//! What whoever helps a customer reads: where the money is, what proves it, why to look, what happens next.
+//!
+//! The English ones are also what runs show: a text in braces is filled in by whoever knows it.
+
+use super::{Sentence, say};
+use crate::domain::{Attention, End, Evidence, FailureReason, Refusal, State};
+
+/// Where the money is.
+pub const fn money(state: State) -> Sentence {
+    match state {
+        State::Accepted => say(
+            "apartado para el cliente; no ha salido nada",
+            "held for the customer; nothing has left",
+        ),
+        State::Sending => say(
+            "apartado; la orden puede estar en el banco",
+            "held; the order may be at the bank",
+        ),
+        State::Sent => say("apartado; el banco tiene la orden", "held; the bank has the order"),
+        State::Settled => say("con el beneficiario", "with the beneficiary"),
+        State::Failed | State::Cancelled => say("de vuelta con el cliente", "back with the customer"),
+        State::Returned => say(
+            "devuelto por el banco del beneficiario, y con el cliente",
+            "sent back by the beneficiary's bank, and with the customer",
+        ),
+    }
+}
+
+/// Where the money is, once it has ended.
+pub const fn end(end: End) -> Sentence {
+    match end {
+        End::Settled => money(State::Settled),
+        End::Failed => money(State::Failed),
+        End::Cancelled => money(State::Cancelled),
+        End::Returned => money(State::Returned),
+        End::Refused => say("nunca se tomó: no se apartó nada", "never taken: nothing was held"),
+    }
+}
+
+/// Why a person should look, and what they can do.
+pub const fn attention(reason: Attention) -> Sentence {
+    match reason {
+        Attention::Deadline => say(
+            "tarda más de lo debido. giro sigue preguntando y lo termina por sí mismo; `retry` en la API pregunta ahora",
+            "it takes longer than it should. giro keeps asking and ends it by itself; `retry` in the API asks now",
+        ),
+        Attention::Mismatch => say(
+            "el banco tiene con esta clave una orden que no es este pago: compare ambas y decida entre dos personas",
+            "the bank has an order by this key that is not this payout: compare both, then decide with two people",
+        ),
+        Attention::UnknownWord => say(
+            "el banco usó una palabra que giro no conoce: pregunte al banco qué significa",
+            "the bank used a word that giro does not know: ask the bank what it means",
+        ),
+        Attention::Contradiction => say(
+            "dos pruebas se contradicen: nada se mueve hasta que dos personas decidan con un documento",
+            "two proofs disagree: nothing moves until two people decide with a document",
+        ),
+        Attention::EvidenceBeforeSend => say(
+            "el banco conoce un pago que giro no envió: averigüe quién lo envió",
+            "the bank knows a payout that giro did not send: find out who did",
+        ),
+        Attention::PaidAfterRelease => say(
+            "el banco pagó después de que el dinero volvió al cliente: el banco está en pausa",
+            "the bank paid after the money went back to the customer: the bank is paused",
+        ),
+        Attention::EvidenceAfterEnd => say(
+            "el banco dice ahora algo distinto que al terminar: compare con su estado de cuenta",
+            "the bank now says otherwise than when this ended: compare with its statement",
+        ),
+        Attention::SecondOrder => say(
+            "el banco tiene dos órdenes con una misma clave: está en pausa; averigüe con el banco cuál está vigente",
+            "the bank has two orders under one key: it is paused; find out with the bank which one is live",
+        ),
+        Attention::ReturnExpected => say(
+            "el dinero salió y regresó: la devolución se hace cuando el banco la registre",
+            "the money left and came back: the return is made when the bank lists it",
+        ),
+    }
+}
+
+/// What proves the outcome.
+pub const fn evidence(evidence: Evidence) -> Sentence {
+    match evidence {
+        Evidence::Refused => say(
+            "el banco rechazó la única orden que se envió con la clave",
+            "the bank refused the only order ever sent under the key",
+        ),
+        Evidence::Paid => say(
+            "el banco, al preguntarle giro, dice que está pagado",
+            "the bank, asked by giro, says that it is paid",
+        ),
+        Evidence::NotPaid => say(
+            "el banco, al preguntarle giro, dice que no está pagado ni lo estará",
+            "the bank, asked by giro, says that it is not paid and will not be",
+        ),
+        Evidence::Absent => say(
+            "los estados de cuenta cerrados del banco no tienen la orden",
+            "the bank's closed statements do not have the order",
+        ),
+        Evidence::TwoPeoplePaid => say(
+            "dos personas, con un documento, dicen que se pagó",
+            "two people, with a document, say that it was paid",
+        ),
+        Evidence::TwoPeopleNotPaid => say(
+            "dos personas, con un documento, dicen que no se pagó",
+            "two people, with a document, say that it was not paid",
+        ),
+    }
+}
+
+/// Why a payout failed or came back, and what support can do.
+pub const fn reason(reason: FailureReason) -> Sentence {
+    match reason {
+        FailureReason::AccountUnknown => say(
+            "la cuenta no existe o no es de esa institución: se necesita otra CLABE y un pago nuevo",
+            "the account does not exist or is not at that institution: another CLABE and a new payout are needed",
+        ),
+        FailureReason::AccountBlocked => say(
+            "la cuenta está bloqueada en su institución: solo su titular puede resolverlo",
+            "the account is blocked at its institution: only its holder can mend that",
+        ),
+        FailureReason::AccountClosed => say(
+            "la cuenta está cancelada: se necesita otra CLABE y un pago nuevo",
+            "the account is closed: another CLABE and a new payout are needed",
+        ),
+        FailureReason::AccountInvalid => say(
+            "el banco no acepta la CLABE, aunque su dígito verificador es correcto: revise la CLABE y el catálogo de instituciones",
+            "the bank does not take the CLABE, though its check digit is right: check the CLABE and the catalogue of institutions",
+        ),
+        FailureReason::AccountTypeMismatch => say(
+            "la cuenta no recibe este tipo de pago o moneda: se necesita otra CLABE y un pago nuevo",
+            "the account takes no payments of this kind or currency: another CLABE and a new payout are needed",
+        ),
+        FailureReason::SameAccount => say(
+            "la cuenta de origen y la de destino son la misma",
+            "payer and beneficiary are the same account",
+        ),
+        FailureReason::AmountNotAccepted => say(
+            "el banco no acepta el monto; suele ser un límite de la institución del beneficiario",
+            "the bank does not take the amount; usually that is a limit of the beneficiary's institution",
+        ),
+        FailureReason::LimitExceeded => say(
+            "la cuenta pasaría su límite de saldo o de depósitos: puede intentarse después con un pago nuevo",
+            "the account would pass its limit of balance or deposits: a new payout may work later",
+        ),
+        FailureReason::BeneficiaryInstitutionUnavailable => say(
+            "la institución del beneficiario no puede recibir pagos ahora: revise el catálogo de instituciones o intente después",
+            "the beneficiary's institution cannot be paid now: check the catalogue of institutions, or try later",
+        ),
+        FailureReason::BeneficiaryDeclined => say(
+            "el beneficiario no reconoce el pago: el cliente debe confirmar a quién paga antes de pedir otro",
+            "the beneficiary does not recognise the payment: the customer should confirm whom they pay before asking for another",
+        ),
+        FailureReason::Recalled => say(
+            "se devolvió a solicitud de quien pagó",
+            "it was sent back because the payer asked for it",
+        ),
+        FailureReason::PayerNotEnabled => say(
+            "la cuenta del cliente no está registrada en el banco: regístrela antes de pedir otro pago",
+            "the customer's account is not registered at the bank: register it before asking for another payout",
+        ),
+        FailureReason::BankRules => say(
+            "una regla del banco lo prohíbe: pase el caso a cumplimiento, no lo repita, y no dé más detalles al cliente",
+            "a rule of the bank forbids it: hand it to compliance, do not repeat it, and give the customer no more details",
+        ),
+        FailureReason::OrderInvalid => say(
+            "la orden que hizo giro estaba mal: avise a ingeniería con el código del banco",
+            "the order that giro made was wrong: tell engineering, with the bank's code",
+        ),
+        FailureReason::NotProcessed => say(
+            "terminó sin pagarse y el banco no dice más: puede intentarse con un pago nuevo",
+            "it ended without payment, and the bank says no more: a new payout may work",
+        ),
+        FailureReason::BankRefused => say(
+            "el banco dijo que no, con un código sin traducción o que ya no está a la vista: vea lo que dijo el banco",
+            "the bank said no, with a code that has no translation or is no longer in sight: see what the bank said",
+        ),
+        FailureReason::Unknown => say(
+            "regresó y el banco no dice por qué: pregúntele",
+            "it came back, and the bank does not say why: ask it",
+        ),
+    }
+}
+
+/// Why a request was refused, and what the caller can do.
+pub const fn refusal(refusal: Refusal) -> Sentence {
+    match refusal {
+        Refusal::AccountUnknown => say(
+            "la cuenta de origen no existe o es de otro sistema: corrija `account` y use una llave nueva",
+            "the paying account does not exist, or is another caller's: correct `account`, and use a new key",
+        ),
+        Refusal::AccountNotOpen => say(
+            "la cuenta de origen está congelada o cerrada: use otra, o espere a que se abra, con una llave nueva",
+            "the paying account is frozen or closed: use another, or wait until it is open, with a new key",
+        ),
+        Refusal::InsufficientFunds => say(
+            "el disponible es menor que monto, comisión e IVA: abone a la cuenta o pida menos, con una llave nueva",
+            "available money is less than amount, fee and IVA: credit the account or ask for less, with a new key",
+        ),
+        Refusal::SameAccount => say(
+            "la CLABE del beneficiario es la del cliente: corríjala y use una llave nueva",
+            "the beneficiary's CLABE is the payer's own: correct it, and use a new key",
+        ),
+    }
+}
+
+words! {
+    /// What happens next.
+    Next: "next step" {
+        /// It is being accepted.
+        Accepting = "accepting",
+        /// It is on its way to the bank.
+        Sending = "sending",
+        /// The bank's word has not come.
+        Waiting = "waiting",
+        /// The bank has answered.
+        Answered = "answered",
+        /// The bank has it and has not decided.
+        Undecided = "undecided",
+        /// The bank gave no answer to a person's question.
+        NoAnswer = "no_answer",
+        /// A person was told.
+        Asking = "asking",
+        /// It certainly did not leave.
+        NotSent = "not_sent",
+        /// The same, told to a person who asked.
+        TriedAgain = "tried_again",
+        /// The same order goes out again.
+        Resends = "resends",
+        /// An end follows now.
+        Ends = "ends",
+        /// It has ended.
+        Ended = "ended",
+        /// The books do not have it.
+        Nowhere = "nowhere",
+    }
+}
+
+impl Next {
+    /// The sentence; `{seconds}` is to be filled in.
+    pub const fn sentence(self) -> Sentence {
+        match self {
+            Self::Accepting => say(
+                "se está aceptando; pregunte de nuevo en un momento",
+                "it is being accepted; ask again in a moment",
+            ),
+            Self::Sending => say("se está enviando", "it is being sent"),
+            Self::Waiting => say(
+                "en espera de la palabra del banco; si no llega, giro pregunta por sí mismo",
+                "waiting for the bank's word; giro asks by itself when none comes",
+            ),
+            Self::Answered => say("el banco respondió", "the bank has answered"),
+            Self::Undecided => say(
+                "el banco lo tiene y no ha decidido; giro sigue preguntando",
+                "the bank has it and has not decided; giro keeps asking",
+            ),
+            Self::NoAnswer => say(
+                "el banco no respondió a tiempo; giro sigue preguntando",
+                "the bank gave no answer in time; giro keeps asking",
+            ),
+            Self::Asking => say("giro sigue preguntando al banco", "giro keeps asking the bank"),
+            Self::NotSent => say(
+                "no se envió: se intenta de nuevo dentro de {seconds} s",
+                "not sent: tried again within {seconds} s",
+            ),
+            Self::TriedAgain => say(
+                "no se envió nada: se intenta en {seconds} s",
+                "nothing was sent: tried in {seconds} s",
+            ),
+            Self::Resends => say(
+                "el banco no lo conoce: giro envía ahora la misma orden otra vez",
+                "the bank does not know it: giro sends the same order again now",
+            ),
+            Self::Ends => say(
+                "el resultado está probado: termina ahora",
+                "the outcome is proven: it ends now",
+            ),
+            Self::Ended => say("nada: ya terminó", "nothing: it has ended"),
+            Self::Nowhere => say("los libros no tienen ese pago", "the books have no such payout"),
+        }
+    }
+}
+
+words! {
+    /// Why something may not be done.
+    WhyNot: "why not" {
+        /// Sent again: the bank would take a second order under the same key.
+        BankTakesRepeats = "bank_takes_repeats",
+        /// Sent again: the bank's day is over.
+        DayIsOver = "day_is_over",
+        /// Sent again: the bank may still come to know it.
+        TooEarly = "too_early",
+        /// Taken back: it may be at the bank, or has ended.
+        TooLate = "too_late",
+    }
+}
+
+impl WhyNot {
+    /// The sentence; `{times}` and `{seconds}` are to be filled in.
+    pub const fn sentence(self) -> Sentence {
+        match self {
+            Self::BankTakesRepeats => say(
+                "no se envía de nuevo: este banco no rechaza una clave repetida; giro sigue preguntando",
+                "not sent again: this bank does not refuse a repeated key; giro keeps asking",
+            ),
+            Self::DayIsOver => say(
+                "no se envía de nuevo: su fecha de operación terminó; lo cierran los estados de cuenta o dos personas",
+                "not sent again: its operating date is over; closed statements or two people end it",
+            ),
+            Self::TooEarly => say(
+                "no se envía de nuevo hasta que el banco diga dos veces que no lo conoce (van {times}), desde {seconds} s después del envío; giro sigue preguntando",
+                "not sent again before the bank has twice not known it ({times} so far), from {seconds} s after the send; giro keeps asking",
+            ),
+            Self::TooLate => say(
+                "Puede estar en el banco, o ya terminó. No se cambió nada.",
+                "It may be at the bank, or has ended. Nothing was changed.",
+            ),
+        }
+    }
+}
