@@ -5,4 +5,5 @@ mod contract;
 mod fates;
 mod faults;
 mod harness;
+mod reads;
 mod runs;
