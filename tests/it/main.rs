@@ -9,6 +9,7 @@ mod harness;
 mod histories;
 mod kills;
 mod metrics;
+mod reads;
 mod runs;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;

@@ -9,7 +9,7 @@ use utoipa::{
         Content, Header, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required, Response,
         ResponseBuilder,
         path::{Operation, Parameter, ParameterBuilder, ParameterIn},
-        schema::{AdditionalProperties, Schema, Type},
+        schema::{AdditionalProperties, ArrayBuilder, Schema, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
     },
@@ -102,9 +102,12 @@ pub(super) fn finished(mut document: OpenApi) -> OpenApi {
     document.tags = Some(TAGS.iter().map(tag).collect());
     document.security = Some(vec![SecurityRequirement::new("caller", Vec::<String>::new())]);
     let parts = document.components.get_or_insert_default();
-    for schema in parts.schemas.values_mut() {
+    for (name, schema) in &mut parts.schemas {
         if let RefOr::T(schema) = schema {
             complete(schema);
+            if let Some(row) = name.strip_prefix("Page_") {
+                rows_of(schema, row);
+            }
         }
     }
     // These leave fields out.
@@ -156,6 +159,14 @@ fn complete(schema: &mut Schema) {
         Schema::AllOf(of) => complete_all(&mut of.items),
         Schema::AnyOf(of) => complete_all(&mut of.items),
         Schema::Array(_) | _ => {}
+    }
+}
+
+/// A page's rows by name: the derive copies their schema.
+fn rows_of(page: &mut Schema, row: &str) {
+    if let Schema::Object(page) = page {
+        let rows = ArrayBuilder::new().items(Ref::from_schema_name(row)).build();
+        page.properties.insert("data".to_owned(), Schema::Array(rows).into());
     }
 }
 

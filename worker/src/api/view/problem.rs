@@ -57,3 +57,30 @@ pub struct FieldError {
     /// The fix. The value is never repeated.
     pub message: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::to_bytes, response::IntoResponse};
+    use serde_json::Value;
+    use workflows::domain::{FieldError, Refusal};
+
+    use crate::api::problem::{self, Code};
+
+    #[tokio::test]
+    async fn a_problem_reads_back_with_every_field() {
+        let wrong = problem::Problem::fields(vec![FieldError::new("/amount", "out_of_range", "write less")]);
+        let refused = problem::Problem::from(Code::Refused(Refusal::AccountUnknown)).about(Some("po_1".to_owned()));
+        for problem in [wrong, refused] {
+            let body = to_bytes(problem.into_response().into_body(), 10_000)
+                .await
+                .expect("whole");
+            let said: Value = serde_json::from_slice(&body).expect("is JSON");
+            let read: super::Problem = serde_json::from_value(said.clone()).expect("reads");
+            assert_eq!(
+                serde_json::to_value(read).expect("is JSON"),
+                said,
+                "the document has every field"
+            );
+        }
+    }
+}
