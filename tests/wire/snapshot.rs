@@ -35,6 +35,12 @@ fn compare(at: &str, kept: &Value, now: &Value, differences: &mut Vec<(bool, Str
         }
         let new = now.keys().filter(|name| !kept.contains_key(*name));
         differences.extend(new.map(|name| (true, format!("new: {at}/{name}"))));
+    } else if let (Value::Array(kept), Value::Array(now)) = (kept, now)
+        && kept.len() == now.len()
+    {
+        for (place, (kept, now)) in kept.iter().zip(now).enumerate() {
+            compare(&format!("{at}/{place}"), kept, now, differences);
+        }
     } else if kept != now {
         differences.push((false, format!("changed: {at}: was {kept}, is {now}")));
     }
