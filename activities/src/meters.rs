@@ -142,7 +142,7 @@ meters! {
     OPEN_AGE = Gauge "giro_payouts_open_oldest_age_seconds" ["state"] of [Relay]:
         "Age of the oldest payout that has not ended, since it was accepted; 0 without one.";
     IN_DOUBT = Gauge "giro_payouts_in_doubt" [] of [Relay]:
-        "Open payouts of which nobody knows whether the bank has the order.";
+        "Open payouts in doubt: their outcome is unknown.";
     ATTENTION = Gauge "giro_payouts_attention" ["reason"] of [Relay]:
         "Payouts that a person should look at.";
     ATTENTION_AGE = Gauge "giro_payouts_attention_oldest_age_seconds" ["reason"] of [Relay]:

@@ -42,13 +42,13 @@ pub(crate) fn describe(program: Program) {
         .filter(|meter| meter.programs.contains(&program))
         .for_each(Meter::describe);
     gauge!(BUILD, "program" => program.word(), "version" => env!("CARGO_PKG_VERSION")).set(1);
-    let reason = match program {
-        Program::Api => "new",
-        Program::Relay => "overdue",
+    let (reason, results): (_, &[&str]) = match program {
+        Program::Api => ("new", &["started", "failed", "left"]),
+        Program::Relay => ("overdue", &["started", "failed"]),
         Program::Worker => return,
     };
-    for result in ["started", "failed", "left"] {
-        counter!(RUN_STARTS, "reason" => reason, "result" => result).absolute(0);
+    for result in results {
+        counter!(RUN_STARTS, "reason" => reason, "result" => *result).absolute(0);
     }
 }
 
