@@ -1,6 +1,6 @@
 //! The program `bank-sim`: runs the bank simulator until it is told to end, or speaks to one that runs.
 
-use std::io::Write as _;
+use std::{io::Write as _, process::ExitCode};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
@@ -133,8 +133,17 @@ struct Change {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _written = writeln!(std::io::stderr(), "bank-sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<()> {
     match (arguments.command, arguments.options) {
         (Some(Command::Ctl(ctl)), _) => control(ctl).await,
         (Some(Command::Faults), _) => {

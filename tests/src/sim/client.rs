@@ -123,7 +123,9 @@ impl Control {
         let status = answer.status();
         let text = answer.text().await.with_context(|| format!("read {url}"))?;
         if !status.is_success() {
-            bail!("{url} answered {status}: {text}");
+            let told = serde_json::from_str::<Value>(&text).ok();
+            let told = told.as_ref().and_then(|told| told["error"].as_str()).unwrap_or(&text);
+            bail!("bank-sim refuses ({status}): {told}");
         }
         serde_json::from_str(&text).with_context(|| format!("answer of {url}"))
     }

@@ -258,7 +258,12 @@ pub(super) async fn speak(State(bank): Shared, Json(named): Json<Named>) -> Answ
 /// The folio of the first order of a clave.
 fn known(bank: &Bank, clave: &str) -> Result<u64, Failure> {
     let folio = bank.book().orders_of(clave).next().map(|order| order.id);
-    folio.ok_or_else(|| Failure(StatusCode::NOT_FOUND, format!("no order of clave {clave}")))
+    folio.ok_or_else(|| {
+        Failure(
+            StatusCode::NOT_FOUND,
+            format!("no order of clave {clave}: GET /control/orders has those that it took"),
+        )
+    })
 }
 
 /// `GET /control/settings`.

@@ -83,7 +83,7 @@ fn faults(bank: &Bank, page: &mut String) {
         let _infallible = write!(page, "<option value=\"{name}\">.{} {name}</option>", row.cents);
     }
     page.push_str(
-        "</select><input name=\"clave\" maxlength=\"30\" placeholder=\"clave; empty: the next order\">\
+        "</select><input name=\"clave\" maxlength=\"30\" placeholder=\"clave; empty: the next order\" style=\"flex:1;min-width:15em\">\
          <input name=\"times\" type=\"number\" min=\"1\" max=\"4294967295\" placeholder=\"times; empty: 1\" style=\"width:9em\">\
          <button>arm</button></form>",
     );
