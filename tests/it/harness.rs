@@ -285,6 +285,7 @@ impl Stack {
             .arg("--public-key")
             .arg(self.dir.join("stp-public.pem"))
             .args(["--settle-after-ms", &self.setup.settle_ms.to_string()])
+            .args(["--slow-ms", "3000"])
             .args(["--dedupe", &self.setup.dedupes.to_string()])
             .arg(format!("--clock-offset={}", clock_offset()));
         command

@@ -24,6 +24,17 @@ pub struct Sums {
     pub gaps: i64,
 }
 
+/// How many payouts are how far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Have not ended.
+    pub open: i64,
+    /// Have ended.
+    pub ended: i64,
+    /// Are being sent: somebody has the right to and has not said what became of it.
+    pub under_way: i64,
+}
+
 /// How many rows there are of what a request makes; a replay makes none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows {
@@ -77,14 +88,19 @@ impl Books {
         })
     }
 
-    /// Payouts by whether they have ended: open, ended.
-    pub async fn progress(&mut self) -> Result<(i64, i64)> {
+    /// How far the payouts are.
+    pub async fn progress(&mut self) -> Result<Progress> {
         let row = sqlx::query(
-            "select count(*) filter (where ended_at is null) as open, count(ended_at) as ended from payout",
+            r#"select count(*) filter (where ended_at is null) as open, count(ended_at) as ended,
+                      count(*) filter (where state = 'sending' and sender is not null) as under_way from payout"#,
         )
         .fetch_one(&mut self.connection)
         .await?;
-        Ok((row.get("open"), row.get("ended")))
+        Ok(Progress {
+            open: row.get("open"),
+            ended: row.get("ended"),
+            under_way: row.get("under_way"),
+        })
     }
 
     /// Where the payouts stand that have not ended, a line each, twenty at most.
