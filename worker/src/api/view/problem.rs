@@ -62,13 +62,13 @@ pub struct FieldError {
 mod tests {
     use axum::{body::to_bytes, response::IntoResponse};
     use serde_json::Value;
-    use workflows::domain::{FieldError, Refusal};
+    use workflows::domain::{FieldCode, FieldError, Refusal};
 
     use crate::api::problem::{self, Code};
 
     #[tokio::test]
     async fn a_problem_reads_back_with_every_field() {
-        let wrong = problem::Problem::fields(vec![FieldError::new("/amount", "out_of_range", "write less")]);
+        let wrong = problem::Problem::fields(vec![FieldError::new("/amount", FieldCode::OutOfRange, "write less")]);
         let refused = problem::Problem::from(Code::Refused(Refusal::AccountUnknown)).about(Some("po_1".to_owned()));
         for problem in [wrong, refused] {
             let body = to_bytes(problem.into_response().into_body(), 10_000)
