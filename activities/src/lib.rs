@@ -6,12 +6,14 @@
 //! | `bank` | the port to a bank, and its adapters |
 //! | `steps` | the activities that a run calls |
 //! | `inbox` | what banks tell us, stored first and understood later |
+//! | `keys` | keys of callers, as the books have them |
 //! | `sweep` | open payouts whose driver may be gone |
 //! | `failure` | the three words: Refused, Later, Doubt |
 
 pub mod bank;
 pub mod failure;
 pub mod inbox;
+pub mod keys;
 pub mod ledger;
 pub mod steps;
 pub mod sweep;

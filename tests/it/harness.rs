@@ -65,6 +65,8 @@ pub(crate) struct Stack {
     pub(crate) database: String,
     /// Its REST API.
     pub(crate) giro: Giro,
+    /// The ports of its API, and of its listener for banks.
+    pub(crate) ports: (u16, u16),
     /// Its bank.
     pub(crate) bank: Control,
     /// Where Temporal is.
@@ -176,19 +178,20 @@ impl Stack {
             server = Some(own);
         }
         let keys = keys::make(&dir)?;
-        let (api, sim) = (free_port()?, free_port()?);
+        let (api, webhooks, sim) = (free_port()?, free_port()?, free_port()?);
         let queue = format!("giro-{name}-{}", std::process::id());
         let config = dir.join("giro.toml");
         let bank = format!("http://127.0.0.1:{sim}");
         let text = settings(
             &setup,
             &[&database, &temporal, &queue, &bank, &keys.private.display().to_string()],
-            api,
+            (api, webhooks),
         )?;
         fs::write(&config, text)?;
         let mut stack = Self {
             giro: Giro::new(&format!("http://127.0.0.1:{api}"))?,
             bank: Control::new(&bank)?,
+            ports: (api, webhooks),
             dir,
             config,
             database,
@@ -203,7 +206,7 @@ impl Stack {
             "--offset",
             &dev::parts::clock::offset(dev::parts::clock::TimeOfDay::ELEVEN).to_string(),
         ])?;
-        stack.start_bank(&setup, sim, api, &keys.public)?;
+        stack.start_bank(&setup, sim, webhooks, &keys.public)?;
         for program in setup.programs {
             stack.run(program)?;
         }
@@ -211,7 +214,7 @@ impl Stack {
         Ok(stack)
     }
 
-    fn start_bank(&mut self, setup: &Setup, port: u16, api: u16, public: &Path) -> Result<()> {
+    fn start_bank(&mut self, setup: &Setup, port: u16, webhooks: u16, public: &Path) -> Result<()> {
         let mut command = process::command(program("bank-sim"));
         command
             .args(["--listen", &format!("127.0.0.1:{port}"), "--empresa", "GIRO"])
@@ -219,7 +222,7 @@ impl Stack {
             .args(["--public-key", &public.display().to_string()])
             .args([
                 "--webhook-url",
-                &format!("http://127.0.0.1:{api}/webhooks/stp/test-secret/status"),
+                &format!("http://127.0.0.1:{webhooks}/webhooks/stp/test-secret/status"),
             ])
             .args(["--settle-after-ms", &setup.settle_ms.to_string()])
             .args(["--dedupe", &setup.dedupes.to_string()])
@@ -254,10 +257,24 @@ impl Stack {
         }
     }
 
+    /// The process id of a program that runs.
+    pub(crate) fn pid(&self, role: &str) -> Option<u32> {
+        self.running
+            .iter()
+            .find(|(name, _)| *name == role)
+            .map(|(_, child)| child.pid())
+    }
+
     /// A command of an operator; answers what it said.
     pub(crate) fn giro_command(&self, arguments: &[&str]) -> Result<String> {
+        self.giro_command_with(arguments, &[])
+    }
+
+    /// The same, with variables that come over `giro.toml`.
+    pub(crate) fn giro_command_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<String> {
         let done = process::command(program("giro"))
             .args(arguments)
+            .envs(variables.iter().copied())
             .arg("--config")
             .arg(&self.config)
             .output()?;
@@ -368,7 +385,7 @@ impl Stack {
 }
 
 /// The text of `giro.toml`.
-fn settings(setup: &Setup, values: &[&str; 5], api: u16) -> Result<String> {
+fn settings(setup: &Setup, values: &[&str; 5], (api, webhooks): (u16, u16)) -> Result<String> {
     let [database, temporal, queue, bank, key] = values;
     let section = |name: &str| {
         setup
@@ -390,8 +407,10 @@ namespace = "default"
 task_queue = "{queue}"
 [api]
 listen = "127.0.0.1:{api}"
-webhook_secret = "test-secret"
-{api_more}[fee]
+{api_more}[webhooks]
+listen = "127.0.0.1:{webhooks}"
+secret = "test-secret"
+{webhooks_more}[fee]
 centavos = 500
 [deadlines]
 accepted_seconds = 5
@@ -411,6 +430,7 @@ key_passphrase = "{passphrase}"
 refuses_repeated_keys = {dedupes}
 {stp_more}"#,
         api_more = section("api"),
+        webhooks_more = section("webhooks"),
         stp_more = section("stp"),
         sending = setup.sending_seconds,
         dedupes = setup.dedupes,

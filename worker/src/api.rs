@@ -3,10 +3,13 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `payouts`, `accounts`, `banks` | what callers and people ask for |
-//! | `webhooks` | what banks tell us |
+//! | `pauses` | a bank paused or resumed by people |
+//! | `webhooks` | what banks tell us, on a listener of its own |
 //! | `health` | whether this process lives, and whether it can accept |
 //! | `show` | rows as JSON |
 //! | `problem` | every answer that is not what was asked for (RFC 9457) |
+//! | `listen` | the socket: limits of connections, of headers and in time |
+//! | `door` | keys, checked against the books |
 //! | `caller` | who asks, and what they may do |
 //! | `extract`, `idempotency` | bodies, ids, pages and keys, checked once |
 //! | `trace` | an id, a span and a limit in time for each request |
@@ -14,40 +17,43 @@
 mod accounts;
 mod banks;
 mod caller;
+mod door;
 mod extract;
 mod health;
 mod idempotency;
+mod listen;
+mod pauses;
 mod payouts;
 mod problem;
 mod show;
 mod trace;
 mod webhooks;
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
 use activities::ledger::{Ledger, read};
 use axum::{
     Router,
     middleware::from_fn,
     routing::{get, post},
-    serve::ListenerExt,
 };
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::net::TcpListener;
 use workflows::domain::{Institutions, OperatingDate, PayoutId};
 
+pub use self::door::Door;
 use self::{
     caller::Caller,
+    listen::Limits,
     problem::{Code, Problem},
 };
 use crate::{config::Config, starter::Starter};
-
-/// How long requests may go on after the stop.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// What every handler may use.
 pub struct Api {
     /// The books.
     pub ledger: Ledger,
+    /// Who is let in.
+    pub door: Door,
     /// What starts and wakes runs, after the books have the payout.
     pub starter: Starter,
     /// The configuration, checked.
@@ -70,7 +76,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/accounts/{id}", get(accounts::show))
         .route("/v1/accounts/{id}/movements", get(accounts::movements))
         .route("/v1/banks", get(banks::list))
-        .route("/webhooks/stp/{secret}/status", post(webhooks::stp))
+        .route("/v1/banks/{name}/pause", post(pauses::pause))
+        .route("/v1/banks/{name}/resume", post(pauses::resume))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(|| async { Problem::from(Code::NotFound) })
@@ -79,34 +86,16 @@ pub fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-/// Serves until `stop` resolves, then takes no more and lets what runs end, for ten seconds at most.
-pub async fn serve(
-    api: Arc<Api>,
-    listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let stopped = Arc::new(Notify::new());
-    let stopping = Arc::clone(&stopped);
-    let heard = async move {
-        stop.await;
-        stopping.notify_one();
-    };
-    let patience = async {
-        stopped.notified().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    let listener = listener.tap_io(|stream| {
-        // A connection without it is slower, not wrong.
-        let _ = stream.set_nodelay(true);
-    });
-    let serving = axum::serve(listener, router(api)).with_graceful_shutdown(heard);
-    tokio::select! {
-        ended = async { serving.await } => ended,
-        () = patience => {
-            tracing::warn!("requests were still open ten seconds after the stop: left");
-            Ok(())
-        }
-    }
+/// Serves callers and people until `stop` resolves, then drains for ten seconds at most.
+pub async fn serve(api: Arc<Api>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let limits = Limits::from(&api.config.api);
+    listen::serve("api", router(api), listener, limits, stop).await;
+}
+
+/// Serves banks until `stop` resolves, then drains for ten seconds at most.
+pub async fn serve_webhooks(api: Arc<Api>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let limits = Limits::from(&api.config.api);
+    listen::serve("webhooks", webhooks::router(api), listener, limits, stop).await;
 }
 
 impl Api {

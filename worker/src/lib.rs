@@ -6,7 +6,7 @@
 //! | `telemetry` | logs: human on a terminal, JSON otherwise |
 //! | `starter` | runs of payouts: started, woken, asked |
 //! | `programs` | `giro worker`, `giro relay`, `giro api` |
-//! | `operator` | `giro migrate`, `giro bank`, `giro clock` |
+//! | `operator` | `giro migrate`, `giro bank`, `giro key`, `giro clock` |
 //! | `api` | REST |
 
 pub mod api;

@@ -26,7 +26,7 @@ use workflows::{
 
 use super::{
     Answered, Api,
-    caller::{Caller, Payer, Reader},
+    caller::{Caller, Payer, Reader, Steward},
     extract::{Id, Json},
     idempotency::Key,
     problem::{Code, Problem},
@@ -128,7 +128,7 @@ pub(super) async fn show(
 /// `POST /v1/payouts/{id}/cancel`: gives the money back if nothing may have reached the bank, and wakes the run.
 pub(super) async fn cancel(
     Shared(api): Shared<Arc<Api>>,
-    Payer(caller): Payer,
+    Steward(caller): Steward,
     _key: Key,
     Id(id): Id<PayoutId>,
 ) -> Answered<Response> {
@@ -168,7 +168,7 @@ pub(super) async fn cancel(
 /// A closed payout is answered from its row; a run that is missing is started first.
 pub(super) async fn retry(
     Shared(api): Shared<Arc<Api>>,
-    Payer(caller): Payer,
+    Steward(caller): Steward,
     key: Key,
     Id(id): Id<PayoutId>,
 ) -> Answered<Response> {

@@ -29,6 +29,12 @@ pub(super) enum Code {
     TooLate,
     /// The CLABE belongs to another account.
     ClabeTaken,
+    /// No key, or none that is good.
+    Unauthenticated,
+    /// A good key that may not do this.
+    Forbidden,
+    /// Too many that were refused, from one address.
+    TooManyRequests,
     /// No such thing, or another caller's.
     NotFound,
     /// The path knows other methods.
@@ -57,6 +63,9 @@ impl Code {
             Self::Refused(refusal) => refusal.word(),
             Self::TooLate => "too_late",
             Self::ClabeTaken => "clabe_taken",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::TooManyRequests => "too_many_requests",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -73,6 +82,9 @@ impl Code {
             Self::InvalidJson | Self::KeyMissing | Self::KeyInvalid => StatusCode::BAD_REQUEST,
             Self::InvalidRequest | Self::KeyReused | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLate | Self::ClabeTaken => StatusCode::CONFLICT,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -97,6 +109,9 @@ impl Code {
             Self::Refused(Refusal::SameAccount) => "Payer and beneficiary are the same",
             Self::TooLate => "Too late to cancel",
             Self::ClabeTaken => "The CLABE has an account",
+            Self::Unauthenticated => "No key that is good",
+            Self::Forbidden => "You may not do this",
+            Self::TooManyRequests => "Too many requests",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "The method does not fit the path",
             Self::UnsupportedMediaType => "The body is not declared as JSON",
@@ -133,6 +148,11 @@ impl Code {
             }
             Self::TooLate => "It may be at the bank, or has ended. Nothing was changed.",
             Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
+            Self::Unauthenticated => {
+                "Send `Authorization: Bearer giro_...` with a key that is neither expired nor revoked. Nothing was done."
+            }
+            Self::Forbidden => "Nothing was done.",
+            Self::TooManyRequests => "Nothing was done. Wait a second, and mend what is refused.",
             Self::NotFound => "There is nothing at this path that you may see.",
             Self::MethodNotAllowed => "Use a method that the header Allow names.",
             Self::UnsupportedMediaType => "Send Content-Type: application/json, and no Content-Encoding.",
@@ -147,7 +167,10 @@ impl Code {
 
     /// True when the same request may be answered otherwise later.
     const fn is_retryable(self) -> bool {
-        matches!(self, Self::Later | Self::Internal | Self::RequestTimeout)
+        matches!(
+            self,
+            Self::Later | Self::Internal | Self::RequestTimeout | Self::TooManyRequests
+        )
     }
 }
 
@@ -269,7 +292,10 @@ impl IntoResponse for Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.code == Code::Later {
+        if self.code == Code::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(self.code, Code::Later | Code::TooManyRequests) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.replayed {
@@ -291,6 +317,9 @@ mod tests {
         Code::KeyReused,
         Code::TooLate,
         Code::ClabeTaken,
+        Code::Unauthenticated,
+        Code::Forbidden,
+        Code::TooManyRequests,
         Code::NotFound,
         Code::MethodNotAllowed,
         Code::UnsupportedMediaType,
