@@ -1,6 +1,6 @@
 //! What banks tell us: stored before it is understood, understood by asking the bank, done when the books know.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use futures::{StreamExt, stream};
 use serde_json::Value;
@@ -31,15 +31,30 @@ const AT_ONCE: usize = 16;
 /// Between two looks at an empty inbox.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// Stores what a bank sent; a repeat of the same body is the same row.
-pub async fn receive(pool: &PgPool, bank: &str, body: &[u8]) -> Result<(), StoreError> {
-    let hash = Sha256::digest(body);
+/// One webhook as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery<'a> {
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+    /// The address of the socket that it came by.
+    pub remote: IpAddr,
+    /// Why it is set apart at once; what is odd is kept for people, and nobody works on it.
+    pub odd: Option<&'static str>,
+}
+
+/// Stores what a bank sent; a repeat of the same body is the same row. What was odd and comes again sound is worked on.
+pub async fn receive(pool: &PgPool, bank: &str, delivery: Delivery<'_>) -> Result<(), StoreError> {
+    let hash = Sha256::digest(delivery.body);
     sqlx::query!(
-        r#"insert into inbox (bank, body, body_hash, received_at, next_at) values ($1, $2, $3, giro_now(), giro_now())
-           on conflict (bank, body_hash) do nothing"#,
+        r#"insert into inbox (bank, body, body_hash, remote, note, received_at, next_at, done_at)
+           values ($1, $2, $3, $4, $5, giro_now(), giro_now(), case when $5::text is not null then giro_now() end)
+           on conflict (bank, body_hash) do update set note = null, done_at = null, next_at = giro_now()
+           where inbox.note = 'content type' and excluded.note is null"#,
         bank,
-        body,
-        hash.as_slice()
+        delivery.body,
+        hash.as_slice(),
+        delivery.remote.to_string(),
+        delivery.odd
     )
     .execute(pool)
     .await?;

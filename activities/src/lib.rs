@@ -6,6 +6,7 @@
 //! | `bank` | the port to a bank, and its adapters |
 //! | `steps` | the activities that a run calls |
 //! | `inbox` | what banks tell us, stored first and understood later |
+//! | `keys` | keys of callers, as the books have them |
 //! | `sweep` | open payouts whose driver may be gone |
 //! | `figures` | what stands in the books, as gauges |
 //! | `meters` | every metric of this crate, and what counts it |
@@ -15,6 +16,7 @@ pub mod bank;
 pub mod failure;
 pub mod figures;
 pub mod inbox;
+pub mod keys;
 pub mod ledger;
 pub mod meters;
 pub mod steps;

@@ -100,7 +100,8 @@ pub(crate) struct Stack {
     pub(crate) scraped: Option<Scraped>,
     queue: String,
     setup: Setup,
-    ports: BTreeMap<&'static str, u16>,
+    /// Where its programs listen: `api`, `webhooks`, `bank-sim`, and each further API by its name.
+    pub(crate) ports: BTreeMap<&'static str, u16>,
     running: Vec<(&'static str, Child)>,
 }
 
@@ -220,7 +221,10 @@ impl Stack {
             database = own.url("giro");
         }
         let keys = keys::make(&dir)?;
-        let mut ports = BTreeMap::from([("bank-sim", free_port()?), ("api", free_port()?)]);
+        let mut ports = BTreeMap::new();
+        for name in ["bank-sim", "webhooks", "api"] {
+            ports.insert(name, free_port()?);
+        }
         for name in setup.programs.iter().filter(|name| role(name) == "api") {
             ports.entry(name).or_insert(free_port()?);
         }
@@ -230,7 +234,7 @@ impl Stack {
         let scraped = setup.measured.then(scraped).transpose()?;
         let key = keys.private.display().to_string();
         let values = [&*database, &*temporal, &*queue, &*bank, &*key];
-        let text = settings(&setup, &values, ports["api"])? + &metrics(scraped);
+        let text = settings(&setup, &values, (ports["api"], ports["webhooks"]))? + &metrics(scraped);
         fs::write(&config, text)?;
         let apis = ports
             .iter()
@@ -276,7 +280,10 @@ impl Stack {
 
     fn bank_sim(&self) -> Command {
         let mut command = process::command(program("bank-sim"));
-        let webhook = format!("http://127.0.0.1:{}/webhooks/stp/test-secret/status", self.ports["api"]);
+        let webhook = format!(
+            "http://127.0.0.1:{}/webhooks/stp/test-secret/status",
+            self.ports["webhooks"]
+        );
         command
             .args(["--listen", &format!("127.0.0.1:{}", self.ports["bank-sim"])])
             .args(["--empresa", "GIRO", "--webhook-url", &webhook])
@@ -294,6 +301,10 @@ impl Stack {
     fn giro_role(&self, name: &str, role: &str) -> Command {
         let mut command = process::command(program("giro"));
         command.args([role, "--config"]).arg(&self.config);
+        // One of several has the banks' listener, as one has the first port.
+        if role == "api" && name != role {
+            command.args(["--only", "requests"]);
+        }
         if let Some(port) = self.ports.get(name) {
             command.env("GIRO__API__LISTEN", format!("127.0.0.1:{port}"));
         }
@@ -335,10 +346,24 @@ impl Stack {
         Ok(())
     }
 
+    /// The process id of a program that runs.
+    pub(crate) fn pid(&self, role: &str) -> Option<u32> {
+        self.running
+            .iter()
+            .find(|(name, _)| *name == role)
+            .map(|(_, child)| child.pid())
+    }
+
     /// A command of an operator; answers what it said.
     pub(crate) fn giro_command(&self, arguments: &[&str]) -> Result<String> {
+        self.giro_command_with(arguments, &[])
+    }
+
+    /// The same, with variables that come over `giro.toml`.
+    pub(crate) fn giro_command_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<String> {
         let done = process::command(program("giro"))
             .args(arguments)
+            .envs(variables.iter().copied())
             .arg("--config")
             .arg(&self.config)
             .output()?;
@@ -509,7 +534,7 @@ fn metrics(scraped: Option<Scraped>) -> String {
 }
 
 /// The text of `giro.toml`.
-fn settings(setup: &Setup, values: &[&str; 5], api: u16) -> Result<String> {
+fn settings(setup: &Setup, values: &[&str; 5], (api, webhooks): (u16, u16)) -> Result<String> {
     let [database, temporal, queue, bank, key] = values;
     let section = |name: &str| {
         setup
@@ -532,8 +557,10 @@ namespace = "default"
 task_queue = "{queue}"
 [api]
 listen = "127.0.0.1:{api}"
-webhook_secret = "test-secret"
-{api_more}[fee]
+{api_more}[webhooks]
+listen = "127.0.0.1:{webhooks}"
+secret = "test-secret"
+{webhooks_more}[fee]
 centavos = 500
 [deadlines]
 accepted_seconds = 5
@@ -553,6 +580,7 @@ key_passphrase = "{passphrase}"
 refuses_repeated_keys = {dedupes}
 {stp_more}"#,
         api_more = section("api"),
+        webhooks_more = section("webhooks"),
         stp_more = section("stp"),
         sending = setup.sending_seconds,
         dedupes = setup.dedupes,

@@ -1,7 +1,9 @@
 //! Stories on real parts: API in, ledger and bank's journal out.
 
 mod api;
+mod bad_input;
 mod bank_faults;
+mod callers;
 mod contract;
 mod fates;
 mod faults;
@@ -9,6 +11,7 @@ mod harness;
 mod histories;
 mod kills;
 mod metrics;
+mod raw;
 mod reads;
 mod runs;
 #[path = "../wire/snapshot.rs"]

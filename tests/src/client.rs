@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use uuid::Uuid;
 pub struct Giro {
     http: reqwest::Client,
     base: String,
+    key: Option<String>,
 }
 
 /// An answer: status, whether the key was replayed, body.
@@ -34,14 +36,30 @@ impl Giro {
         Ok(Self {
             http,
             base: base.trim_end_matches('/').to_owned(),
+            key: None,
         })
+    }
+
+    /// The same, with a key.
+    pub fn with_key(&self, key: &str) -> Self {
+        Self {
+            key: Some(key.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
     }
 
     /// POSTs JSON under an idempotency key.
     pub async fn post(&self, path: &str, key: &str, body: &Value) -> Result<Reply> {
         let request = self
-            .http
-            .post(format!("{}{path}", self.base))
+            .request(Method::POST, path)
             .header("Idempotency-Key", key)
             .json(body);
         read(request.send().await.with_context(|| format!("POST {path}"))?).await
@@ -50,8 +68,7 @@ impl Giro {
     /// GETs JSON.
     pub async fn get(&self, path: &str) -> Result<Reply> {
         read(
-            self.http
-                .get(format!("{}{path}", self.base))
+            self.request(Method::GET, path)
                 .send()
                 .await
                 .with_context(|| format!("GET {path}"))?,

@@ -3,13 +3,16 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `payouts`, `lists`, `accounts`, `banks`, `institutions` | what callers and people ask for |
-//! | `webhooks` | what banks tell us |
+//! | `pauses` | a bank paused or resumed by people |
+//! | `webhooks` | what banks tell us, on a listener of its own |
 //! | `health` | whether this process lives, and whether it can accept |
 //! | `view` | every answer as a type, made from rows |
 //! | `show` | answers as HTTP |
 //! | `document` | the OpenAPI document, made from the routes, and the page that shows it |
 //! | `problem` | every answer that is not what was asked for (RFC 9457) |
 //! | `docs` | what each problem means, for people |
+//! | `listen` | the socket: limits of connections, of headers and in time |
+//! | `door` | keys, checked against the books |
 //! | `caller` | who asks, and what they may do |
 //! | `extract`, `params`, `idempotency` | bodies, ids, queries and keys, checked once |
 //! | `trace` | an id, a span and a limit in time for each request |
@@ -19,12 +22,15 @@ mod banks;
 mod caller;
 mod docs;
 mod document;
+mod door;
 mod extract;
 mod health;
 mod idempotency;
 mod institutions;
+mod listen;
 mod lists;
 mod params;
+mod pauses;
 mod payouts;
 mod problem;
 mod show;
@@ -32,31 +38,25 @@ mod trace;
 pub mod view;
 mod webhooks;
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
 use activities::ledger::{
     Ends, Ledger,
     read::{self, Seen},
 };
-use axum::{
-    Router,
-    middleware::from_fn,
-    routing::{get, post},
-    serve::ListenerExt,
-};
-use tokio::{net::TcpListener, sync::Notify};
+use axum::{Router, middleware::from_fn, routing::get};
+use tokio::net::TcpListener;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use workflows::domain::{Institutions, OperatingDate, PayoutId};
 
+pub use self::door::Door;
 use self::{
     caller::Caller,
+    listen::Limits,
     problem::{Code, Problem},
     view::payout::Context,
 };
 use crate::{config::Config, starter::Starter};
-
-/// How long requests may go on after the stop.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// What every handler may use.
 pub struct Api {
@@ -64,6 +64,8 @@ pub struct Api {
     pub ledger: Ledger,
     /// Word of payouts that end.
     pub ends: Ends,
+    /// Who is let in.
+    pub door: Door,
     /// What starts and wakes runs, after the books have the payout.
     pub starter: Starter,
     /// The configuration, checked.
@@ -82,7 +84,6 @@ pub fn router(api: Arc<Api>) -> Router {
         .merge(document::pages(document::finished(document)))
         .route("/docs/problems", get(docs::problems))
         .route("/docs/problems/{code}", get(docs::one))
-        .route("/webhooks/stp/{secret}/status", post(webhooks::stp))
         .fallback(|| async { Problem::from(Code::NotFound) })
         .method_not_allowed_fallback(|| async { Problem::from(Code::MethodNotAllowed) })
         .layer(from_fn(trace::request))
@@ -105,39 +106,23 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(institutions::list))
         .routes(routes!(institutions::show))
         .routes(routes!(banks::list))
+        .routes(routes!(pauses::pause))
+        .routes(routes!(pauses::resume))
         .routes(routes!(health::root))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
 }
 
-/// Serves until `stop` resolves, then takes no more and lets what runs end, for ten seconds at most.
-pub async fn serve(
-    api: Arc<Api>,
-    listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let stopped = Arc::new(Notify::new());
-    let stopping = Arc::clone(&stopped);
-    let heard = async move {
-        stop.await;
-        stopping.notify_one();
-    };
-    let patience = async {
-        stopped.notified().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    let listener = listener.tap_io(|stream| {
-        // A connection without it is slower, not wrong.
-        let _ = stream.set_nodelay(true);
-    });
-    let serving = axum::serve(listener, router(api)).with_graceful_shutdown(heard);
-    tokio::select! {
-        ended = async { serving.await } => ended,
-        () = patience => {
-            tracing::warn!("requests were still open ten seconds after the stop: left");
-            Ok(())
-        }
-    }
+/// Serves callers and people until `stop` resolves, then drains for ten seconds at most.
+pub async fn serve(api: Arc<Api>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let limits = Limits::from(&api.config.api);
+    listen::serve("api", router(api), listener, limits, stop).await;
+}
+
+/// Serves banks until `stop` resolves, then drains for ten seconds at most.
+pub async fn serve_webhooks(api: Arc<Api>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let limits = Limits::from(&api.config.api);
+    listen::serve("webhooks", webhooks::router(api), listener, limits, stop).await;
 }
 
 impl Api {

@@ -1,12 +1,13 @@
 //! The configuration: compiled-in defaults, then a file, then the environment; checked before a port is bound.
 
-mod check;
+pub(crate) mod check;
+mod network;
 mod whole;
 
 use std::{
     collections::HashMap,
     env,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -18,7 +19,10 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error};
 use workflows::domain::{BankCalendar, Centavos, Institutions};
 
-use self::whole::whole;
+use self::{
+    network::{Network, networks},
+    whole::whole,
+};
 
 const DEFAULTS: &str = include_str!("../giro.toml");
 /// Names the config file when no argument does.
@@ -38,6 +42,8 @@ pub struct Config {
     pub temporal: Temporal,
     /// The REST API.
     pub api: Api,
+    /// What banks tell us.
+    pub webhooks: Webhooks,
     /// What giro charges.
     pub fee: Fee,
     /// When a person is told.
@@ -106,22 +112,57 @@ pub struct Temporal {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Api {
-    /// Where it listens; a loopback address while there is no authentication.
+    /// Where it listens; a loopback address until there is a key.
     pub listen: SocketAddr,
-    /// Whom every request acts for while there is no authentication.
+    /// Whom requests act for while no key was ever made.
     pub caller: String,
-    /// The secret part of the webhook's path; without it there is no webhook.
-    #[serde(default)]
-    pub webhook_secret: Option<SecretString>,
     /// Base address of the Temporal UI; empty is none.
     #[serde(default)]
     ui: Option<String>,
     /// Largest body of a request.
     #[serde(deserialize_with = "whole")]
     pub body_limit_bytes: usize,
+    /// Connections, and requests under way, of each listener.
+    #[serde(deserialize_with = "whole")]
+    pub connections: usize,
+    /// From connect to the whole head of the first request.
+    #[serde(deserialize_with = "whole")]
+    pub header_seconds: u32,
+    /// From one answer to the whole head of the next request.
+    #[serde(deserialize_with = "whole")]
+    pub idle_seconds: u32,
+    /// Largest head of a request.
+    #[serde(deserialize_with = "whole")]
+    pub header_limit_bytes: usize,
     /// The caller that runs started directly act for; without it they are refused.
     #[serde(default)]
     pub direct_start_caller: Option<String>,
+}
+
+/// What banks tell us.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The secret part of the path; without it there are no webhooks, and nothing listens.
+    #[serde(default)]
+    pub secret: Option<SecretString>,
+    /// Basic authentication, when the bank has agreed to it.
+    #[serde(default)]
+    pub basic_user: Option<String>,
+    /// Its password.
+    #[serde(default)]
+    pub basic_password: Option<SecretString>,
+    /// Who may call; nobody named is anybody.
+    #[serde(deserialize_with = "networks")]
+    allow: Vec<Network>,
+    /// Largest body.
+    #[serde(deserialize_with = "whole")]
+    pub body_limit_bytes: usize,
+    /// From one address.
+    #[serde(deserialize_with = "whole")]
+    pub per_second: u32,
 }
 
 /// What giro charges.
@@ -329,6 +370,13 @@ impl Api {
             .as_deref()
             .map(|ui| ui.trim_end_matches('/'))
             .filter(|ui| !ui.is_empty())
+    }
+}
+
+impl Webhooks {
+    /// True for an address that may call.
+    pub fn allows(&self, address: IpAddr) -> bool {
+        self.allow.is_empty() || self.allow.iter().any(|network| network.contains(address))
     }
 }
 

@@ -7,7 +7,7 @@
 //! | `meters`, `scrape` | giro's metrics: each name, and `GET /metrics` |
 //! | `starter` | runs of payouts: started, woken, asked |
 //! | `programs` | `giro worker`, `giro relay`, `giro api` |
-//! | `operator` | `giro migrate`, `giro bank`, `giro clock` |
+//! | `operator` | `giro migrate`, `giro bank`, `giro key`, `giro clock` |
 //! | `api` | REST |
 
 pub mod api;

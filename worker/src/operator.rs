@@ -1,4 +1,6 @@
-//! The commands of an operator: prepare the books, pause and resume a bank, set the clock of a test.
+//! The commands of an operator: prepare the books, pause and resume a bank, make and revoke keys, set the clock of a test.
+
+pub mod keys;
 
 use activities::ledger::{self, MIGRATIONS, Pause};
 use anyhow::Context;

@@ -3,19 +3,20 @@
 mod relay;
 mod worker;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use activities::{
     ledger::{self, Ends, Ledger},
     meters::Program,
 };
 use anyhow::Context;
+use futures::future::OptionFuture;
 use secrecy::ExposeSecret;
 use tokio::{net::TcpListener, sync::watch};
 use tracing::info;
 
 use crate::{
-    api::{self, Api},
+    api::{self, Api, Door},
     config::{Config, Environment},
     scrape,
     starter::Starter,
@@ -24,32 +25,60 @@ use crate::{
 pub use relay::relay;
 pub use worker::{Queues, worker};
 
-/// Serves REST until SIGTERM; a request that has begun is answered.
-pub async fn api(config: Config) -> anyhow::Result<()> {
+/// Which listener `giro api` serves alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Only {
+    /// Callers and people.
+    Requests,
+    /// Banks.
+    Webhooks,
+}
+
+/// Serves callers and banks, each on a listener of its own, until SIGTERM; a request that has begun is answered.
+pub async fn api(config: Config, only: Option<Only>) -> anyhow::Result<()> {
     let institutions = Arc::new(config.catalogue()?);
     let ledger = open_ledger(&config).await?;
     let ends = Ends::listen(ledger.pool().clone());
     scrape::serve(Program::Api, "metrics.api", config.metrics.api, ledger.pool()).await?;
+    let door = Door::new(ledger.pool().clone(), &config);
+    let requests = match only {
+        Some(Only::Webhooks) => None,
+        Some(Only::Requests) | None => {
+            door.check(&config).await?;
+            Some(bind("api.listen", config.api.listen).await?)
+        }
+    };
+    let webhooks = match (only, &config.webhooks.secret) {
+        (Some(Only::Requests), _) => None,
+        (Some(Only::Webhooks), None) => anyhow::bail!("webhooks.secret: without it there are no webhooks to serve"),
+        (None, None) => {
+            info!("no webhooks: webhooks.secret is not set");
+            None
+        }
+        (Some(Only::Webhooks) | None, Some(_)) => Some(bind("webhooks.listen", config.webhooks.listen).await?),
+    };
     let starter = Starter::new(config.temporal.clone(), institutions.clone());
-    let address = config.api.listen;
+    let stop = stop_signal();
+    let api = Arc::new(Api {
+        ledger,
+        ends,
+        door,
+        starter,
+        config: Arc::new(config),
+        institutions,
+    });
+    let requests = OptionFuture::from(requests.map(|at| api::serve(api.clone(), at, stopped(stop.clone()))));
+    let webhooks = OptionFuture::from(webhooks.map(|at| api::serve_webhooks(api.clone(), at, stopped(stop.clone()))));
+    tokio::join!(requests, webhooks);
+    Ok(())
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address)
         .await
-        .with_context(|| format!("api.listen: {address} cannot be bound"))?;
-    info!(address = %listener.local_addr()?, "api listens");
-    let stop = stop_signal();
-    api::serve(
-        Arc::new(Api {
-            ledger,
-            ends,
-            starter,
-            config: Arc::new(config),
-            institutions,
-        }),
-        listener,
-        stopped(stop),
-    )
-    .await?;
-    Ok(())
+        .with_context(|| format!("{key}: {address} cannot be bound"))?;
+    info!(listener = key, address = %listener.local_addr()?, "api listens");
+    Ok(listener)
 }
 
 /// The books, checked: production tells the database's time.

@@ -18,6 +18,7 @@ use crate::stop::Stop;
 use crate::{compile, http, prepare, say, stop};
 
 const API: u16 = 8080;
+const WEBHOOKS: u16 = 8081;
 const BANK_SIM: u16 = 7024;
 const METRICS: [u16; 4] = [9464, 9465, 9466, 9467];
 const READY: Duration = Duration::from_secs(60);
@@ -55,6 +56,7 @@ impl<'a> Stack<'a> {
             temporal: temporal.address().to_owned(),
             temporal_ui: temporal.ui_address().to_owned(),
             api: port_near(API)?,
+            webhooks: port_near(WEBHOOKS)?,
             bank_sim: port_near(BANK_SIM)?,
             metrics: [
                 port_near(METRICS[0])?,
@@ -173,6 +175,7 @@ impl<'a> Stack<'a> {
         let addresses = &self.addresses;
         for (key, value) in [
             ("GIRO_API", addresses.api()),
+            ("GIRO_WEBHOOKS", addresses.webhook()),
             ("GIRO_TEMPORAL_ADDRESS", addresses.temporal.clone()),
             ("GIRO_TEMPORAL_UI", addresses.temporal_ui.clone()),
             ("GIRO_DATABASE_URL", addresses.database_url.clone()),

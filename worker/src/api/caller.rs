@@ -2,31 +2,42 @@
 
 use std::sync::Arc;
 
+use activities::keys::Scope;
 use axum::{extract::FromRequestParts, http::request::Parts};
 
-use super::{Api, problem::Problem};
+use super::{
+    Api,
+    listen::remote,
+    problem::{Code, Problem},
+    trace,
+};
 
 /// An authenticated service. It owns its payouts, its accounts and its idempotency keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
     name: String,
     scopes: Vec<Scope>,
-}
-
-/// What a caller's key allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Scope {
-    /// Look at what is its own.
-    Read,
-    /// Ask for payouts and accounts, and take them back.
-    Pay,
-    /// See every caller's payouts, and unstick them.
-    Operate,
-    /// Pause and resume banks.
-    Admin,
+    key: Option<String>,
 }
 
 impl Caller {
+    /// A caller without a key: who may ask while there is none.
+    pub(super) fn new(name: String, scopes: Vec<Scope>) -> Self {
+        Self {
+            name,
+            scopes,
+            key: None,
+        }
+    }
+
+    /// The same, by the key with this public id.
+    pub(super) fn by_key(self, id: &str) -> Self {
+        Self {
+            key: Some(id.to_owned()),
+            ..self
+        }
+    }
+
     /// The name under which it owns things.
     pub(super) fn name(&self) -> &str {
         &self.name
@@ -39,20 +50,32 @@ impl Caller {
 
     /// True when it sees every caller's payouts.
     pub(super) fn operates(&self) -> bool {
-        self.scopes.contains(&Scope::Operate)
+        self.may(Scope::Operate)
     }
 
-    async fn with(_: &mut Parts, api: &Arc<Api>, _: Scope) -> Result<Self, Problem> {
-        Ok(Self {
-            name: api.config.api.caller.clone(),
-            scopes: vec![Scope::Read, Scope::Pay, Scope::Operate, Scope::Admin],
-        })
+    fn may(&self, asked: Scope) -> bool {
+        self.scopes.iter().any(|scope| scope.implies(asked))
+    }
+
+    /// Whoever asks, if its key has one of the scopes.
+    async fn with(parts: &mut Parts, api: &Arc<Api>, any_of: &[Scope]) -> Result<Self, Problem> {
+        let caller = api.door.caller(&parts.headers, remote(&parts.extensions)).await?;
+        trace::by(&caller.name, caller.key.as_deref());
+        if any_of.iter().any(|scope| caller.may(*scope)) {
+            return Ok(caller);
+        }
+        let words: Vec<String> = any_of.iter().map(|scope| format!("`{scope}`")).collect();
+        let detail = format!(
+            "The key is good, but lacks the scope {}. Nothing was done.",
+            words.join(" or ")
+        );
+        Err(Problem::because(Code::Forbidden, detail))
     }
 }
 
 /// An extractor that demands a scope.
 macro_rules! demands {
-    ($($(#[$doc:meta])* $name:ident: $scope:ident,)+) => {
+    ($($(#[$doc:meta])* $name:ident: $($scope:ident)|+,)+) => {
         $(
             $(#[$doc])*
             pub(super) struct $name(pub(super) Caller);
@@ -61,7 +84,7 @@ macro_rules! demands {
                 type Rejection = Problem;
 
                 async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-                    Caller::with(parts, api, Scope::$scope).await.map(Self)
+                    Caller::with(parts, api, &[$(Scope::$scope),+]).await.map(Self)
                 }
             }
         )+
@@ -73,4 +96,27 @@ demands! {
     Reader: Read,
     /// A caller that may ask for money to move.
     Payer: Pay,
+    /// A caller that may take a payout back, or have the bank asked: its own payouts with `pay`, any with `operate`.
+    Steward: Pay | Operate,
+    /// A caller that may pause and resume banks.
+    Admin: Admin,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_operates_sees_what_is_not_its_own() {
+        for scope in Scope::ALL {
+            let caller = Caller::new("payments".to_owned(), vec![scope]);
+            assert!(caller.sees("payments"));
+            assert_eq!(
+                caller.sees("payroll"),
+                matches!(scope, Scope::Operate | Scope::Admin),
+                "{scope}"
+            );
+        }
+        assert!(!Caller::new("payments".to_owned(), Vec::new()).may(Scope::Read));
+    }
 }

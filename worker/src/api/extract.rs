@@ -3,11 +3,11 @@
 use std::{error::Error, str::FromStr, sync::Arc, time::Duration};
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes, HttpBody, to_bytes},
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, header, request::Parts},
 };
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt, LengthLimitError};
 
 use super::{
     Api,
@@ -16,6 +16,8 @@ use super::{
 
 /// A whole body must be here by then.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A body that declares more than is taken, but not more than this, is heard to its end before it is refused.
+const LINGER: u64 = 1 << 20;
 
 /// A JSON body: declared as such, whole, within the limit, and not looked at.
 pub(super) struct JsonBody(pub(super) Bytes);
@@ -34,7 +36,7 @@ impl FromRequest<Arc<Api>> for JsonBody {
 }
 
 /// True for `application/json`, with parameters or without, and no content coding.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -50,6 +52,13 @@ pub(super) async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
 }
 
 async fn within(body: Body, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
+    let declared = body.size_hint().lower();
+    if declared > u64::try_from(limit).unwrap_or(u64::MAX) {
+        if declared <= LINGER {
+            lose(body).await;
+        }
+        return Err(Problem::from(Code::BodyTooLarge));
+    }
     match tokio::time::timeout(patience, to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_too_large(&error) => Err(Problem::from(Code::BodyTooLarge)),
@@ -59,6 +68,13 @@ async fn within(body: Body, limit: usize, patience: Duration) -> Result<Bytes, P
         )),
         Err(_) => Err(Problem::from(Code::RequestTimeout)),
     }
+}
+
+/// Reads a body and keeps nothing: a sender that is not done sending would lose the answer with the connection.
+async fn lose(mut body: Body) {
+    let lost = async { while let Some(Ok(_)) = body.frame().await {} };
+    // Who takes longer has lost the answer.
+    let _ = tokio::time::timeout(Duration::from_secs(2), lost).await;
 }
 
 fn is_too_large(error: &axum::Error) -> bool {

@@ -29,7 +29,7 @@ use workflows::{
 
 use super::{
     Answered, Api,
-    caller::{Caller, Payer, Reader},
+    caller::{Caller, Payer, Reader, Steward},
     extract::{Id, JsonBody},
     idempotency::Key,
     params::{self, Nothing, Parameters, Params, digits},
@@ -277,7 +277,7 @@ pub(super) async fn timeline(
     responses((status = 200, description = "Cancelled, now or before: the money is back.", body = view::Payout)))]
 pub(super) async fn cancel(
     Shared(api): Shared<Arc<Api>>,
-    Payer(caller): Payer,
+    Steward(caller): Steward,
     _: Params<Nothing>,
     _key: Key,
     Id(id): Id<PayoutId>,
@@ -325,7 +325,7 @@ pub(super) async fn cancel(
     ))]
 pub(super) async fn retry(
     Shared(api): Shared<Arc<Api>>,
-    Payer(caller): Payer,
+    Steward(caller): Steward,
     _: Params<Nothing>,
     key: Key,
     Id(id): Id<PayoutId>,

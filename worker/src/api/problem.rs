@@ -155,7 +155,7 @@ impl Code {
                 "The beneficiary's CLABE is the payer's own. This answer is kept for this key; use a new key to ask again."
             }
             Self::Unauthenticated => {
-                "Send the credentials of a caller that giro knows. Nothing was done and the key is still free."
+                "Send `Authorization: Bearer giro_...` with a key that is neither expired nor revoked. Nothing was done and the idempotency key is still free."
             }
             Self::Forbidden => {
                 "The caller's scopes do not allow this. Nothing was done and the key is still free; ask giro's operator for the scope."
@@ -324,7 +324,10 @@ impl IntoResponse for Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.code == Code::Later {
+        if self.code == Code::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(self.code, Code::Later | Code::RateLimited) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.replayed {

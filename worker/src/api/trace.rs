@@ -34,11 +34,27 @@ pub(super) fn about(payout: PayoutId) {
     Span::current().record("payout", field::display(payout));
 }
 
+/// Names who asks, and the public half of the key, in the span.
+pub(super) fn by(caller: &str, key: Option<&str>) {
+    Span::current().record("caller", caller);
+    if let Some(key) = key {
+        Span::current().record("key", key);
+    }
+}
+
 /// Runs one request.
 pub(super) async fn request(request: Request, next: Next) -> Response {
     let id = Uuid::now_v7();
     let (method, route) = (known(request.method()), route(request.uri().path()));
-    let span = info_span!("request", %id, method, route, payout = field::Empty);
+    let span = info_span!(
+        "request",
+        %id,
+        method,
+        route,
+        caller = field::Empty,
+        key = field::Empty,
+        payout = field::Empty
+    );
     let answer = async {
         let began = Instant::now();
         let ran = tokio::time::timeout(LIMIT, next.run(request)).await;
@@ -91,6 +107,8 @@ fn route(path: &str) -> &'static str {
         [""] => "/",
         ["openapi.json"] => "/openapi.json",
         ["docs", ..] => "/docs",
+        ["v1", "banks", _, "pause"] => "/v1/banks/{name}/pause",
+        ["v1", "banks", _, "resume"] => "/v1/banks/{name}/resume",
         ["webhooks", "stp", _, "status"] => "/webhooks/stp/{secret}/status",
         ["healthz"] => "/healthz",
         ["readyz"] => "/readyz",

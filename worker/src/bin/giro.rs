@@ -7,7 +7,11 @@ use std::path::PathBuf;
 
 use activities::ledger::Pause;
 use clap::{Args, Parser, Subcommand};
-use worker::{config::Config, operator, programs, telemetry};
+use worker::{
+    config::Config,
+    operator::{self, keys},
+    programs, telemetry,
+};
 
 /// Durable SPEI payouts: the beneficiary is paid once, or the customer has the money back.
 #[derive(Parser)]
@@ -28,8 +32,12 @@ enum Role {
         #[arg(long, value_enum, default_value = "all")]
         queues: programs::Queues,
     },
-    /// Serve the REST API.
-    Api,
+    /// Serve the REST API, and the banks' webhooks on a listener of their own.
+    Api {
+        /// Serve one of the two listeners only.
+        #[arg(long, value_enum)]
+        only: Option<programs::Only>,
+    },
     /// Start again what nobody drives any more.
     Relay,
     /// Make the database when it is missing, and bring its schema up to date.
@@ -37,6 +45,9 @@ enum Role {
     /// Pause or resume sending through a bank.
     #[command(subcommand)]
     Bank(BankCommand),
+    /// Make, list and revoke the keys of callers.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Move the time of the books; production refuses it.
     Clock {
         /// Seconds that giro_now() is ahead of the system.
@@ -64,6 +75,24 @@ struct BankArgs {
     reason: String,
 }
 
+#[derive(Subcommand)]
+enum KeyCommand {
+    /// Make a key; standard output is the key alone, once. Several keys of one caller may live at once: to change one,
+    /// make the new, hand it out, watch `last used` of the old, revoke it.
+    Create(keys::Create),
+    /// Show every key, without its secret.
+    List {
+        /// For people or for programs.
+        #[arg(long, value_enum, default_value = "table")]
+        output: keys::Output,
+    },
+    /// End a key for good.
+    Revoke {
+        /// The id that `giro key list` shows.
+        id: String,
+    },
+}
+
 fn main() -> anyhow::Result<()> {
     let giro = Giro::parse();
     telemetry::init();
@@ -77,7 +106,7 @@ fn main() -> anyhow::Result<()> {
         .block_on(async {
             let said = match giro.role {
                 Role::Worker { queues } => return programs::worker(config, queues).await,
-                Role::Api => return programs::api(config).await,
+                Role::Api { only } => return programs::api(config, only).await,
                 Role::Relay => return programs::relay(config).await,
                 Role::Migrate => operator::migrate(&config).await?,
                 Role::Bank(BankCommand::Pause(bank)) => {
@@ -86,6 +115,9 @@ fn main() -> anyhow::Result<()> {
                 Role::Bank(BankCommand::Resume(bank)) => {
                     operator::pause(&config, &bank.name, Pause::Off, &bank.reason).await?
                 }
+                Role::Key(KeyCommand::Create(key)) => keys::create(&config, key).await?,
+                Role::Key(KeyCommand::List { output }) => keys::list(&config, output).await?,
+                Role::Key(KeyCommand::Revoke { id }) => keys::revoke(&config, &id).await?,
                 Role::Clock { offset } => operator::clock(&config, offset).await?,
                 Role::Check => "the configuration holds".to_owned(),
             };

@@ -20,6 +20,7 @@ pub(super) fn check(config: &Config) -> Result<(), Vec<String>> {
     let mut wrong = Vec::new();
     connections(config, &mut wrong);
     api(config, &mut wrong);
+    webhooks(config, &mut wrong);
     money(config, &mut wrong);
     seconds(config, &mut wrong);
     metrics(config, &mut wrong);
@@ -72,9 +73,6 @@ fn connections(config: &Config, wrong: &mut Vec<String>) {
 
 fn api(config: &Config, wrong: &mut Vec<String>) {
     let api = &config.api;
-    need(api.listen.ip().is_loopback(), wrong, || {
-        "api.listen: giro api binds loopback only until keys are configured: write 127.0.0.1 or [::1]".to_owned()
-    });
     let callers = [
         ("api.caller", Some(&api.caller)),
         ("api.direct_start_caller", api.direct_start_caller.as_ref()),
@@ -84,21 +82,74 @@ fn api(config: &Config, wrong: &mut Vec<String>) {
             format!("{key}: write 1 to 64 letters, digits, dots, dashes or underscores")
         });
     }
-    if let Some(secret) = api.webhook_secret.as_ref().map(|secret| secret.expose_secret()) {
-        let is_segment = (8..=200).contains(&secret.len())
-            && secret
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        need(is_segment, wrong, || {
-            "api.webhook_secret: write 8 to 200 letters, digits, dashes or underscores, or leave it out".to_owned()
-        });
-    }
     need(api.ui().is_none_or(is_web), wrong, || {
         "api.ui: write an address such as http://127.0.0.1:8233".to_owned()
     });
     need((1_024..=1_048_576).contains(&api.body_limit_bytes), wrong, || {
         "api.body_limit_bytes: write a number from 1024 to 1048576".to_owned()
     });
+    for (key, value, least, most) in [
+        ("api.connections", api.connections, 8, 100_000),
+        // Below 8 KiB the library that reads heads refuses to start.
+        ("api.header_limit_bytes", api.header_limit_bytes, 8_192, 65_536),
+    ] {
+        need((least..=most).contains(&value), wrong, || {
+            format!("{key}: write a number from {least} to {most}")
+        });
+    }
+    for (key, value) in [
+        ("api.header_seconds", api.header_seconds),
+        ("api.idle_seconds", api.idle_seconds),
+    ] {
+        need((1..=600).contains(&value), wrong, || {
+            format!("{key}: write a number from 1 to 600")
+        });
+    }
+}
+
+fn webhooks(config: &Config, wrong: &mut Vec<String>) {
+    let webhooks = &config.webhooks;
+    need(
+        webhooks.secret.is_none() || webhooks.listen.port() == 0 || webhooks.listen != config.api.listen,
+        wrong,
+        || "webhooks.listen: write another port than api.listen has: banks have a listener of their own".to_owned(),
+    );
+    if let Some(secret) = webhooks.secret.as_ref().map(|secret| secret.expose_secret()) {
+        let is_segment = (8..=200).contains(&secret.len())
+            && secret
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        need(is_segment, wrong, || {
+            "webhooks.secret: write 8 to 200 letters, digits, dashes or underscores, or leave it out".to_owned()
+        });
+    }
+    need(
+        webhooks.basic_user.is_some() == webhooks.basic_password.is_some(),
+        wrong,
+        || "webhooks.basic_password: user and password go together: write both, or neither".to_owned(),
+    );
+    // RFC 7617: a colon would end the user's name.
+    let is_user = |user: &String| is_shown(user) && !user.contains(':');
+    need(webhooks.basic_user.as_ref().is_none_or(is_user), wrong, || {
+        "webhooks.basic_user: write 1 to 200 visible ASCII characters, and no colon".to_owned()
+    });
+    let password = webhooks
+        .basic_password
+        .as_ref()
+        .map(|password| password.expose_secret());
+    need(password.is_none_or(is_shown), wrong, || {
+        "webhooks.basic_password: write 1 to 200 visible ASCII characters".to_owned()
+    });
+    need((1_024..=1_048_576).contains(&webhooks.body_limit_bytes), wrong, || {
+        "webhooks.body_limit_bytes: write a number from 1024 to 1048576".to_owned()
+    });
+    need((1..=1_000_000).contains(&webhooks.per_second), wrong, || {
+        "webhooks.per_second: write a number from 1 to 1000000".to_owned()
+    });
+}
+
+fn is_shown(text: &str) -> bool {
+    (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn money(config: &Config, wrong: &mut Vec<String>) {
@@ -174,14 +225,15 @@ fn production(config: &Config, wrong: &mut Vec<String>) {
     need(pinned, wrong, || {
         "stp.pin_operating_date: production pins it, so that a late order is refused and not paid twice".to_owned()
     });
-    let secret = config
-        .api
-        .webhook_secret
-        .as_ref()
-        .map(|secret| secret.expose_secret().len());
-    need(secret.is_none_or(|length| length >= 32), wrong, || {
-        "api.webhook_secret: production takes 32 characters or more".to_owned()
-    });
+    for (key, secret, least) in [
+        ("webhooks.secret", &config.webhooks.secret, 32),
+        ("webhooks.basic_password", &config.webhooks.basic_password, 16),
+    ] {
+        let length = secret.as_ref().map(|secret| secret.expose_secret().len());
+        need(length.is_none_or(|length| length >= least), wrong, || {
+            format!("{key}: production takes {least} characters or more")
+        });
+    }
     need(!config.institutions.demo, wrong, || {
         "institutions.demo: production pays no demo counterpart".to_owned()
     });
@@ -206,7 +258,8 @@ fn production(config: &Config, wrong: &mut Vec<String>) {
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// 1 to 64 letters, digits, dots, dashes or underscores: callers, namespaces and queues.
+pub(crate) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text
             .bytes()

@@ -15,8 +15,10 @@ namespace = "default"
 task_queue = "giro"
 [api]
 listen = "127.0.0.1:8080"
-webhook_secret = "dev-secret"
 ui = ""
+[webhooks]
+listen = "127.0.0.1:8081"
+secret = "dev-secret"
 [fee]
 centavos = 500
 [deadlines]
@@ -64,7 +66,7 @@ fn the_defaults_stand_alone() {
     let config = Config::read(None, HashMap::new()).expect("reads");
     assert_eq!(config.check(), Ok(()));
     assert_eq!(config.fee.charge(), Some((Centavos::ZERO, Centavos::ZERO)));
-    assert!(config.stp.is_none() && config.api.webhook_secret.is_none() && config.api.direct_start_caller.is_none());
+    assert!(config.stp.is_none() && config.webhooks.secret.is_none() && config.api.direct_start_caller.is_none());
     assert!(config.catalogue().is_ok());
     let rules = config.rules(config.bank_calendar().expect("compiled in"));
     assert_eq!(rules.horizon, SignedDuration::from_secs(120));
@@ -100,6 +102,19 @@ fn the_environment_has_the_last_word_and_keeps_text_as_it_is() {
 }
 
 #[test]
+fn who_may_call_is_a_list_or_words_with_commas() {
+    let allows = |text: &str, variables: &[(&str, &str)], address: &str| {
+        let config = read(text, variables).expect("reads");
+        config.webhooks.allows(address.parse().expect("an address"))
+    };
+    assert!(allows("", &[], "203.0.113.9"), "nobody named is anybody");
+    let list = "[webhooks]\nallow = [\"192.0.2.7\", \"198.51.100.0/24\"]";
+    assert!(allows(list, &[], "198.51.100.9") && !allows(list, &[], "203.0.113.9"));
+    let variable = [("GIRO__WEBHOOKS__ALLOW", "192.0.2.7, 198.51.100.0/24")];
+    assert!(allows("", &variable, "192.0.2.7") && !allows("", &variable, "192.0.2.8"));
+}
+
+#[test]
 fn a_wrong_key_or_value_is_named_with_its_place() {
     for (text, variables, words) in [
         ("[fee]\ncents = 1", &[][..], &["cents", ".toml"][..]),
@@ -117,6 +132,11 @@ fn a_wrong_key_or_value_is_named_with_its_place() {
         ),
         ("environment = \"staging\"", &[], &["environment", "development"]),
         ("[api]\nlisten = \"localhost\"", &[], &["api.listen"]),
+        (
+            "[webhooks]\nallow = [\"bank\"]",
+            &[],
+            &["webhooks.allow", "192.0.2.0/24"],
+        ),
         ("", &[("GIRO__FEE__CENTAVOS", "yes")], &["fee.centavos"]),
         ("", &[("GIRO__FEE__CENTS", "1")], &["cents"]),
         ("[fee", &[], &[".toml", "line 1"]),
@@ -142,7 +162,8 @@ fn nothing_secret_is_shown() {
 fn every_fault_is_told_at_once() {
     let text = "[database]\nurl = \"mysql://x\"\n[fee]\niva_basis_points = 10001\n[deadlines]\nsent_seconds = 0\n\
                 [rules]\nfence_seconds = 9\nmargin_seconds = 9\n[temporal]\naddress = \"nowhere\"\n\
-                [api]\nlisten = \"0.0.0.0:8080\"\nui = \"javascript:x\"\nwebhook_secret = \"a/b\"\ncaller = \"\"";
+                [api]\nui = \"javascript:x\"\ncaller = \"\"\nconnections = 1\nheader_seconds = 0\nheader_limit_bytes = 10\n\
+                [webhooks]\nlisten = \"127.0.0.1:8080\"\nsecret = \"a/b\"\nbasic_user = \"a:b\"\nbody_limit_bytes = 1\nper_second = 0";
     let faults = faults(text, &[]);
     for key in [
         "database.url",
@@ -151,10 +172,17 @@ fn every_fault_is_told_at_once() {
         "rules.fence_seconds",
         "rules.margin_seconds",
         "temporal.address",
-        "api.listen",
         "api.ui",
-        "api.webhook_secret",
         "api.caller",
+        "api.connections",
+        "api.header_seconds",
+        "api.header_limit_bytes",
+        "webhooks.listen",
+        "webhooks.secret",
+        "webhooks.basic_user",
+        "webhooks.basic_password",
+        "webhooks.body_limit_bytes",
+        "webhooks.per_second",
     ] {
         assert!(
             faults.iter().any(|fault| fault.starts_with(key)),
@@ -171,10 +199,13 @@ fn production_refuses_what_is_for_trying_things_out() {
             ("GIRO__ENVIRONMENT", "production"),
             ("GIRO__INSTITUTIONS__DEMO", "true"),
             ("GIRO__RULES__HORIZON_SECONDS", "10"),
+            ("GIRO__WEBHOOKS__BASIC_USER", "stp"),
+            ("GIRO__WEBHOOKS__BASIC_PASSWORD", "short"),
         ],
     );
     for key in [
-        "api.webhook_secret",
+        "webhooks.secret",
+        "webhooks.basic_password",
         "institutions.demo",
         "rules.horizon_seconds",
         "stp.orders_url",

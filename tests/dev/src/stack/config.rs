@@ -9,6 +9,7 @@ pub(super) struct Addresses {
     pub(super) temporal: String,
     pub(super) temporal_ui: String,
     pub(super) api: u16,
+    pub(super) webhooks: u16,
     pub(super) bank_sim: u16,
     pub(super) metrics: [u16; 4],
 }
@@ -23,7 +24,7 @@ impl Addresses {
     }
 
     pub(super) fn webhook(&self) -> String {
-        format!("{}/webhooks/stp/dev-secret/status", self.api())
+        format!("http://127.0.0.1:{}/webhooks/stp/dev-secret/status", self.webhooks)
     }
 
     /// Who answers `GET /metrics` where, by the keys of `[metrics]`.
@@ -39,7 +40,12 @@ impl Addresses {
             .metrics()
             .map(|(key, port)| format!("{key} = \"127.0.0.1:{port}\""))
             .join("\n");
-        let (key_file, bank, api) = (quoted(&key_file.to_string_lossy()), self.bank_sim(), self.api);
+        let (key_file, bank, api, webhooks) = (
+            quoted(&key_file.to_string_lossy()),
+            self.bank_sim(),
+            self.api,
+            self.webhooks,
+        );
         format!(
             r#"# Written anew by `cargo dev` at each start.
 environment = "development"
@@ -54,8 +60,11 @@ task_queue = "giro"
 
 [api]
 listen = "127.0.0.1:{api}"
-webhook_secret = "dev-secret"
 ui = {ui}
+
+[webhooks]
+listen = "127.0.0.1:{webhooks}"
+secret = "dev-secret"
 
 [fee]
 centavos = 500

@@ -76,3 +76,12 @@ pub struct NewOpeningCredit {
     #[schema(min_length = 1, max_length = 256)]
     pub reason: String,
 }
+
+/// Why a bank is paused or resumed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BankPause {
+    /// One line that people read later, without control characters.
+    #[schema(min_length = 1, max_length = 200, example = "the bank announced maintenance")]
+    pub reason: String,
+}
