@@ -2,42 +2,49 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `payouts`, `accounts`, `banks` | what callers and people ask for |
+//! | `payouts`, `lists`, `accounts`, `banks`, `institutions` | what callers and people ask for |
 //! | `webhooks` | what banks tell us |
 //! | `health` | whether this process lives, and whether it can accept |
-//! | `show` | rows as JSON |
+//! | `view` | every answer as a type, made from rows |
+//! | `show` | answers as HTTP |
+//! | `document` | the OpenAPI document, made from the routes, and the page that shows it |
 //! | `problem` | every answer that is not what was asked for (RFC 9457) |
 //! | `caller` | who asks, and what they may do |
-//! | `extract`, `idempotency` | bodies, ids, pages and keys, checked once |
+//! | `extract`, `params`, `idempotency` | bodies, ids, queries and keys, checked once |
 //! | `trace` | an id, a span and a limit in time for each request |
 
 mod accounts;
 mod banks;
 mod caller;
+mod document;
 mod extract;
 mod health;
 mod idempotency;
+mod institutions;
+mod lists;
+mod params;
 mod payouts;
 mod problem;
 mod show;
 mod trace;
+pub mod view;
 mod webhooks;
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
-use activities::ledger::{Ledger, read};
-use axum::{
-    Router,
-    middleware::from_fn,
-    routing::{get, post},
-    serve::ListenerExt,
+use activities::ledger::{
+    Ends, Ledger,
+    read::{self, Seen},
 };
+use axum::{Router, middleware::from_fn, routing::post, serve::ListenerExt};
 use tokio::{net::TcpListener, sync::Notify};
+use utoipa_axum::{router::OpenApiRouter, routes};
 use workflows::domain::{Institutions, OperatingDate, PayoutId};
 
 use self::{
     caller::Caller,
     problem::{Code, Problem},
+    view::payout::Context,
 };
 use crate::{config::Config, starter::Starter};
 
@@ -48,6 +55,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Api {
     /// The books.
     pub ledger: Ledger,
+    /// Word of payouts that end.
+    pub ends: Ends,
     /// What starts and wakes runs, after the books have the payout.
     pub starter: Starter,
     /// The configuration, checked.
@@ -59,24 +68,37 @@ pub struct Api {
 /// A handler's answer.
 type Answered<T> = Result<T, Problem>;
 
-/// Every route of the API.
+/// Every route of the API, and its page of documentation.
 pub fn router(api: Arc<Api>) -> Router {
-    Router::new()
-        .route("/v1/payouts", post(payouts::create))
-        .route("/v1/payouts/{id}", get(payouts::show))
-        .route("/v1/payouts/{id}/cancel", post(payouts::cancel))
-        .route("/v1/payouts/{id}/retry", post(payouts::retry))
-        .route("/v1/accounts", post(accounts::open))
-        .route("/v1/accounts/{id}", get(accounts::show))
-        .route("/v1/accounts/{id}/movements", get(accounts::movements))
-        .route("/v1/banks", get(banks::list))
+    let (routes, document) = routes().split_for_parts();
+    routes
+        .merge(document::pages(document::finished(document)))
         .route("/webhooks/stp/{secret}/status", post(webhooks::stp))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
         .fallback(|| async { Problem::from(Code::NotFound) })
         .method_not_allowed_fallback(|| async { Problem::from(Code::MethodNotAllowed) })
         .layer(from_fn(trace::request))
         .with_state(api)
+}
+
+/// What the document describes: each route with its own description.
+fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(payouts::create, lists::payouts))
+        .routes(routes!(payouts::validate))
+        .routes(routes!(payouts::show))
+        .routes(routes!(payouts::timeline))
+        .routes(routes!(payouts::cancel))
+        .routes(routes!(payouts::retry))
+        .routes(routes!(accounts::open, accounts::list))
+        .routes(routes!(accounts::show))
+        .routes(routes!(accounts::movements))
+        .routes(routes!(accounts::statement))
+        .routes(routes!(institutions::list))
+        .routes(routes!(institutions::show))
+        .routes(routes!(banks::list))
+        .routes(routes!(health::root))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
 }
 
 /// Serves until `stop` resolves, then takes no more and lets what runs end, for ten seconds at most.
@@ -119,12 +141,21 @@ impl Api {
         })
     }
 
-    /// A payout that this caller sees, as JSON shows it; any other does not exist.
-    async fn payout(&self, caller: &Caller, id: PayoutId) -> Answered<show::Seen> {
-        let found = read::payout_view(self.ledger.pool(), id).await?;
-        let (payout, raised) = found
-            .filter(|(payout, _)| caller.sees(&payout.caller))
-            .ok_or(Problem::from(Code::NotFound))?;
-        Ok(show::Seen { payout, raised })
+    /// A payout that this caller sees; any other does not exist.
+    async fn payout(&self, caller: &Caller, id: PayoutId) -> Answered<Seen> {
+        let found = read::payout(self.ledger.pool(), id).await?;
+        found
+            .filter(|seen| caller.sees(&seen.payout.caller))
+            .ok_or(Problem::from(Code::NotFound))
+    }
+
+    /// What payouts are shown with.
+    fn context(&self) -> Context<'_> {
+        Context {
+            institutions: &self.institutions,
+            rules: self.ledger.rules(),
+            ui: self.config.api.ui(),
+            namespace: &self.config.temporal.namespace,
+        }
     }
 }

@@ -5,7 +5,7 @@ mod worker;
 
 use std::sync::Arc;
 
-use activities::ledger::{self, Ledger};
+use activities::ledger::{self, Ends, Ledger};
 use anyhow::Context;
 use secrecy::ExposeSecret;
 use tokio::{net::TcpListener, sync::watch};
@@ -24,6 +24,7 @@ pub use worker::{Queues, worker};
 pub async fn api(config: Config) -> anyhow::Result<()> {
     let institutions = Arc::new(config.catalogue()?);
     let ledger = open_ledger(&config).await?;
+    let ends = Ends::listen(ledger.pool().clone());
     let starter = Starter::new(config.temporal.clone(), institutions.clone());
     let address = config.api.listen;
     let listener = TcpListener::bind(address)
@@ -34,6 +35,7 @@ pub async fn api(config: Config) -> anyhow::Result<()> {
     api::serve(
         Arc::new(Api {
             ledger,
+            ends,
             starter,
             config: Arc::new(config),
             institutions,

@@ -9,7 +9,7 @@ mod payout;
 mod request;
 mod text;
 
-pub use calendar::{BankCalendar, CalendarError, OperatingDate, Window};
+pub use calendar::{BankCalendar, CalendarError, Guard, OperatingDate, Window};
 pub use clabe::{Clabe, ClabeError, looks_like_a_card};
 pub use ids::{AccountId, MovementId, NotAnId, PayoutId, TrackingKey};
 pub use institution::{CatalogueError, Institution, InstitutionCode, Institutions, Standing as InstitutionStanding};

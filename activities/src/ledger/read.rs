@@ -1,10 +1,16 @@
 //! The rows as readers see them: one statement each, without a lock, in no transaction with the writer.
 
+mod payouts;
+mod statement;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgPool;
 use workflows::domain::{AccountId, Attention, MovementId, PayoutId};
+
+pub use payouts::{Raising, Wanted, payouts};
+pub use statement::{Days, Statement, movement, statement};
 
 use super::{
     rows::{Account, BankRow, Movement, Payout, Request},
@@ -18,6 +24,30 @@ pub struct Raised {
     pub reason: Attention,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// A payout, with what a reader must know to understand it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The row.
+    pub payout: Payout,
+    /// The row's own attention, or its deadline past.
+    pub raised: Option<Raised>,
+    /// The bank that pays it.
+    pub bank: BankRow,
+    /// `giro_now()`, when it was read.
+    pub now: Timestamp,
+}
+
+impl Seen {
+    fn read(payout: Value, raised: Option<Value>, bank: Value, now: Value) -> Result<Self, StoreError> {
+        Ok(Self {
+            payout: row(payout)?,
+            raised: raised.map(row).transpose()?,
+            bank: row(bank)?,
+            now: row(now)?,
+        })
+    }
 }
 
 /// One account as it stands.
@@ -66,17 +96,34 @@ pub async fn movements(
 }
 
 /// A payout as it stands, and why a person should look at it now: the row's own reason, or its deadline past.
-pub async fn payout_view(pool: &PgPool, id: PayoutId) -> Result<Option<(Payout, Option<Raised>)>, StoreError> {
+pub async fn payout(pool: &PgPool, id: PayoutId) -> Result<Option<Seen>, StoreError> {
     let found = sqlx::query!(
-        r#"select to_jsonb(p) as "row", to_jsonb(a) as raised
-           from payout p left join payout_attention a on a.payout = p.id where p.id = $1"#,
+        r#"select to_jsonb(p) as "row!", to_jsonb(a) as raised, to_jsonb(b) as "bank!", to_jsonb(giro_now()) as "now!"
+           from payout p left join payout_attention a on a.payout = p.id join bank b on b.name = p.bank
+           where p.id = $1"#,
         id.uuid()
     );
-    let Some(found) = found.fetch_optional(pool).await? else {
-        return Ok(None);
-    };
-    let payout: Payout = row(found.row.unwrap_or_default())?;
-    Ok(Some((payout, found.raised.map(row).transpose()?)))
+    let found = found.fetch_optional(pool).await?;
+    found
+        .map(|found| Seen::read(found.row, found.raised, found.bank, found.now))
+        .transpose()
+}
+
+/// A caller's accounts, the newest first; `after` is the last one of the page before.
+pub async fn accounts(
+    pool: &PgPool,
+    caller: &str,
+    after: Option<AccountId>,
+    limit: u16,
+) -> Result<Vec<Account>, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"select to_jsonb(a) as "row" from account a
+           where caller = $1 and ($2::uuid is null or id < $2) order by id desc limit $3"#,
+        caller,
+        after.map(AccountId::uuid),
+        i64::from(limit)
+    );
+    found.fetch_all(pool).await?.into_iter().flatten().map(row).collect()
 }
 
 /// Every bank as it stands.

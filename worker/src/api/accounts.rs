@@ -1,11 +1,11 @@
-//! Accounts: open one, look at its balances and its movements.
+//! Accounts: open one, list one's own, look at balances, movements and statements.
 
 use std::sync::Arc;
 
 use activities::ledger::{
     command::{Answer, Open},
     core::hex,
-    read,
+    read::{self, Days},
     rows::Account,
 };
 use axum::{
@@ -13,25 +13,48 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use jiff::civil::Date;
+use utoipa::IntoParams;
 use uuid::Uuid;
-use workflows::domain::{AccountId, AccountRequest};
+use workflows::domain::{AccountId, AccountRequest, FieldError, MovementId};
 
 use super::{
     Answered, Api,
     caller::{Caller, Payer, Reader},
-    extract::{Id, Json, Page},
+    extract::{Id, JsonBody},
     idempotency::Key,
+    params::{self, Nothing, Parameters, Params, day},
     problem::{Code, Problem},
-    show::{self, account_path, replay, reply},
+    show::{account_path, replay, reply},
+    view::{account as view, form, page::Page, request::NewAccount},
 };
 
-/// `POST /v1/accounts`: opens an account, with an audited opening credit or none.
+/// Days of a statement, at most.
+const LONGEST_STATEMENT: i32 = 366;
+
+/// Open an account
+///
+/// An account of the caller's, with an audited opening credit or none.
+#[utoipa::path(post, path = "/v1/accounts", tag = "accounts", operation_id = "openAccount",
+    request_body(
+        content = NewAccount,
+        description = "lowerCamelCase is taken too; an absent field, `null` and `\"\"` are the same.",
+        example = json!({
+            "clabe": "646180110000000339", "holder_name": "Ana Torres",
+            "opening_credit": { "amount": 10_000_000, "reason": "opening balance" },
+        }),
+    ),
+    responses(
+        (status = 201, description = "Opened.", body = view::Account,
+            headers(("Location" = String, description = "Where the account is found."))),
+        (status = 200, description = "The account that this key opened before, as it stands.", body = view::Account),
+    ))]
 pub(super) async fn open(
     Shared(api): Shared<Arc<Api>>,
     Payer(caller): Payer,
+    _: Params<Nothing>,
     key: Key,
-    Json(body): Json,
+    JsonBody(body): JsonBody,
 ) -> Answered<Response> {
     let request = AccountRequest::from_json(&body)
         .and_then(|raw| raw.parse())
@@ -50,12 +73,12 @@ pub(super) async fn open(
             replayed: false,
         } => {
             let place = [(header::LOCATION, account_path(account.id))];
-            Ok((place, reply(StatusCode::CREATED, show::account(&account))).into_response())
+            Ok((place, reply(StatusCode::CREATED, view::Account::of(&account))).into_response())
         }
         Answer::Opened {
             account,
             replayed: true,
-        } => Ok(replay(show::account(&account))),
+        } => Ok(replay(view::Account::of(&account))),
         Answer::ClabeTaken => Err(Problem::from(Code::ClabeTaken)),
         Answer::KeyConflict { payout } => {
             Err(Problem::from(Code::KeyReused).about(payout.map(|payout| payout.to_string())))
@@ -67,29 +90,185 @@ pub(super) async fn open(
     }
 }
 
-/// `GET /v1/accounts/{id}`.
+/// Which page of accounts.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Accounts {
+    /// Rows of the page.
+    #[param(minimum = 1, maximum = 200, default = 50, required = false)]
+    limit: u16,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<form::AccountId>, inline)]
+    after: Option<AccountId>,
+}
+
+impl Parameters for Accounts {
+    fn read(query: &mut params::Reader) -> Self {
+        Self {
+            limit: query.limit(),
+            after: query.after(),
+        }
+    }
+}
+
+/// List accounts
+///
+/// The caller's own, the last opened first.
+#[utoipa::path(get, path = "/v1/accounts", tag = "accounts", operation_id = "listAccounts", params(Accounts),
+    responses((status = 200, description = "A page of accounts.", body = Page<view::Account>)))]
+pub(super) async fn list(
+    Shared(api): Shared<Arc<Api>>,
+    Reader(caller): Reader,
+    Params(page): Params<Accounts>,
+) -> Answered<Response> {
+    let rows = read::accounts(
+        api.ledger.pool(),
+        caller.name(),
+        page.after,
+        page.limit.saturating_add(1),
+    )
+    .await?;
+    let accounts = rows.iter().map(view::Account::of).collect();
+    let page = Page::of(accounts, page.limit, |account: &view::Account| account.id.to_string());
+    Ok(reply(StatusCode::OK, page))
+}
+
+/// Look at an account
+#[utoipa::path(get, path = "/v1/accounts/{id}", tag = "accounts", operation_id = "getAccount",
+    params(("id" = inline(form::AccountId), Path, description = "The account.")),
+    responses((status = 200, description = "The account and its balances.", body = view::Account)))]
 pub(super) async fn show(
     Shared(api): Shared<Arc<Api>>,
     Reader(caller): Reader,
     Id(id): Id<AccountId>,
+    _: Params<Nothing>,
 ) -> Answered<Response> {
-    Ok(reply(StatusCode::OK, show::account(&owned(&api, &caller, id).await?)))
+    let account = owned(&api, &caller, id).await?;
+    Ok(reply(StatusCode::OK, view::Account::of(&account)))
 }
 
-/// `GET /v1/accounts/{id}/movements?after=&limit=`: the newest first.
+/// Which page of movements.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Movements {
+    /// Rows of the page.
+    #[param(minimum = 1, maximum = 200, default = 50, required = false)]
+    limit: u16,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<form::MovementId>, inline)]
+    after: Option<MovementId>,
+}
+
+impl Parameters for Movements {
+    fn read(query: &mut params::Reader) -> Self {
+        Self {
+            limit: query.limit(),
+            after: query.after(),
+        }
+    }
+}
+
+/// List an account's movements
+///
+/// The newest payout's first: a movement stands where its payout was made, not where it was booked.
+#[utoipa::path(get, path = "/v1/accounts/{id}/movements", tag = "accounts", operation_id = "listMovements",
+    params(("id" = inline(form::AccountId), Path, description = "The account."), Movements),
+    responses((status = 200, description = "A page of movements.", body = Page<view::Movement>)))]
 pub(super) async fn movements(
     Shared(api): Shared<Arc<Api>>,
     Reader(caller): Reader,
     Id(id): Id<AccountId>,
-    page: Page,
+    Params(page): Params<Movements>,
 ) -> Answered<Response> {
     owned(&api, &caller, id).await?;
-    let mut rows = read::movements(api.ledger.pool(), id, page.after, page.limit.saturating_add(1)).await?;
-    let is_last = rows.len() <= usize::from(page.limit);
-    rows.truncate(usize::from(page.limit));
-    let next = rows.last().filter(|_| !is_last).map(|row| row.id);
-    let data: Vec<Value> = rows.iter().map(|row| show::movement(row, id)).collect();
-    Ok(reply(StatusCode::OK, json!({ "data": data, "next_cursor": next })))
+    let rows = read::movements(api.ledger.pool(), id, page.after, page.limit.saturating_add(1)).await?;
+    let movements = rows.iter().map(|row| view::Movement::of(row, id)).collect();
+    let page = Page::of(movements, page.limit, |row: &view::Movement| row.id.to_string());
+    Ok(reply(StatusCode::OK, page))
+}
+
+/// Which days of an account.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Statement {
+    /// The first operating date: `YYYY-MM-DD`.
+    #[param(value_type = Date, required = true, example = "2026-04-01")]
+    from: Option<Date>,
+    /// The last operating date, itself included; at most 366 days with the first.
+    #[param(value_type = Date, required = true, example = "2026-04-30")]
+    to: Option<Date>,
+    /// Movements of the page.
+    #[param(minimum = 1, maximum = 200, default = 50, required = false)]
+    limit: u16,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<form::MovementId>, inline)]
+    after: Option<MovementId>,
+}
+
+impl Parameters for Statement {
+    fn read(query: &mut params::Reader) -> Self {
+        const DAY: &str = "write an operating date from 1970 on as 2026-04-01";
+        let (from, to) = (query.required("from", DAY, day), query.required("to", DAY, day));
+        if let (Some(from), Some(to)) = (from, to) {
+            let days = (to - from).get_days().saturating_add(1);
+            if days < 1 {
+                query.fail("to", "invalid_parameter", "write a date that is not before from");
+            } else if days > LONGEST_STATEMENT {
+                let fix = format!("write a date within {LONGEST_STATEMENT} days of from, and ask again for the rest");
+                query.fail("to", "out_of_range", &fix);
+            }
+        }
+        Self {
+            from,
+            to,
+            limit: query.limit(),
+            after: query.after(),
+        }
+    }
+}
+
+/// Look at an account's statement
+///
+/// By operating date: the balance before the first day, what moved, the balance after the last. All of it as the books
+/// are when asked: a day that is not over may still change.
+#[utoipa::path(get, path = "/v1/accounts/{id}/statement", tag = "accounts", operation_id = "getStatement",
+    params(("id" = inline(form::AccountId), Path, description = "The account."), Statement),
+    responses((status = 200, description = "The statement, and a page of its movements.", body = view::Statement)))]
+pub(super) async fn statement(
+    Shared(api): Shared<Arc<Api>>,
+    Reader(caller): Reader,
+    Id(id): Id<AccountId>,
+    Params(asked): Params<Statement>,
+) -> Answered<Response> {
+    owned(&api, &caller, id).await?;
+    let (Some(from), Some(to)) = (asked.from, asked.to) else {
+        return Err(Problem::from(Code::InvalidRequest));
+    };
+    let after = match asked.after {
+        None => None,
+        Some(movement) => Some((cursor(&api, id, movement).await?, movement)),
+    };
+    let days = Days {
+        from,
+        to,
+        after,
+        limit: asked.limit.saturating_add(1),
+    };
+    let found = read::statement(api.ledger.pool(), id, days).await?;
+    let found = found.ok_or(Problem::from(Code::NotFound))?;
+    Ok(reply(
+        StatusCode::OK,
+        view::Statement::of(id, days, &found, asked.limit),
+    ))
+}
+
+/// The operating date of the last movement of the page before.
+async fn cursor(api: &Api, account: AccountId, id: MovementId) -> Answered<Date> {
+    let found = read::movement(api.ledger.pool(), account, id).await?;
+    found.map(|row| row.effective_on).ok_or_else(|| {
+        let fix = "write the next_cursor of the page before";
+        Problem::fields(vec![FieldError::new("/after", "invalid_parameter", fix)])
+    })
 }
 
 /// An account that this caller sees; any other does not exist.

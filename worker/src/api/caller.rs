@@ -34,7 +34,12 @@ impl Caller {
 
     /// True for what is its own, and for everything to whoever operates.
     pub(super) fn sees(&self, owner: &str) -> bool {
-        self.name == owner || self.scopes.contains(&Scope::Operate)
+        self.name == owner || self.operates()
+    }
+
+    /// True when it sees every caller's payouts.
+    pub(super) fn operates(&self) -> bool {
+        self.scopes.contains(&Scope::Operate)
     }
 
     async fn with(_: &mut Parts, api: &Arc<Api>, _: Scope) -> Result<Self, Problem> {

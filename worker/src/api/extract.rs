@@ -1,14 +1,13 @@
-//! Bodies, ids and pages of requests, read once and within limits.
+//! Bodies and ids of requests, read once and within limits.
 
 use std::{error::Error, str::FromStr, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, header, request::Parts},
 };
 use http_body_util::LengthLimitError;
-use workflows::domain::{FieldError, MovementId};
 
 use super::{
     Api,
@@ -17,14 +16,11 @@ use super::{
 
 /// A whole body must be here by then.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Rows of a page, when nobody says, and at most.
-const PAGE: u16 = 50;
-const LONGEST_PAGE: u16 = 200;
 
 /// A JSON body: declared as such, whole, within the limit, and not looked at.
-pub(super) struct Json(pub(super) Bytes);
+pub(super) struct JsonBody(pub(super) Bytes);
 
-impl FromRequest<Arc<Api>> for Json {
+impl FromRequest<Arc<Api>> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
@@ -83,60 +79,6 @@ impl<T: FromStr + Send, S: Send + Sync> FromRequestParts<S> for Id<T> {
     }
 }
 
-/// Which page of movements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Page {
-    /// The last one of the page before.
-    pub(super) after: Option<MovementId>,
-    /// How many.
-    pub(super) limit: u16,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Page {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let unreadable = |_| Problem::fields(vec![FieldError::new("", "invalid_query", "write ?after=...&limit=...")]);
-        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
-            .await
-            .map_err(unreadable)?;
-        page(&pairs).map_err(Problem::fields)
-    }
-}
-
-fn page(pairs: &[(String, String)]) -> Result<Page, Vec<FieldError>> {
-    let mut page = Page {
-        after: None,
-        limit: PAGE,
-    };
-    let mut errors = Vec::new();
-    for (name, value) in pairs {
-        match name.as_str() {
-            "after" => match value.parse() {
-                Ok(id) => page.after = Some(id),
-                Err(_) => errors.push(FieldError::new(
-                    "/after",
-                    "invalid_id",
-                    "write the next_cursor of the page before",
-                )),
-            },
-            "limit" => match value.parse() {
-                Ok(limit) if (1..=LONGEST_PAGE).contains(&limit) => page.limit = limit,
-                Ok(_) | Err(_) => {
-                    let fix = format!("write a number from 1 to {LONGEST_PAGE}");
-                    errors.push(FieldError::new("/limit", "out_of_range", fix));
-                }
-            },
-            _ => errors.push(FieldError::new(
-                "",
-                "unknown_parameter",
-                "the parameters are after and limit",
-            )),
-        }
-    }
-    if errors.is_empty() { Ok(page) } else { Err(errors) }
-}
-
 #[cfg(test)]
 mod tests {
     use axum::{http::HeaderValue, response::IntoResponse};
@@ -177,26 +119,5 @@ mod tests {
             .await
             .expect_err("is too slow");
         assert_eq!(problem.into_response().status(), 408);
-    }
-
-    #[test]
-    fn a_page_is_read_strictly() {
-        let read = |pairs: &[(&str, &str)]| {
-            let pairs: Vec<_> = pairs
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect();
-            page(&pairs).map_err(|errors| errors.len())
-        };
-        assert_eq!(read(&[]), Ok(Page { after: None, limit: 50 }));
-        assert_eq!(
-            read(&[("limit", "200")]),
-            Ok(Page {
-                after: None,
-                limit: 200
-            })
-        );
-        assert_eq!(read(&[("limit", "0"), ("after", "po_1"), ("page", "2")]), Err(3));
-        assert_eq!(read(&[("limit", "201")]), Err(1));
     }
 }

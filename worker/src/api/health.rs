@@ -1,28 +1,52 @@
-//! Whether this process lives, and whether it can accept: for that it needs the books, and not Temporal.
+//! Whether this process lives, and whether it can accept: for that it needs the books, and not Temporal. And the way in.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{extract::State as Shared, http::StatusCode, response::Response};
-use serde_json::json;
 
 use super::{
     Answered, Api,
     problem::{Code, Problem},
     show::reply,
+    view::health::{Health, Root},
 };
 
 /// Books that take longer are away.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// `GET /healthz`.
-pub(super) async fn alive() -> Response {
-    reply(StatusCode::OK, json!({ "status": "alive" }))
+/// Say what this is
+///
+/// and where it is described.
+#[utoipa::path(get, path = "/", tag = "health", operation_id = "root", security(()),
+    responses((status = 200, description = "The way in.", body = Root)))]
+pub(super) async fn root() -> Response {
+    let root = Root {
+        name: "giro".to_owned(),
+        docs: "/docs".to_owned(),
+        openapi: "/openapi.json".to_owned(),
+    };
+    reply(StatusCode::OK, root)
 }
 
-/// `GET /readyz`.
+/// Say whether this process lives
+#[utoipa::path(get, path = "/healthz", tag = "health", operation_id = "alive", security(()),
+    responses((status = 200, description = "It does.", body = Health)))]
+pub(super) async fn alive() -> Response {
+    let status = "alive".to_owned();
+    reply(StatusCode::OK, Health { status })
+}
+
+/// Say whether this process can accept payouts
+///
+/// It can while the books answer, whether Temporal does or not.
+#[utoipa::path(get, path = "/readyz", tag = "health", operation_id = "ready", security(()),
+    responses((status = 200, description = "It can.", body = Health)))]
 pub(super) async fn ready(Shared(api): Shared<Arc<Api>>) -> Answered<Response> {
     match tokio::time::timeout(PATIENCE, api.ledger.now()).await {
-        Ok(Ok(_)) => Ok(reply(StatusCode::OK, json!({ "status": "ready" }))),
+        Ok(Ok(_)) => {
+            let status = "ready".to_owned();
+            Ok(reply(StatusCode::OK, Health { status }))
+        }
         Ok(Err(_)) | Err(_) => Err(Problem::because(Code::Later, "The books do not answer.")),
     }
 }

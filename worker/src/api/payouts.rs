@@ -1,4 +1,4 @@
-//! Payouts: ask for one, look at it, take it back, ask the bank about it.
+//! Payouts: ask for one, see what it would be, look at it, take it back, ask the bank about it.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -7,16 +7,19 @@ use activities::{
     ledger::{
         command::{Accept, Answer},
         core::hex,
-        read,
+        read::{self, Seen},
+        rows::Payout,
+        timeline,
     },
 };
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
     extract::State as Shared,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
 use tracing::Instrument;
+use utoipa::IntoParams;
 use uuid::Uuid;
 use workflows::{
     contract::Asked,
@@ -27,36 +30,136 @@ use workflows::{
 use super::{
     Answered, Api,
     caller::{Caller, Payer, Reader},
-    extract::{Id, Json},
+    extract::{Id, JsonBody},
     idempotency::Key,
+    params::{self, Nothing, Parameters, Params, digits},
     problem::{Code, Problem},
-    show::{self, Seen, payout_path, replay, reply},
+    show::{payout_path, replay, reply},
     trace,
+    view::{
+        Thing,
+        bank::Bank,
+        form,
+        payout::{self as view, PayoutLinks, Preview},
+        request::NewPayout,
+        timeline::Timeline,
+    },
 };
 use crate::starter::{Reason, Retried};
 
 /// A run that is started and asked answers within this, or the caller is told that it was asked.
 const PATIENCE: Duration = Duration::from_secs(16);
+/// Seconds that a caller may wait for an end.
+const LONGEST_WAIT: u64 = 30;
 
-/// `POST /v1/payouts`: holds the money, answers after COMMIT, and has the run started.
+/// Ask for a payout
+///
+/// Holds amount, fee and IVA on the account, and answers once that is written; the order goes to the bank after the
+/// answer. The same key and body get the same payout, or the same refusal, for ever.
+#[utoipa::path(post, path = "/v1/payouts", tag = "payouts", operation_id = "createPayout",
+    request_body(
+        content = NewPayout,
+        description = "lowerCamelCase is taken too; an absent field, `null` and `\"\"` are the same.",
+        example = json!({
+            "account": "acc_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f", "amount": 12_300, "currency": "MXN",
+            "beneficiary": { "clabe": "012180004643051249", "name": "Maria Beltran Soto" },
+            "concept": "Pago de prueba", "reference": 1_234_567,
+        }),
+    ),
+    responses(
+        (status = 201, description = "Accepted: the money is held.", body = view::Payout,
+            headers(("Location" = String, description = "Where the payout is found."))),
+        (status = 200, description = "The payout that this key has already, as it stands.", body = view::Payout),
+    ))]
 pub(super) async fn create(
     Shared(api): Shared<Arc<Api>>,
     Payer(caller): Payer,
+    _: Params<Nothing>,
     key: Key,
-    Json(body): Json,
+    JsonBody(body): JsonBody,
 ) -> Answered<Response> {
-    let request = PayoutRequest::from_json(&body).map_err(Problem::fields)?;
+    let accept = match wish(&api, &caller, &key, &body).await? {
+        Wish::New(accept) => *accept,
+        Wish::Known(payout) => return Ok(replay(shown(&api, &api.payout(&caller, payout).await?))),
+    };
+    let (payout, replayed) = accepted(api.ledger.accept(accept).await?)?;
+    trace::about(payout.id);
+    if replayed {
+        return Ok(replay(shown(&api, &api.payout(&caller, payout.id).await?)));
+    }
+    let (starter, new) = (api.starter.clone(), payout.clone());
+    behind(async move { starter.start(&new).await });
+    let place = [(header::LOCATION, payout_path(payout.id))];
+    let since = api.payout(&caller, payout.id).await?;
+    // What accept wrote, not what has become of it since.
+    let seen = Seen {
+        payout,
+        raised: None,
+        ..since
+    };
+    Ok((place, reply(StatusCode::CREATED, shown(&api, &seen))).into_response())
+}
+
+/// See what a payout would be
+///
+/// What asking for it would answer now: fee, IVA, total, institution, when it would be sent; or the same problem.
+/// Nothing is written, nothing is held, and the key stays free: the real answer may differ a moment later.
+#[utoipa::path(post, path = "/v1/payouts/validate", tag = "payouts", operation_id = "validatePayout",
+    request_body(
+        content = NewPayout,
+        description = "The body that would ask for the payout.",
+        example = json!({
+            "account": "acc_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f", "amount": 12_300, "currency": "MXN",
+            "beneficiary": { "clabe": "012180004643051249", "name": "Maria Beltran Soto" },
+            "concept": "Pago de prueba", "reference": 1_234_567,
+        }),
+    ),
+    responses((status = 200, description = "It would be accepted.", body = Preview)))]
+pub(super) async fn validate(
+    Shared(api): Shared<Arc<Api>>,
+    Payer(caller): Payer,
+    _: Params<Nothing>,
+    key: Key,
+    JsonBody(body): JsonBody,
+) -> Answered<Response> {
+    let (payout, replayed) = match wish(&api, &caller, &key, &body).await? {
+        Wish::New(accept) => accepted(api.ledger.foresee(*accept).await?)?,
+        Wish::Known(payout) => (api.payout(&caller, payout).await?.payout, true),
+    };
+    let now = api.ledger.now().await?;
+    let row = api
+        .ledger
+        .bank(&payout.bank)
+        .await?
+        .ok_or(Problem::from(Code::Internal))?;
+    let calendar = &api.ledger.rules().calendar;
+    let bank = Bank::of(&row, calendar, now);
+    let day = bank.sends_at.and_then(|at| calendar.operating_date(at).ok());
+    let preview = Preview::of(&payout, replayed, bank, day.map(|day| day.date()), api.context());
+    Ok(reply(StatusCode::OK, preview))
+}
+
+/// A request that reads.
+enum Wish {
+    /// As accept takes it.
+    New(Box<Accept>),
+    /// Its key has this payout already, though the catalogue has changed since: the same answer for ever.
+    Known(PayoutId),
+}
+
+/// What a body asks for.
+async fn wish(api: &Api, caller: &Caller, key: &Key, body: &[u8]) -> Answered<Wish> {
+    let request = PayoutRequest::from_json(body).map_err(Problem::fields)?;
     let on = api.operating_date().await?.date();
     let order = match request.parse(&api.institutions, on) {
         Ok(order) => order,
         Err(errors) => {
-            return known(&api, &caller, &key, &request)
-                .await?
-                .ok_or_else(|| Problem::fields(errors));
+            let known = known(api, caller, key, &request).await?;
+            return known.map(Wish::Known).ok_or_else(|| Problem::fields(errors));
         }
     };
     let (fee, iva) = api.config.fee.charge().ok_or(Problem::from(Code::Internal))?;
-    let accept = Accept {
+    Ok(Wish::New(Box::new(Accept {
         payout: PayoutId::new(Uuid::now_v7()),
         caller: caller.name().to_owned(),
         key: key.as_str().to_owned(),
@@ -65,29 +168,28 @@ pub(super) async fn create(
         order,
         fee,
         iva,
+    })))
+}
+
+/// The payout that the key of a request has, which would not read by today's catalogue.
+async fn known(api: &Api, caller: &Caller, key: &Key, request: &PayoutRequest) -> Answered<Option<PayoutId>> {
+    let Some(hash) = request.known_as(caller.name()) else {
+        return Ok(None);
     };
-    match api.ledger.accept(accept).await? {
-        Answer::Accepted {
-            payout,
-            replayed: false,
-        } => {
-            trace::about(payout.id);
-            let body = shown(
-                &api,
-                &Seen {
-                    payout: payout.clone(),
-                    raised: None,
-                },
-            );
-            let place = [(header::LOCATION, payout_path(payout.id))];
-            let starter = api.starter.clone();
-            behind(async move { starter.start(&payout).await });
-            Ok((place, reply(StatusCode::CREATED, body)).into_response())
-        }
-        Answer::Accepted { payout, replayed: true } => {
-            trace::about(payout.id);
-            Ok(replay(shown(&api, &api.payout(&caller, payout.id).await?)))
-        }
+    let before = read::request(api.ledger.pool(), caller.name(), key.as_str()).await?;
+    let Some(before) = before.filter(|before| before.hash == hex(&hash)) else {
+        return Ok(None);
+    };
+    match before.refusal {
+        Some(refusal) => Err(Problem::from(Code::Refused(refusal)).replayed(true)),
+        None => Ok(before.payout),
+    }
+}
+
+/// The payout that accept answered with, and whether it was there before; or the problem.
+fn accepted(answer: Answer) -> Answered<(Payout, bool)> {
+    match answer {
+        Answer::Accepted { payout, replayed } => Ok((payout, replayed)),
         Answer::Refused { refusal, replayed } => Err(Problem::from(Code::Refused(refusal)).replayed(replayed)),
         Answer::KeyConflict { payout } => {
             Err(Problem::from(Code::KeyReused).about(payout.map(|payout| payout.to_string())))
@@ -99,36 +201,84 @@ pub(super) async fn create(
     }
 }
 
-/// The answer that the key already has, though the catalogue has changed since: the same request gets it for ever.
-async fn known(api: &Api, caller: &Caller, key: &Key, request: &PayoutRequest) -> Answered<Option<Response>> {
-    let Some(hash) = request.known_as(caller.name()) else {
-        return Ok(None);
-    };
-    let before = read::request(api.ledger.pool(), caller.name(), key.as_str()).await?;
-    let Some(before) = before.filter(|before| before.hash == hex(&hash)) else {
-        return Ok(None);
-    };
-    match (before.payout, before.refusal) {
-        (Some(payout), _) => Ok(Some(replay(shown(api, &api.payout(caller, payout).await?)))),
-        (None, Some(refusal)) => Err(Problem::from(Code::Refused(refusal)).replayed(true)),
-        (None, None) => Ok(None),
+/// How long to wait for an end.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wait {
+    /// Answer as soon as the payout ends, or after this: 0 to 30 seconds, as `20s` or `20`.
+    #[param(value_type = Option<String>, pattern = "^([0-9]|[12][0-9]|30)s?$", example = "20s")]
+    wait: Option<Duration>,
+}
+
+impl Parameters for Wait {
+    fn read(query: &mut params::Reader) -> Self {
+        let fix = format!("write 0 to {LONGEST_WAIT} seconds, as 20s");
+        let seconds = |text: &str| {
+            let number = digits(text.strip_suffix('s').unwrap_or(text))?;
+            let seconds = number.parse().ok().filter(|seconds| *seconds <= LONGEST_WAIT)?;
+            Some(Duration::from_secs(seconds))
+        };
+        Self {
+            wait: query.one("wait", &fix, seconds),
+        }
     }
 }
 
-/// `GET /v1/payouts/{id}`.
+/// Look at a payout
+///
+/// As it stands; with `wait`, as soon as it has ended, or as it stands when the time is up.
+#[utoipa::path(get, path = "/v1/payouts/{id}", tag = "payouts", operation_id = "getPayout",
+    params(("id" = inline(form::PayoutId), Path, description = "The payout."), Wait),
+    responses((status = 200, description = "The payout.", body = view::Payout)))]
 pub(super) async fn show(
     Shared(api): Shared<Arc<Api>>,
     Reader(caller): Reader,
     Id(id): Id<PayoutId>,
+    Params(Wait { wait }): Params<Wait>,
 ) -> Answered<Response> {
     trace::about(id);
-    Ok(reply(StatusCode::OK, shown(&api, &api.payout(&caller, id).await?)))
+    let mut seen = api.payout(&caller, id).await?;
+    if let Some(patience) = wait.filter(|_| seen.payout.state.is_open()) {
+        api.ends.wait(id, patience).await?;
+        seen = api.payout(&caller, id).await?;
+    }
+    Ok(reply(StatusCode::OK, shown(&api, &seen)))
 }
 
-/// `POST /v1/payouts/{id}/cancel`: gives the money back if nothing may have reached the bank, and wakes the run.
+/// Look at what happened to a payout
+///
+/// Its states, what was said to and by the bank, what proved it, what moved, and the bank's calls: the oldest first.
+#[utoipa::path(get, path = "/v1/payouts/{id}/timeline", tag = "payouts", operation_id = "getPayoutTimeline",
+    params(("id" = inline(form::PayoutId), Path, description = "The payout.")),
+    responses((status = 200, description = "What happened.", body = Timeline)))]
+pub(super) async fn timeline(
+    Shared(api): Shared<Arc<Api>>,
+    Reader(caller): Reader,
+    Id(id): Id<PayoutId>,
+    _: Params<Nothing>,
+) -> Answered<Response> {
+    trace::about(id);
+    api.payout(&caller, id).await?;
+    let happened = timeline::timeline(api.ledger.pool(), id).await?;
+    let timeline = Timeline {
+        object: Thing::Timeline,
+        payout: id,
+        data: happened.into_iter().map(Into::into).collect(),
+        links: PayoutLinks::of(id, api.context()),
+    };
+    Ok(reply(StatusCode::OK, timeline))
+}
+
+/// Take a payout back
+///
+/// Gives the money back if nothing may have reached the bank; else 409, and nothing is changed.
+#[utoipa::path(post, path = "/v1/payouts/{id}/cancel", tag = "payouts", operation_id = "cancelPayout",
+    params(("id" = inline(form::PayoutId), Path, description = "The payout.")),
+    responses((status = 200, description = "Cancelled, now or before: the money is back.", body = view::Payout)))]
 pub(super) async fn cancel(
     Shared(api): Shared<Arc<Api>>,
     Payer(caller): Payer,
+    _: Params<Nothing>,
     _key: Key,
     Id(id): Id<PayoutId>,
 ) -> Answered<Response> {
@@ -163,12 +313,20 @@ pub(super) async fn cancel(
     }
 }
 
-/// `POST /v1/payouts/{id}/retry`: has the run ask the bank now, and tells what it found.
+/// Have the bank asked about a payout now
 ///
-/// A closed payout is answered from its row; a run that is missing is started first.
+/// Always safe: it asks, wakes the run, and starts one that is missing. The order is sent again only where giro's own
+/// rules allow. A payout that has ended is answered as it stands.
+#[utoipa::path(post, path = "/v1/payouts/{id}/retry", tag = "payouts", operation_id = "retryPayout",
+    params(("id" = inline(form::PayoutId), Path, description = "The payout.")),
+    responses(
+        (status = 200, description = "What the bank said.", body = view::Retried),
+        (status = 202, description = "No answer came within 15 seconds; giro goes on asking.", body = view::Retried),
+    ))]
 pub(super) async fn retry(
     Shared(api): Shared<Arc<Api>>,
     Payer(caller): Payer,
+    _: Params<Nothing>,
     key: Key,
     Id(id): Id<PayoutId>,
 ) -> Answered<Response> {
@@ -186,17 +344,24 @@ pub(super) async fn retry(
             );
             return Retried::Asked;
         }
-        api.starter.retry(&seen.payout, key.as_str()).await
+        api.starter.retry(&seen.payout, &update_id(&caller, &key)).await
     };
     let retried = tokio::time::timeout(PATIENCE, asking).await.unwrap_or(Retried::Asked);
     let seen = api.payout(&caller, id).await?;
     let payout = shown(&api, &seen);
     Ok(match retried {
-        Retried::Answered(asked) => reply(StatusCode::OK, answered(&asked, payout)),
+        Retried::Answered(asked) => reply(StatusCode::OK, view::Retried::answered(*asked, payout)),
         // The run may have ended under the question: then the row has the answer.
         Retried::Asked if !seen.payout.state.is_open() => ended(&api, &seen),
-        Retried::Asked => reply(StatusCode::ACCEPTED, json!({ "result": "asked", "payout": payout })),
+        Retried::Asked => reply(StatusCode::ACCEPTED, view::Retried::asked(payout)),
     })
+}
+
+/// One question of one caller, as Temporal knows it: keys of two callers may be the same, and say what they like.
+fn update_id(caller: &Caller, key: &Key) -> String {
+    let name = caller.name();
+    let told = format!("{}:{name}{}", name.len(), key.as_str());
+    format!("retry-{}", hex(digest(&SHA256, told.as_bytes()).as_ref()))
 }
 
 /// The answer that a closed payout's row has.
@@ -206,19 +371,7 @@ fn ended(api: &Api, seen: &Seen) -> Response {
         next: nothing_next(seen),
         resends: false,
     };
-    reply(StatusCode::OK, answered(&asked, shown(api, seen)))
-}
-
-/// What the run found; what the bank said is the run's own answer, or the row's.
-fn answered(asked: &Asked, payout: Value) -> Value {
-    let said = asked.standing.as_ref().map(|standing| json!(standing.bank_said));
-    json!({
-        "result": "answered",
-        "bank_said": said.unwrap_or_else(|| payout["bank_said"].clone()),
-        "next": asked.next,
-        "resends": asked.resends,
-        "payout": payout,
-    })
+    reply(StatusCode::OK, view::Retried::answered(asked, shown(api, seen)))
 }
 
 fn nothing_next(seen: &Seen) -> String {
@@ -230,13 +383,8 @@ fn nothing_next(seen: &Seen) -> String {
     }
 }
 
-fn shown(api: &Api, seen: &Seen) -> Value {
-    let context = show::Context {
-        institutions: &api.institutions,
-        ui: api.config.api.ui(),
-        namespace: &api.config.temporal.namespace,
-    };
-    show::payout(seen, context)
+fn shown(api: &Api, seen: &Seen) -> view::Payout {
+    view::Payout::of(seen, api.context())
 }
 
 /// Runs what nobody waits for, in the span of the request.

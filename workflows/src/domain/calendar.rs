@@ -62,6 +62,17 @@ pub enum Window {
     },
 }
 
+/// The minutes around the roll in which giro does not send: those of an instant, or the next after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// The instant is among them.
+    pub is_on: bool,
+    /// First instant without sends.
+    pub starts_at: Timestamp,
+    /// First instant with sends again.
+    pub ends_at: Timestamp,
+}
+
 /// Why a calendar cannot be read, or does not know a day.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CalendarError {
@@ -194,20 +205,28 @@ impl BankCalendar {
     ///
     /// Error: the search leaves the table.
     pub fn window(&self, at: Timestamp) -> Result<Window, CalendarError> {
-        let local = self.zone.to_datetime(at);
-        if local.time() >= CLOSES && local.time() < OPENS {
-            return Ok(Window::Closed {
-                until: self.instant(local.date(), OPENS)?,
-            });
+        let guard = self.guard(at)?;
+        if guard.is_on {
+            return Ok(Window::Closed { until: guard.ends_at });
         }
-        let day = if local.time() < CLOSES {
+        Ok(Window::Open {
+            operating_date: self.operating_date(at)?,
+            closes_at: guard.starts_at,
+        })
+    }
+
+    /// The guard that `at` is in, or the next one. Error: the calendar of the machine ends.
+    pub fn guard(&self, at: Timestamp) -> Result<Guard, CalendarError> {
+        let local = self.zone.to_datetime(at);
+        let day = if local.time() < OPENS {
             local.date()
         } else {
             self.day_after(local.date())?
         };
-        Ok(Window::Open {
-            operating_date: self.operating_date(at)?,
-            closes_at: self.instant(day, CLOSES)?,
+        Ok(Guard {
+            is_on: local.time() >= CLOSES && local.time() < OPENS,
+            starts_at: self.instant(day, CLOSES)?,
+            ends_at: self.instant(day, OPENS)?,
         })
     }
 

@@ -170,8 +170,17 @@ impl Institutions {
     ///
     /// `None` also for a known prefix that cannot be paid; [`Institutions::knows`] tells which.
     pub fn of(&self, clabe: &Clabe, on: Date) -> Option<&Institution> {
-        self.with_prefix(clabe)
-            .find(|row| self.is_payable(row) && row.is_valid_on(on))
+        self.with_prefix(clabe).find(|row| self.pays(row, on))
+    }
+
+    /// True when customers of `row` can be paid on operating date `on`.
+    pub fn pays(&self, row: &Institution, on: Date) -> bool {
+        self.is_payable(row) && row.is_valid_on(on)
+    }
+
+    /// Every row, payable or not, in the catalogue's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Institution> {
+        self.rows.iter()
     }
 
     /// True when some row, payable or not, on whatever day, has the prefix of `clabe`.

@@ -1,0 +1,30 @@
+//! Every answer of the REST API as a type: what callers and people may see, which is never a name, a whole CLABE or a
+//! tax id. Written by the API, read by `giroctl`. Every field is there; what is absent is null.
+
+pub mod account;
+pub mod bank;
+pub mod form;
+pub mod health;
+pub mod institution;
+pub mod page;
+pub mod payout;
+pub mod problem;
+pub mod request;
+pub mod timeline;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What kind of thing an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Thing {
+    Payout,
+    PayoutPreview,
+    Timeline,
+    Account,
+    Movement,
+    Statement,
+    Bank,
+    Institution,
+}

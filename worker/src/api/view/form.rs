@@ -1,0 +1,118 @@
+//! The domain's words, ids and amounts as the OpenAPI document describes them: one schema each, made from the domain.
+
+use activities::ledger::outlook;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        KnownFormat, Object, ObjectBuilder, RefOr, SchemaFormat,
+        schema::{AnyOfBuilder, Schema, Type},
+    },
+};
+use workflows::domain::{self, LARGEST_ORDER};
+
+/// A name in the document, and its schema.
+macro_rules! forms {
+    ($($(#[$doc:meta])* $name:ident = $schema:expr;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub struct $name;
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    Schema::from($schema).into()
+                }
+            }
+
+            impl ToSchema for $name {}
+        )+
+    };
+}
+
+forms! {
+    /// A payout's id.
+    PayoutId = text("^po_[0-9a-f]{32}$", "A payout, for ever.", "po_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f");
+    /// An account's id.
+    AccountId = text("^acc_[0-9a-f]{32}$", "An account of the books.", "acc_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f");
+    /// A movement's id.
+    MovementId = text("^mv_[0-9a-f]{32}$", "A movement of the books.", "mv_0199d3f0a1b27b369f0f19375385788c");
+    /// The bank's key of a payout.
+    TrackingKey = text(
+        "^[A-Z0-9]{1,30}$",
+        "The key that the bank knows a payout by (`claveRastreo`), one for ever.",
+        "GIRO19C5EFE5FJXRKN32J9SP96TTP",
+    );
+    /// A CLABE's last digits.
+    Last4 = text("^[0-9]{4}$", "The last four digits of a CLABE.", "1249");
+    /// An amount.
+    Centavos = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .description(Some("Centavos of `currency`."))
+        .examples([12_300]);
+    /// A currency.
+    Currency = words("Three letters after ISO 4217.", &[domain::Centavos::CURRENCY.code()]);
+    /// An amount as callers write it.
+    AmountGiven = number_given(LARGEST_ORDER.get(), "^[1-9][0-9]{0,13}$", "Centavos: a whole number, or its digits as a string.");
+    /// A reference as callers write it.
+    ReferenceGiven = number_given(9_999_999, "^[1-9][0-9]{0,6}$", "The order's `referenciaNumerica`: a whole number, or its digits as a string.");
+    /// A payout's state.
+    State = words("Where a payout stands.", &all(domain::State::ALL, domain::State::word));
+    /// What proves an outcome.
+    Evidence = words("What proves an outcome.", &all(domain::Evidence::ALL, domain::Evidence::word));
+    /// Why a person should look.
+    Attention = words("Why a person should look.", &all(domain::Attention::ALL, domain::Attention::word));
+    /// Why a person should look, or `any`.
+    Raising = words(
+        "Why a person should look, or `any` reason.",
+        &[&["any"], all(domain::Attention::ALL, domain::Attention::word).as_slice()].concat(),
+    );
+    /// A step of giro.
+    Step = words("What giro does next by itself, or waits for.", &all(outlook::Step::ALL, outlook::Step::word));
+    /// What people may ask for.
+    Deed = words(
+        "What a person may want for a payout.",
+        &all(&[outlook::Deed::Cancel, outlook::Deed::Retry, outlook::Deed::Resend], outlook::Deed::word),
+    );
+    /// What a movement is.
+    Leg = words("What a movement is: a payout's amount, fee or IVA, or an audited opening credit.", &["amount", "fee", "iva", "opening"]);
+    /// Whether an account takes part.
+    AccountStatus = words("Whether an account takes part.", &["open", "frozen", "closed"]);
+    /// Who paused a bank.
+    PausedBy = words("Who paused a bank.", &["people", "configuration", "paid_after_release", "second_order"]);
+}
+
+fn all<T: Copy>(words: &[T], word: fn(T) -> &'static str) -> Vec<&'static str> {
+    words.iter().copied().map(word).collect()
+}
+
+fn words(what: &str, words: &[&str]) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(what))
+        .enum_values(Some(words.iter().copied()))
+        .build()
+}
+
+fn text(pattern: &str, what: &str, example: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(pattern))
+        .description(Some(what))
+        .examples([example])
+        .build()
+}
+
+fn number_given(most: i64, digits: &str, what: &str) -> Schema {
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(most));
+    let string = ObjectBuilder::new().schema_type(Type::String).pattern(Some(digits));
+    AnyOfBuilder::new()
+        .item(number)
+        .item(string)
+        .description(Some(what))
+        .build()
+        .into()
+}

@@ -1,0 +1,78 @@
+//! Bodies of requests as the document describes them. What reads them is `workflows::domain`: it also takes
+//! lowerCamelCase, and reads an absent field, `null` and `""` as the same.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::form;
+
+/// A payout to make.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPayout {
+    /// The account that pays.
+    #[schema(value_type = form::AccountId)]
+    pub account: String,
+    /// What the beneficiary gets.
+    #[schema(value_type = form::AmountGiven)]
+    pub amount: i64,
+    /// What giro moves.
+    #[schema(value_type = form::Currency)]
+    pub currency: String,
+    /// Who gets it.
+    pub beneficiary: NewBeneficiary,
+    /// What it is for, as the beneficiary reads it. Accents are dropped; then 1 to 39 letters, digits, spaces and
+    /// `.,-/&'():#`, and no card number.
+    #[schema(min_length = 1, max_length = 256)]
+    pub concept: String,
+    /// 1 to 9,999,999.
+    #[schema(value_type = form::ReferenceGiven)]
+    pub reference: u32,
+}
+
+/// Who gets a payout.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewBeneficiary {
+    /// The CLABE, its check digit right, of an institution that can be paid.
+    #[schema(pattern = "^[0-9]{18}$")]
+    pub clabe: String,
+    /// The whole name, as the bank has it; the same characters as `concept`.
+    #[schema(min_length = 1, max_length = 256)]
+    pub name: String,
+    /// RFC (12 or 13) or CURP (18), when it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 256)]
+    pub tax_id: Option<String>,
+}
+
+/// An account to open.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAccount {
+    /// The customer's own CLABE at the bank, its check digit right.
+    #[schema(pattern = "^[0-9]{18}$")]
+    pub clabe: String,
+    /// Who holds it; letters, digits, spaces and `.,-/&'():#`, 39 at most once accents are dropped.
+    #[schema(min_length = 1, max_length = 256)]
+    pub holder_name: String,
+    /// RFC (12 or 13) or CURP (18), when it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 256)]
+    pub tax_id: Option<String>,
+    /// Money that it starts with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opening_credit: Option<NewOpeningCredit>,
+}
+
+/// Money that an account starts with.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOpeningCredit {
+    /// How much.
+    #[schema(value_type = form::AmountGiven)]
+    pub amount: i64,
+    /// Why, for the books: 200 characters at most, the same as in a name.
+    #[schema(min_length = 1, max_length = 256)]
+    pub reason: String,
+}
