@@ -2,6 +2,7 @@
 
 mod api;
 mod contract;
+mod ctl;
 mod fates;
 mod faults;
 mod harness;

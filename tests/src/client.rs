@@ -37,6 +37,11 @@ impl Giro {
         })
     }
 
+    /// Where it is: `http://HOST:PORT`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// POSTs JSON under an idempotency key.
     pub async fn post(&self, path: &str, key: &str, body: &Value) -> Result<Reply> {
         let request = self

@@ -8,9 +8,11 @@
 //! | `programs` | `giro worker`, `giro relay`, `giro api` |
 //! | `operator` | `giro migrate`, `giro bank`, `giro clock` |
 //! | `api` | REST |
+//! | `ctl` | `giroctl`: support and operations, over REST alone |
 
 pub mod api;
 pub mod config;
+pub mod ctl;
 pub mod operator;
 pub mod programs;
 pub mod starter;
