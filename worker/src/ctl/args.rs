@@ -35,12 +35,16 @@ pub(super) struct Giroctl {
     pub(super) command: Command,
 }
 
+/// Stands apart in the help of each command.
+const EVERYWHERE: &str = "Options of every command";
+
 #[derive(Args)]
 pub(super) struct Options {
     /// Where giro's API is.
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         env = "GIRO_API",
         hide_env_values = true,
         default_value = "http://127.0.0.1:8080",
@@ -49,19 +53,19 @@ pub(super) struct Options {
     )]
     pub(super) api: Url,
     /// File that holds the caller's key (giro_...); without it GIRO_API_KEY does. Never a key as an argument: `ps` shows those.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(super) api_key_file: Option<PathBuf>,
     /// For people, or what the API answered, byte for byte (indented on a terminal).
-    #[arg(long, short, global = true, value_enum, default_value = "table")]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE, value_enum, default_value = "table")]
     pub(super) output: Output,
     /// Write plain text; also NO_COLOR, and always where the output is no terminal.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(super) no_color: bool,
     /// Show times in UTC instead of Mexico City.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(super) utc: bool,
     /// How long an answer may take [default: 30s], or the end of a payout in `payouts wait` [default: 60s].
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DURATION", value_parser = duration)]
     pub(super) timeout: Option<Duration>,
 }
 
