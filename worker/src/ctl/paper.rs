@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal};
 
 use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, presets::NOTHING,
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets::NOTHING,
 };
 use jiff::Timestamp;
 
@@ -103,11 +103,11 @@ impl Paper {
         let no_color = no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_terminal = io::stdout().is_terminal();
         Self {
+            // A terminal that does not know its width says 0.
             width: Table::new()
                 .width()
-                .filter(|_| is_terminal)
-                .unwrap_or(WIDTH)
-                .max(NARROWEST),
+                .filter(|width| is_terminal && *width > 0)
+                .map_or(WIDTH, |width| width.max(NARROWEST)),
             is_coloured: is_terminal && !no_color,
             clock: Clock::new(utc),
         }
@@ -138,7 +138,9 @@ impl Paper {
             .set_width(self.width);
         table.set_truncation_indicator("…");
         if let Some(heads) = heads {
-            table.set_header(heads);
+            let mut line = Row::from(heads);
+            line.max_height(1);
+            table.set_header(line);
         }
         let is_wrapped = columns.iter().any(|column| column.fit == Fit::Wrapped);
         for row in &rows {
@@ -158,7 +160,8 @@ impl Paper {
                     shown.set_cell_alignment(CellAlignment::Right);
                     shown.set_constraint(ColumnConstraint::ContentWidth)
                 }
-                Fit::Cut | Fit::Wrapped => shown,
+                Fit::Cut => shown.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(6))),
+                Fit::Wrapped => shown,
             };
         }
         let mut text = table.trim_fmt();
@@ -168,7 +171,7 @@ impl Paper {
 
     fn cell(&self, text: &Text) -> Cell {
         let cell = Cell::new(&text.text);
-        if !self.is_coloured {
+        if !self.is_coloured || text.text.is_empty() {
             return cell;
         }
         match text.tone {
@@ -232,6 +235,15 @@ mod tests {
             "{text}"
         );
         assert!(lines[2].ends_with("paid_after_release"), "{text}");
+        let narrow = Paper {
+            width: NARROWEST,
+            ..plain_paper()
+        };
+        let text = narrow.table(&columns(), vec![row("MXN 1,250.00", name)]);
+        assert!(
+            text.lines().count() == 2 && text.contains(id) && text.contains("MXN 1,250.00"),
+            "{text}"
+        );
     }
 
     #[test]
