@@ -193,7 +193,7 @@ fn start_temporal(dir: &Path) -> Result<temporal::Server> {
 }
 
 /// Where cargo puts the programs: beside the test itself.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
     test.ancestors().nth(2).unwrap_or(Path::new("")).join(name)
 }

@@ -40,6 +40,11 @@ impl Giro {
         })
     }
 
+    /// Where it is: `http://HOST:PORT`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The same, with a key.
     pub fn with_key(&self, key: &str) -> Self {
         Self {

@@ -9,9 +9,11 @@
 //! | `programs` | `giro worker`, `giro relay`, `giro api` |
 //! | `operator` | `giro migrate`, `giro bank`, `giro key`, `giro clock` |
 //! | `api` | REST |
+//! | `ctl` | `giroctl`: support and operations, over REST alone |
 
 pub mod api;
 pub mod config;
+pub mod ctl;
 pub mod meters;
 pub mod operator;
 pub mod programs;

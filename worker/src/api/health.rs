@@ -8,7 +8,7 @@ use super::{
     Answered, Api,
     problem::{Code, Problem},
     show::reply,
-    view::health::{Health, Root},
+    view::health::{Health, Ready, Root},
 };
 
 /// Books that take longer are away.
@@ -40,12 +40,16 @@ pub(super) async fn alive() -> Response {
 ///
 /// It can while the books answer, whether Temporal does or not.
 #[utoipa::path(get, path = "/readyz", tag = "health", operation_id = "ready", security(()),
-    responses((status = 200, description = "It can.", body = Health)))]
+    responses((status = 200, description = "It can.", body = Ready)))]
 pub(super) async fn ready(Shared(api): Shared<Arc<Api>>) -> Answered<Response> {
     match tokio::time::timeout(PATIENCE, api.ledger.now()).await {
-        Ok(Ok(_)) => {
-            let status = "ready".to_owned();
-            Ok(reply(StatusCode::OK, Health { status }))
+        Ok(Ok(now)) => {
+            let ready = Ready {
+                status: "ready".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                now,
+            };
+            Ok(reply(StatusCode::OK, ready))
         }
         Ok(Err(_)) | Err(_) => Err(Problem::because(Code::Later, "The books do not answer.")),
     }

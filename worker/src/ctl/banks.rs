@@ -1,0 +1,112 @@
+//! Banks: whether each is sent to; paused and resumed by people, with a reason.
+
+use activities::ledger::rows::PausedBy;
+use serde_json::json;
+
+use super::{
+    args::{Banks, Key, Why},
+    failure::{Exit, Failure},
+    paper::{Column, Paper, Text, Tone},
+    session::Session,
+};
+use crate::api::view::{
+    bank::{Bank, BankState},
+    page::Page,
+};
+
+pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Failure> {
+    match command {
+        Banks::List => {
+            let answer = session.get("/v1/banks", &[]).await?;
+            session.tell(&answer, |page: &Page<Bank>| listing(&page.data, &session.paper))
+        }
+        Banks::Pause { why, sure, key } => {
+            let question = format!("Send nothing more through {}, until somebody resumes it?", why.name);
+            session.confirm(&question, sure.yes)?;
+            set(session, why, key, "pause").await
+        }
+        Banks::Resume { why, key } => set(session, why, key, "resume").await,
+    }
+}
+
+async fn set(session: &Session, why: &Why, key: &Key, verb: &str) -> Result<Exit, Failure> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if why.name.is_empty() || !why.name.bytes().all(is_name) {
+        return Err(Failure::Usage(
+            "BANK: write a name that `giroctl banks list` has".to_owned(),
+        ));
+    }
+    let path = format!("/v1/banks/{}/{verb}", why.name);
+    let answer = session
+        .post(&path, key.key.as_deref(), &json!({ "reason": why.reason }))
+        .await?;
+    session.tell(&answer, |bank: &Bank| {
+        listing(std::slice::from_ref(bank), &session.paper)
+    })
+}
+
+fn listing(banks: &[Bank], paper: &Paper) -> String {
+    if banks.is_empty() {
+        return "giro knows no bank: has it been migrated?\n".to_owned();
+    }
+    let columns = [
+        Column::whole("BANK"),
+        Column::whole("STATE"),
+        Column::whole("OPERATING DATE"),
+        Column::wrapped("SENDS"),
+    ];
+    let rows = banks.iter().map(|bank| {
+        let date = bank.operating_date.map(|date| date.to_string()).unwrap_or_default();
+        let (word, tone) = state(bank.state);
+        vec![
+            Text::from(&bank.name),
+            Text::new(word, tone),
+            Text::from(date),
+            Text::from(sends(bank, paper)),
+        ]
+    });
+    paper.table(&columns, rows.collect())
+}
+
+fn state(state: BankState) -> (&'static str, Tone) {
+    match state {
+        BankState::Open => ("open", Tone::Good),
+        BankState::Closed => ("closed", Tone::Odd),
+        BankState::Paused => ("paused", Tone::Bad),
+        BankState::Away => ("away", Tone::Odd),
+    }
+}
+
+fn paused_by(who: PausedBy) -> &'static str {
+    match who {
+        PausedBy::People => "people",
+        PausedBy::Configuration => "configuration",
+        PausedBy::PaidAfterRelease => "paid_after_release",
+        PausedBy::SecondOrder => "second_order",
+    }
+}
+
+/// When it is sent to, and why not now.
+fn sends(bank: &Bank, paper: &Paper) -> String {
+    let mut text = match (bank.state, bank.sends_at) {
+        (BankState::Open, _) => match bank.guard {
+            Some(guard) => format!("now, until {}", paper.clock.full(guard.starts_at)),
+            None => "now".to_owned(),
+        },
+        (BankState::Paused, _) => {
+            let who = bank.paused_by.map_or("somebody", paused_by);
+            let why = bank.pause_reason.as_deref().unwrap_or("no reason was given");
+            let since = bank
+                .paused_at
+                .map(|at| format!(", since {}", paper.clock.full(at)))
+                .unwrap_or_default();
+            format!("paused by {who}{since}: {why}")
+        }
+        (BankState::Closed | BankState::Away, Some(at)) => format!("from {} on, by itself", paper.clock.full(at)),
+        (BankState::Closed | BankState::Away, None) => "not before the calendar is mended".to_owned(),
+    };
+    if let Some(attention) = &bank.attention {
+        text.push_str(&format!("; attention: {attention}"));
+    }
+    text
+}
