@@ -66,6 +66,14 @@ fn standing(payout: &Payout, paper: &Paper, now: Timestamp) -> Vec<(&'static str
     if let Some(doubt) = &payout.doubt {
         facts.push(("in doubt", Text::new(doubt, Tone::Odd)));
     }
+    if let Some(reason) = &payout.reason {
+        let code = reason
+            .bank_code
+            .as_deref()
+            .map_or_else(String::new, |code| format!(" ({code})"));
+        facts.push(("reason", Text::from(format!("{}{code}", reason.code.word()))));
+    }
+    facts.push(("tell payer", Text::from(&payout.customer.es_mx)));
     if let Some(attention) = &payout.attention {
         let told = format!("{}, since {}", attention.reason, paper.since(attention.since, now));
         facts.push(("attention", Text::new(told, Tone::Bad)));
@@ -169,6 +177,7 @@ pub(super) mod tests {
             ],
             "accepted_at": "2026-11-23T17:00:00Z", "changed_at": "2026-11-23T17:00:01Z", "ended_at": null,
             "effective_on": null, "deadline_at": "2026-11-23T17:05:00Z", "money": "held; the order may be at the bank",
+            "reason": null, "customer": {"es-MX": "Lo estamos verificando.", "en": "We are checking it."},
             "links": {"self": "/v1/payouts/x", "timeline": "/v1/payouts/x/timeline", "workflow": "http://ui/run"},
         });
         let differs = differs.as_object().cloned().unwrap_or_default();
@@ -195,6 +204,7 @@ pub(super) mod tests {
             "money        held; the order may be at the bank",
             "bank said    no answer: connection closed",
             "in doubt     the answer was lost",
+            "tell payer   Lo estamos verificando.",
             "attention    deadline, since 2026-11-23 11:05:00 CDMX (3m 12s ago)",
             "             more in docs/runbook.md#deadline",
             "next         giro asks the bank again, within a minute",
