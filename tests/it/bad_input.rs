@@ -512,7 +512,7 @@ async fn holds(stack: &Stack, books: &mut PgConnection, account: &str, n: usize,
 
 #[tokio::test]
 async fn whatever_is_malformed_writes_nothing_and_keeps_the_key_free() -> Result<()> {
-    let stack = api_alone("malformed").await?;
+    let stack = api_alone("bad_bodies").await?;
     let account = stack.giro.account(1, 100_000_000).await?;
     let mut books = PgConnection::connect(&stack.database).await?;
     let cases = [

@@ -211,7 +211,8 @@ impl Stack {
             let database = shared.postgres.url(&format!("giro_{name}"));
             (database, shared.dir.join(name), shared.temporal.address().to_owned())
         };
-        fs::create_dir_all(&dir)?;
+        // Two stories of one name would share their books.
+        fs::create_dir(&dir).with_context(|| format!("a story is called {name} already"))?;
         let server = setup.own_temporal.then(|| start_temporal(&dir)).transpose()?;
         if let Some(own) = &server {
             own.address().clone_into(&mut temporal);

@@ -10,7 +10,7 @@ use std::{
 use activities::meters::Program;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use tests::client::{BENEFICIARY, clabe, is, request, text};
+use tests::client::{BENEFICIARY, Giro, clabe, is, request, text};
 use worker::meters;
 
 use crate::harness::{PATIENCE, Setup, Stack};
@@ -126,10 +126,8 @@ async fn every_program_says_what_it_did_and_the_relay_what_stands() -> Result<()
     let wrong = stack.giro.post("/v1/payouts", "wrong", &json!({"amount": -1})).await?;
     assert_eq!(wrong.status, 422, "{wrong:?}");
     let webhook = json!({"id": 1, "claveRastreo": "NOBODYKNOWSIT", "estado": "LQ", "empresa": "GIRO"});
-    let taken = stack
-        .giro
-        .post("/webhooks/stp/test-secret/status", "none", &webhook)
-        .await?;
+    let banks = Giro::new(&format!("http://127.0.0.1:{}", stack.ports["webhooks"]))?;
+    let taken = banks.post("/webhooks/stp/test-secret/status", "none", &webhook).await?;
     assert_eq!(taken.status, 200, "{taken:?}");
 
     let start = tokio::time::Instant::now();
