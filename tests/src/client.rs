@@ -1,6 +1,6 @@
 //! giro's REST API, as a caller uses it.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use reqwest::{Method, RequestBuilder};
@@ -32,7 +32,19 @@ pub const BENEFICIARY: &str = "012180004643051249";
 impl Giro {
     /// `base`: `http://HOST:PORT`.
     pub fn new(base: &str) -> Result<Self> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(40)).build()?;
+        Self::from(base, None)
+    }
+
+    /// The same, calling from another address of this machine: `127.1.2.3` is one.
+    pub fn calling_from(&self, address: IpAddr) -> Result<Self> {
+        Self::from(&self.base, Some(address))
+    }
+
+    fn from(base: &str, address: Option<IpAddr>) -> Result<Self> {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(40))
+            .local_address(address)
+            .build()?;
         Ok(Self {
             http,
             base: base.trim_end_matches('/').to_owned(),
