@@ -148,10 +148,10 @@ fn every_route_is_in_the_table() -> Result<()> {
 async fn every_route_asks_for_its_scope() -> Result<()> {
     let stack = api_alone("scopes", Vec::new()).await?;
     let open = stack.giro.account(9, 1_000).await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
     assert!(!open.is_empty(), "without any key requests on loopback need none");
     let payer = stack.giro.with_key(&key(&stack, "payments", "pay")?);
     until(&stack.giro, "/v1/banks", 401).await?;
-    let account = payer.account(1, 1_000_000).await?;
     let payout = payer.pay(&account, 100).await?;
 
     // Nobody: whatever is shown, it is 401, on every route that is not for anybody.
@@ -270,9 +270,19 @@ async fn a_key_lives_from_its_making_to_its_revocation() -> Result<()> {
     assert!(nobody_yet.contains("giro key create"), "{nobody_yet}");
     assert_eq!(stack.giro.get("/v1/banks").await?.status, 200);
 
+    let account = stack.giro.account(1, 1_000_000).await?;
     let old = key(&stack, "payments", "pay")?;
     until(&stack.giro, "/v1/banks", 401).await?;
-    let account = stack.giro.with_key(&old).account(1, 1_000_000).await?;
+    let credit = json!({
+        "clabe": tests::client::clabe(7), "holder_name": "Ana",
+        "opening_credit": {"amount": 100_000_000, "reason": "from nowhere"},
+    });
+    let refused = stack
+        .giro
+        .with_key(&old)
+        .post("/v1/accounts", "credit", &credit)
+        .await?;
+    assert_eq!(refused.status, 403, "who pays makes no money: {refused:?}");
     let first = stack
         .giro
         .with_key(&old)

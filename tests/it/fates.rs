@@ -151,7 +151,7 @@ async fn an_order_is_never_sent_again_where_the_bank_takes_repeats() -> Result<(
         .wait(&id, PATIENCE, |payout| payout["attention"]["reason"] == "deadline")
         .await?;
     assert_eq!(told["state"], "sending");
-    let asked = stack.giro.retry(&id).await?;
+    let asked = stack.giro.answered(&id, PATIENCE).await?;
     assert!(asked.status == 200 || asked.status == 202, "{asked:?}");
     let payout = stack.giro.wait(&id, PATIENCE, is("settled")).await?;
     assert_eq!(payout["send_no"], 1);
@@ -177,11 +177,11 @@ async fn a_silent_bank_raises_attention_and_retry_ends_it() -> Result<()> {
         .giro
         .wait(&id, PATIENCE, |payout| payout["attention"]["reason"] == "deadline")
         .await?;
-    let asked = stack.giro.retry(&id).await?;
+    let asked = stack.giro.answered(&id, PATIENCE).await?;
     assert_eq!(asked.status, 200, "{asked:?}");
     assert!(text(&asked.body, "/bank_said")?.starts_with("no answer"), "{asked:?}");
     stack.bank.speak(&stack.key(&id).await?).await?;
-    let asked = stack.giro.retry(&id).await?;
+    let asked = stack.giro.answered(&id, PATIENCE).await?;
     assert_eq!(text(&asked.body, "/bank_said")?, "paid", "{asked:?}");
     let payout = stack.giro.wait(&id, PATIENCE, is("settled")).await?;
     assert!(payout["attention"].is_null(), "{payout}");
@@ -220,7 +220,7 @@ async fn a_bank_that_only_answers_queries_is_tried_again() -> Result<()> {
         .await?;
     assert_eq!(payout["state"], "accepted");
     stack.giro_command(&["bank", "resume", "stp", "--reason", "the window is open again"])?;
-    assert_eq!(stack.giro.retry(&id).await?.status, 200);
+    stack.giro.answered(&id, PATIENCE).await?;
     stack.giro.wait(&id, PATIENCE, is("settled")).await?;
     stack.all_ended(PATIENCE).await
 }

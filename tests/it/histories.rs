@@ -179,15 +179,16 @@ async fn fates_are_recorded_and_say_what_they_wait_for() -> Result<()> {
 
     stack.giro.wait(&came_back, PATIENCE, is("sent")).await?;
     stack.bank.state(&stack.key(&came_back).await?, "D").await?;
-    ensure!(stack.giro.retry(&came_back).await?.status == 200);
+    stack.giro.answered(&came_back, PATIENCE).await?;
     let shown = |payout: &Value| payout["state"] == "settled" && payout["attention"]["reason"] == "return_expected";
     stack.giro.wait(&came_back, PATIENCE, shown).await?;
     said.extend(ends(&stack, "came_back", &came_back, End::Settled).await?);
 
-    let silent = stack.giro.retry(&retried).await?;
+    let silent = stack.giro.answered(&retried, PATIENCE).await?;
     ensure!(text(&silent.body, "/bank_said")?.starts_with("no answer"), "{silent:?}");
     stack.bank.speak(&stack.key(&retried).await?).await?;
-    ensure!(text(&stack.giro.retry(&retried).await?.body, "/bank_said")? == "paid");
+    let spoken = stack.giro.answered(&retried, PATIENCE).await?;
+    ensure!(text(&spoken.body, "/bank_said")? == "paid", "{spoken:?}");
     said.extend(ends(&stack, "retried", &retried, End::Settled).await?);
 
     said.extend(ends(&stack, "not_paid", &not_paid, End::Failed).await?);

@@ -142,6 +142,21 @@ impl Giro {
         )
         .await
     }
+
+    /// The same, again and again until the answer came in time (200): on a busy machine giro may say `asked`.
+    pub async fn answered(&self, id: &str, patience: Duration) -> Result<Reply> {
+        let start = tokio::time::Instant::now();
+        loop {
+            let reply = self.retry(id).await?;
+            if reply.status == 200 {
+                return Ok(reply);
+            }
+            ensure!(
+                reply.status == 202 && start.elapsed() < patience,
+                "no answer: {reply:?}"
+            );
+        }
+    }
 }
 
 async fn read(response: reqwest::Response) -> Result<Reply> {

@@ -3,11 +3,14 @@
 //! The writer tells after COMMIT, outside the transaction: a notice in it would queue all commits behind one lock. A
 //! notice that is lost costs a waiter seconds, for it looks by itself too.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{PgPool, postgres::PgListener};
 use tokio::{
-    sync::broadcast::{self, error::RecvError},
+    sync::{
+        Semaphore,
+        broadcast::{self, error::RecvError},
+    },
     time::Instant,
 };
 use tracing::debug;
@@ -22,6 +25,8 @@ const AT_ONCE: usize = 200;
 const BEHIND: usize = 1024;
 /// A waiter looks this often without any notice.
 const LOOK: Duration = Duration::from_secs(2);
+/// Who waits at once at the most: they must not take every place of the API from those who pay.
+const WAITERS: usize = 256;
 /// Before listening again after a failure.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -50,19 +55,25 @@ enum Told {
 pub struct Ends {
     pool: PgPool,
     told: broadcast::Sender<Told>,
+    places: Arc<Semaphore>,
 }
 
 impl Ends {
     /// Listens for as long as the process lives; the database may come and go.
     pub fn listen(pool: PgPool) -> Self {
         let (told, _) = broadcast::channel(BEHIND);
-        let ends = Self { pool, told };
+        let places = Arc::new(Semaphore::new(WAITERS));
+        let ends = Self { pool, told, places };
         tokio::spawn(hear(ends.pool.clone(), ends.told.clone()));
         ends
     }
 
-    /// Returns once the row of the payout has ended, or after `patience`; an unknown payout is not waited for.
+    /// Returns once the row of the payout has ended, or after `patience`; an unknown payout is not waited for, nor does
+    /// anybody wait once many do.
     pub async fn wait(&self, payout: PayoutId, patience: Duration) -> Result<(), StoreError> {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Ok(());
+        };
         // Before the row is read: what ends in between is heard.
         let mut told = self.told.subscribe();
         let until = Instant::now() + patience;

@@ -46,10 +46,16 @@ pub async fn set_pause(
     pause: Pause,
     reason: &str,
 ) -> Result<bool, StoreError> {
-    let done = match pause {
+    let is_there = sqlx::query_scalar!(r#"select exists (select from bank where name = $1) as "there!""#, bank)
+        .fetch_one(&mut *connection)
+        .await?;
+    match pause {
+        // An alarm stays as it is: it already stops what people want stopped, and says more.
         Pause::On => {
             sqlx::query!(
-                "update bank set paused_by = 'people', pause_reason = $2, paused_at = giro_now() where name = $1",
+                r#"update bank
+                   set paused_by = 'people', pause_reason = $2, paused_at = giro_now()
+                   where name = $1 and coalesce(paused_by, '') not in ('paid_after_release', 'second_order')"#,
                 bank,
                 reason
             )
@@ -68,7 +74,7 @@ pub async fn set_pause(
             .await?
         }
     };
-    Ok(done.rows_affected() == 1)
+    Ok(is_there)
 }
 
 /// Writes what a bank's adapter and configuration say that it can do.

@@ -10,8 +10,8 @@ use workflows::domain::{AccountId, Centavos, Evidence, MovementId, PayoutId, Sta
 
 use super::{StoreError, rows::Kind};
 
-/// Entries of one payout at the most, the oldest first: a payout that is asked about for days has thousands of answers.
-const MOST: i64 = 1_000;
+/// Questions, and calls of the bank, at the most: a payout that is asked about for days has thousands.
+const MOST: i64 = 300;
 
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -101,17 +101,22 @@ impl What {
     }
 }
 
-/// What happened to a payout, the oldest first, at most a thousand entries; empty for one that does not exist.
+/// What happened to a payout, the oldest first; empty for one that does not exist. Of questions to the bank, and of its
+/// calls, the newest are there; everything else is whole.
 ///
 /// At one instant: what the bank said, then what it proves, then the state, then the movements.
 pub async fn timeline(pool: &PgPool, payout: PayoutId) -> Result<Vec<Entry>, StoreError> {
     let found: Vec<Option<Value>> = sqlx::query_scalar!(
         r#"select entry || jsonb_build_object('at', at) as entry from (
-               select received_at as at, 0 as rank, 0::bigint as nth, jsonb_build_object('kind', 'webhook',
+               (select received_at as at, 0 as rank, 0::bigint as nth, jsonb_build_object('kind', 'webhook',
                    'note', note, 'done', done_at is not null) as entry from inbox where payout = $1
+                order by received_at desc limit $2)
                union all
                select at, 1, 0, jsonb_build_object('kind', 'exchange', 'id', id, 'question', question,
-                   'send_no', send_no, 'status', status, 'said', said) from exchange where payout = $1
+                   'send_no', send_no, 'status', status, 'said', said)
+               from ((select * from exchange where payout = $1 and question = 'submit')
+                     union all
+                     (select * from exchange where payout = $1 and question = 'inquire' order by at desc limit $2)) asked
                union all
                select at, 2, 0, jsonb_build_object('kind', 'evidence', 'evidence', kind,
                    'decided_by', decided_by, 'document', document) from evidence where payout = $1
@@ -119,11 +124,12 @@ pub async fn timeline(pool: &PgPool, payout: PayoutId) -> Result<Vec<Entry>, Sto
                select created_at, 3, seq, jsonb_build_object('kind', 'state', 'state', replace(type, 'payout.', ''),
                    'seq', seq, 'send_no', coalesce((event ->> 'sendNo')::int, 0)) from outbox where payout = $1
                union all
-               select created_at, 4, 0, jsonb_build_object('kind', 'movement', 'id', id, 'leg', kind,
+               select created_at, 4, array_position(array['amount', 'fee', 'iva'], kind),
+                   jsonb_build_object('kind', 'movement', 'id', id, 'leg', kind,
                    'debit_account', debit_account, 'credit_account', credit_account, 'amount', amount,
                    'effective_on', effective_on) from movement where subject = $1
            ) happened
-           order by at, rank, nth limit $2"#,
+           order by at, rank, nth"#,
         payout.uuid(),
         MOST
     )

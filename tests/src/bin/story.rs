@@ -188,7 +188,8 @@ fn links(env: &BTreeMap<String, String>, ids: &[String]) -> Result<()> {
         println!("  this run  {ui}/namespaces/default/workflows/payout-{}", ids[SILENT]);
     }
     println!("  payout    {}/v1/payouts/{}", of(env, "GIRO_API")?, ids[SILENT]);
-    println!("  bank      {}/control/orders\n", of(env, "GIRO_BANK_SIM")?);
+    println!("  API docs  {}/docs", of(env, "GIRO_API")?);
+    println!("  bank      {}/\n", of(env, "GIRO_BANK_SIM")?);
     Ok(())
 }
 

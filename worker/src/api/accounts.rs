@@ -59,6 +59,10 @@ pub(super) async fn open(
     let request = AccountRequest::from_json(&body)
         .and_then(|raw| raw.parse())
         .map_err(Problem::fields)?;
+    if request.opening.is_some() && !caller.funds() {
+        let detail = "An opening credit needs the scope `admin`: leave it out, or ask giro's operator. Nothing was done and the key is still free.";
+        return Err(Problem::because(Code::Forbidden, detail));
+    }
     let open = Open {
         account: AccountId::new(Uuid::now_v7()),
         caller: caller.name().to_owned(),

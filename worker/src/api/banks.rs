@@ -19,10 +19,15 @@ use super::{
 /// (until people resume it, or our configuration is mended) or `away` (it does not answer; giro tries again by itself).
 #[utoipa::path(get, path = "/v1/banks", tag = "banks", operation_id = "listBanks",
     responses((status = 200, description = "Every bank, on one page.", body = Page<Bank>)))]
-pub(super) async fn list(Shared(api): Shared<Arc<Api>>, _: Reader, _: Params<Nothing>) -> Answered<Response> {
+pub(super) async fn list(
+    Shared(api): Shared<Arc<Api>>,
+    Reader(caller): Reader,
+    _: Params<Nothing>,
+) -> Answered<Response> {
     let now = api.ledger.now().await?;
     let banks = read::banks(api.ledger.pool()).await?;
     let calendar = &api.ledger.rules().calendar;
-    let data = banks.iter().map(|row| Bank::of(row, calendar, now)).collect();
+    let seen = |row| Bank::of(row, calendar, now).seen_by(&caller);
+    let data = banks.iter().map(seen).collect();
     Ok(show::reply(StatusCode::OK, Page::whole(data)))
 }

@@ -53,6 +53,11 @@ impl Caller {
         self.may(Scope::Operate)
     }
 
+    /// True when it may fund an account by an audited opening credit: that is money from nowhere but its word.
+    pub(super) fn funds(&self) -> bool {
+        self.may(Scope::Admin)
+    }
+
     fn may(&self, asked: Scope) -> bool {
         self.scopes.iter().any(|scope| scope.implies(asked))
     }

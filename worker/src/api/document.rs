@@ -28,7 +28,8 @@ every moment someone can see which.
 
 Amounts are integers in centavos. Times are UTC (RFC 3339); dates are the bank's operating dates. Every field of an \
 answer is there; what is absent is null. Every POST needs an `Idempotency-Key`: the same key and body get the same answer, \
-however often they are sent. Every answer that is not what was asked for is a problem (RFC 9457) with a stable `code`.";
+however often they are sent. Every answer that is not what was asked for is a problem (RFC 9457) with a stable `code`; \
+`/docs/problems` explains each.";
 
 /// Tags, and what they hold.
 const TAGS: &[(&str, &str)] = &[

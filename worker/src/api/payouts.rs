@@ -123,7 +123,7 @@ pub(super) async fn validate(
     JsonBody(body): JsonBody,
 ) -> Answered<Response> {
     let (payout, replayed) = match wish(&api, &caller, &key, &body).await? {
-        Wish::New(accept) => accepted(api.ledger.foresee(*accept).await?)?,
+        Wish::New(accept) => accepted(api.ledger.foresee(*accept).await?).map_err(Problem::foreseen)?,
         Wish::Known(payout) => (api.payout(&caller, payout).await?.payout, true),
     };
     let now = api.ledger.now().await?;
@@ -133,7 +133,7 @@ pub(super) async fn validate(
         .await?
         .ok_or(Problem::from(Code::Internal))?;
     let calendar = &api.ledger.rules().calendar;
-    let bank = Bank::of(&row, calendar, now);
+    let bank = Bank::of(&row, calendar, now).seen_by(&caller);
     let day = bank.sends_at.and_then(|at| calendar.operating_date(at).ok());
     let preview = Preview::of(&payout, replayed, bank, day.map(|day| day.date()), api.context());
     Ok(reply(StatusCode::OK, preview))

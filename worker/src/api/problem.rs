@@ -14,6 +14,9 @@ use workflows::{
 use super::{docs, idempotency::REPLAYED, trace, view::told::Said};
 use crate::meters;
 
+/// Where the sentence begins that says what a refused request leaves behind.
+const KEPT: &str = "This answer is kept";
+
 /// The codes with their words; the refusals of the ledger bring their own.
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -143,7 +146,7 @@ impl Code {
                 "This key was used for a request that differs. Nothing was done for this one; send it with a new key."
             }
             Self::Refused(Refusal::AccountUnknown) => {
-                "The payer's account does not exist. This answer is kept for this key; use a new key to ask again."
+                "The payer's account does not exist, or is another caller's. This answer is kept for this key; use a new key to ask again."
             }
             Self::Refused(Refusal::AccountNotOpen) => {
                 "The payer's account is frozen or closed. This answer is kept for this key; use a new key to ask again."
@@ -238,6 +241,18 @@ impl Problem {
     /// Names the thing that is in the way.
     pub(super) fn about(self, resource: Option<String>) -> Self {
         Self { resource, ..self }
+    }
+
+    /// Of a request that was only looked at: what is refused now is kept under no key.
+    pub(super) fn foreseen(self) -> Self {
+        if self.replayed || !matches!(self.code, Code::Refused(_)) {
+            return self;
+        }
+        let told = self.code.detail().split(KEPT).next().unwrap_or_default();
+        Self {
+            detail: Some(format!("{told}Nothing was done and the key is still free.")),
+            ..self
+        }
     }
 
     /// The answer is one that was given before.

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use activities::ledger::Pause;
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use worker::{
     config::Config,
@@ -100,7 +101,8 @@ fn main() -> anyhow::Result<()> {
     if let Err(wrong) = config.check() {
         anyhow::bail!("the configuration does not hold:\n  {}", wrong.join("\n  "));
     }
-    tokio::runtime::Builder::new_multi_thread()
+    let has_file = giro.config.is_some();
+    let done: anyhow::Result<()> = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
         .block_on(async {
@@ -123,5 +125,9 @@ fn main() -> anyhow::Result<()> {
             };
             println!("{said}");
             Ok(())
-        })
+        });
+    if has_file {
+        return done;
+    }
+    done.context("without --config FILE or GIRO_CONFIG: the defaults of worker/giro.toml, and GIRO__* variables")
 }

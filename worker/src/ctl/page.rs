@@ -72,6 +72,7 @@ fn standing(payout: &Payout, paper: &Paper, now: Timestamp) -> Vec<(&'static str
             .as_deref()
             .map_or_else(String::new, |code| format!(" ({code})"));
         facts.push(("reason", Text::from(format!("{}{code}", reason.code.word()))));
+        facts.push(("", Text::from(&reason.customer.es_mx)));
     }
     facts.push(("tell payer", Text::from(&payout.customer.es_mx)));
     if let Some(attention) = &payout.attention {

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use activities::ledger::rows::{FEE_INCOME, IVA_PAYABLE, SETTLEMENT_STP};
 use jiff::Timestamp;
 use serde_json::json;
-use workflows::domain::{Centavos, PayoutId};
+use workflows::domain::{AccountId, Centavos, PayoutId};
 
 use super::{
     args::{Create, Filter, Key, Payouts},
@@ -95,7 +96,7 @@ fn query(filter: &Filter, now: Timestamp) -> Result<Vec<(&'static str, String)>,
 fn listing(listed: &Listed<Payout>, is_filtered: bool, paper: &Paper, now: Timestamp) -> String {
     if listed.rows.is_empty() {
         return match is_filtered {
-            true => "No payout fits. Ask for less: --state, --attention, --since and the others narrow it together.\n",
+            true => "No payout fits: --state, --attention, --since and the others narrow the list together.\n",
             false => {
                 "There are no payouts yet, or none that this key may see. `giroctl payouts create` asks for one.\n"
             }
@@ -216,8 +217,10 @@ fn told(happened: &Happened) -> (Text, String) {
             ..
         } => {
             let said = format!(
-                "{} of {effective_on}, {debit_account} to {credit_account}",
-                amount(*centavos)
+                "{} of {effective_on}, {} to {}",
+                amount(*centavos),
+                holder(*debit_account),
+                holder(*credit_account)
             );
             (Text::from(format!("booked {}", leg.word())), said)
         }
@@ -225,8 +228,30 @@ fn told(happened: &Happened) -> (Text, String) {
             let note = note
                 .as_deref()
                 .unwrap_or(if *done { "understood" } else { "to be looked at" });
-            (Text::from("bank called"), note.to_owned())
+            (Text::from("webhook"), webhook(note).to_owned())
         }
+    }
+}
+
+/// giro's own accounts by what they are for, a customer's by its id.
+fn holder(account: AccountId) -> String {
+    match account {
+        SETTLEMENT_STP => "settlement at stp".to_owned(),
+        FEE_INCOME => "fee income".to_owned(),
+        IVA_PAYABLE => "IVA payable".to_owned(),
+        _ => account.to_string(),
+    }
+}
+
+/// What the inbox noted, for people.
+fn webhook(note: &str) -> &str {
+    match note {
+        "evidence" => "the bank called; giro asked it, and its answer proves the outcome",
+        "agrees" => "the bank called; it says what the books say",
+        "undecided" => "the bank called; giro asked it, and it has not decided",
+        "not asked" => "the bank called; giro could not ask it yet",
+        "unreadable" | "content type" => "the bank called with something that does not read: kept apart",
+        other => other,
     }
 }
 
@@ -342,7 +367,13 @@ async fn asking(session: &Session, create: &Create, path: &str) -> Result<Answer
         concept: create.concept.clone(),
         reference: create.reference,
     };
-    session.post(path, create.key.key.as_deref(), &body).await
+    // Told before it is sent: whoever is interrupted repeats it under this key, and it is done once.
+    let made = uuid::Uuid::now_v7().to_string();
+    let key = create.key.key.as_deref().unwrap_or(&made);
+    if create.key.key.is_none() && !create.dry_run {
+        eprintln!("key {key}   (interrupted? the same command with --key {key} does it once)");
+    }
+    session.post(path, Some(key), &body).await
 }
 
 fn foreseen(preview: &Preview, paper: &Paper) -> String {

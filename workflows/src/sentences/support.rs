@@ -41,8 +41,8 @@ pub const fn end(end: End) -> Sentence {
 pub const fn attention(reason: Attention) -> Sentence {
     match reason {
         Attention::Deadline => say(
-            "tarda más de lo debido. giro sigue preguntando y lo termina por sí mismo; `retry` en la API pregunta ahora",
-            "it takes longer than it should. giro keeps asking and ends it by itself; `retry` in the API asks now",
+            "tarda más de lo debido. giro sigue por sí mismo, como dice `next`; `retry` en la API pregunta ahora al banco",
+            "it takes longer than it should. giro goes on by itself, as `next` says; `retry` in the API asks the bank now",
         ),
         Attention::Mismatch => say(
             "el banco tiene con esta clave una orden que no es este pago: compare ambas y decida entre dos personas",

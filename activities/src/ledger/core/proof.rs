@@ -129,14 +129,36 @@ fn learn(
         Found::Doubt(doubt) => {
             match doubt {
                 FoundDoubt::NoAnswer { .. } => {}
-                FoundDoubt::Mismatch { .. } => raise(row, Attention::Mismatch, now),
-                FoundDoubt::UnknownWord { .. } => raise(row, Attention::UnknownWord, now),
+                FoundDoubt::Mismatch { .. } => {
+                    raise(row, Attention::Mismatch, now);
+                    known(row);
+                }
+                // The record is ours in every field: the bank has the order, whatever its word means.
+                FoundDoubt::UnknownWord { .. } => {
+                    let unsent = row.state == State::Accepted;
+                    raise(
+                        row,
+                        if unsent {
+                            Attention::EvidenceBeforeSend
+                        } else {
+                            Attention::UnknownWord
+                        },
+                        now,
+                    );
+                    known(row);
+                }
             }
             if row.state.is_open() {
                 row.doubt = row.bank_said.clone();
             }
         }
     }
+}
+
+/// The bank knows something by our key: what it did not find before counts no longer, and nothing is sent on top of it.
+fn known(row: &mut Payout) {
+    row.not_found = 0;
+    row.not_found_at = None;
 }
 
 /// The bank's answer in our words.

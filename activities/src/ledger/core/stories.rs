@@ -346,6 +346,39 @@ fn a_resend_needs_two_late_not_founds_of_this_very_send() {
     assert_eq!(books.row().not_found, 0, "begin counts afresh");
 }
 
+/// What the bank did not find before counts no longer once it shows something by our key.
+#[test]
+fn an_order_that_surfaces_after_two_not_founds_is_not_sent_again() {
+    let unknown = FoundDoubt::UnknownWord {
+        code: "stp:ZZ".to_owned(),
+    };
+    let other = FoundDoubt::Mismatch {
+        fields: vec!["operating date"],
+    };
+    for doubtful in [unknown, other] {
+        let (mut books, _) = accepted(true);
+        books.begin(1);
+        books.record(1, 1, doubt());
+        books.twice_not_found();
+        assert_eq!(books.found(Found::Doubt(doubtful)), Stand::Doubt);
+        assert_eq!((books.begin(2), books.row().send_no), (Stand::Doubt, 1));
+    }
+}
+
+/// A record that is ours in every field, under a word that nobody knows: the bank has what was never sent.
+#[test]
+fn an_unsent_order_that_the_bank_shows_under_an_unknown_word_is_neither_sent_nor_given_back() {
+    let (mut books, account) = accepted(true);
+    books.found(Found::Doubt(FoundDoubt::UnknownWord {
+        code: "stp:ZZ".to_owned(),
+    }));
+    assert_eq!(books.row().attention, Some(Attention::EvidenceBeforeSend));
+    assert_eq!(books.begin(1), Stand::Closed);
+    let answer = books.run(Command::Cancel(payout_id(1)));
+    assert!(matches!(answer, Answer::TooLate(_)), "{answer:?}");
+    assert_eq!(books.held(account), AMOUNT + FEE.get() + IVA.get());
+}
+
 #[test]
 fn a_resend_never_crosses_the_roll() {
     let (mut books, _) = accepted(true);

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use workflows::domain::{self, BankCalendar};
 
 use super::{Thing, form};
+use crate::api::caller::Caller;
 
 /// One bank.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,7 +26,7 @@ pub struct Bank {
     /// Who paused it.
     #[schema(value_type = Option<form::PausedBy>)]
     pub paused_by: Option<PausedBy>,
-    /// Why.
+    /// Why; null for who does not operate: it may name another caller's payout.
     pub pause_reason: Option<String>,
     /// Since when.
     pub paused_at: Option<Timestamp>,
@@ -61,6 +62,14 @@ pub struct Guard {
 }
 
 impl Bank {
+    /// As any reader may see it: why it is paused may name another caller's payout.
+    pub(in crate::api) fn seen_by(self, caller: &Caller) -> Self {
+        Self {
+            pause_reason: self.pause_reason.filter(|_| caller.operates()),
+            ..self
+        }
+    }
+
     /// A row, at a time of the books.
     pub(in crate::api) fn of(row: &BankRow, calendar: &BankCalendar, now: Timestamp) -> Self {
         let guard = calendar.guard(now).ok();

@@ -60,7 +60,7 @@ pub struct NewAccount {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 256)]
     pub tax_id: Option<String>,
-    /// Money that it starts with.
+    /// Money that it starts with; needs the scope `admin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opening_credit: Option<NewOpeningCredit>,
 }
@@ -82,6 +82,11 @@ pub struct NewOpeningCredit {
 #[serde(deny_unknown_fields)]
 pub struct BankPause {
     /// One line that people read later, without control characters.
-    #[schema(min_length = 1, max_length = 200, example = "the bank announced maintenance")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "the bank announced maintenance"
+    )]
     pub reason: String,
 }
