@@ -151,7 +151,7 @@ async fn an_order_is_never_sent_again_where_the_bank_takes_repeats() -> Result<(
         .wait(&id, PATIENCE, |payout| payout["attention"]["reason"] == "deadline")
         .await?;
     assert_eq!(told["state"], "sending");
-    let asked = stack.giro.answered(&id, PATIENCE).await?;
+    let asked = stack.giro.retry(&id).await?;
     assert!(asked.status == 200 || asked.status == 202, "{asked:?}");
     let payout = stack.giro.wait(&id, PATIENCE, is("settled")).await?;
     assert_eq!(payout["send_no"], 1);
