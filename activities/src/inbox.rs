@@ -42,14 +42,13 @@ pub struct Delivery<'a> {
     pub odd: Option<&'static str>,
 }
 
-/// Stores what a bank sent; a repeat of the same body is the same row. What was odd and comes again sound is worked on.
+/// Stores what a bank sent; a repeat of the same body is the same row.
 pub async fn receive(pool: &PgPool, bank: &str, delivery: Delivery<'_>) -> Result<(), StoreError> {
     let hash = Sha256::digest(delivery.body);
     sqlx::query!(
         r#"insert into inbox (bank, body, body_hash, remote, note, received_at, next_at, done_at)
            values ($1, $2, $3, $4, $5, giro_now(), giro_now(), case when $5::text is not null then giro_now() end)
-           on conflict (bank, body_hash) do update set note = null, done_at = null, next_at = giro_now()
-           where inbox.note = 'content type' and excluded.note is null"#,
+           on conflict (bank, body_hash) do nothing"#,
         bank,
         delivery.body,
         hash.as_slice(),

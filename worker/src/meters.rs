@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use activities::meters::{self, Meter, Program};
+use activities::{
+    bank::stp,
+    meters::{self, Meter, Program},
+};
 use metrics::{counter, gauge, histogram};
 use sqlx::PgPool;
 
@@ -19,6 +22,14 @@ activities::meters! {
         "Time from a request's head to its answer.";
     PROBLEMS = Counter "giro_api_problems_total" ["code"] of [Api]:
         "Requests answered with a problem, by its code: refusals, bad input, books away.";
+    UNAUTHENTICATED = Counter "giro_api_unauthenticated_total" ["reason"] of [Api]:
+        "Requests without a good key: missing, unreadable, or not live.";
+    CONNECTIONS_REFUSED = Counter "giro_connections_refused_total" ["listener"] of [Api]:
+        "Connections closed at once because too many were open.";
+    WEBHOOKS_REFUSED = Counter "giro_webhooks_refused_total" ["bank" "reason"] of [Api]:
+        "Calls of a bank that were refused, and not kept.";
+    WEBHOOKS_ODD = Counter "giro_webhooks_odd_total" ["bank" "reason"] of [Api]:
+        "Calls of a bank that were kept and are odd: unreadable ones are set apart, the rest is worked on.";
     RUN_STARTS = Counter "giro_run_starts_total" ["reason" "result"] of [Api Relay]:
         "Starts of runs: new by the API, overdue by the sweeper; left means left to the sweeper.";
     SWEEP_FAILURES = Counter "giro_sweep_failures_total" [] of [Relay]:
@@ -50,6 +61,45 @@ pub(crate) fn describe(program: Program) {
     for result in results {
         counter!(RUN_STARTS, "reason" => reason, "result" => *result).absolute(0);
     }
+    if program == Program::Api {
+        doors();
+    }
+}
+
+/// The refusals of the API's two listeners stand at 0 from the start.
+fn doors() {
+    for reason in ["missing", "unreadable", "not_live"] {
+        counter!(UNAUTHENTICATED, "reason" => reason).absolute(0);
+    }
+    for listener in ["api", "webhooks"] {
+        counter!(CONNECTIONS_REFUSED, "listener" => listener).absolute(0);
+    }
+    for reason in ["address", "rate", "secret", "password", "body", "not_stored"] {
+        counter!(WEBHOOKS_REFUSED, "bank" => stp::NAME, "reason" => reason).absolute(0);
+    }
+    for reason in ["unreadable", "content type"] {
+        counter!(WEBHOOKS_ODD, "bank" => stp::NAME, "reason" => reason).absolute(0);
+    }
+}
+
+/// A request had no good key.
+pub(crate) fn unauthenticated(reason: &'static str) {
+    counter!(UNAUTHENTICATED, "reason" => reason).increment(1);
+}
+
+/// A connection was closed at once.
+pub(crate) fn connection_refused(listener: &'static str) {
+    counter!(CONNECTIONS_REFUSED, "listener" => listener).increment(1);
+}
+
+/// A call of a bank was refused.
+pub(crate) fn webhook_refused(bank: &'static str, reason: &'static str) {
+    counter!(WEBHOOKS_REFUSED, "bank" => bank, "reason" => reason).increment(1);
+}
+
+/// A call of a bank was kept, and is odd.
+pub(crate) fn webhook_odd(bank: &'static str, reason: &'static str) {
+    counter!(WEBHOOKS_ODD, "bank" => bank, "reason" => reason).increment(1);
 }
 
 /// How the pool stands now.

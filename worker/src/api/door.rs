@@ -31,7 +31,10 @@ use super::{
     listen::ByAddress,
     problem::{Code, Problem},
 };
-use crate::config::{Config, Environment};
+use crate::{
+    config::{Config, Environment},
+    meters,
+};
 
 /// A key that was revoked is refused, and a new one is taken, within this.
 const HELD: Duration = Duration::from_secs(3);
@@ -122,7 +125,7 @@ impl Door {
             Shown::Unreadable => "unreadable",
             Shown::Key { .. } => "not_live",
         };
-        metrics::counter!("giro_api_unauthenticated_total", "reason" => reason).increment(1);
+        meters::unauthenticated(reason);
         if self.logged.allows(from) {
             warn!(%from, reason, "a request without a good key; more of them from there are counted, not logged");
         }

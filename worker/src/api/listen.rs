@@ -34,7 +34,7 @@ use tokio::{
 use tower::ServiceExt;
 
 use super::problem::{Code, Problem};
-use crate::config;
+use crate::{config, meters};
 
 /// How long requests may go on after the stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -99,7 +99,7 @@ pub(super) async fn serve(
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             // Closed unanswered: an answer would need what there is too little of.
-            metrics::counter!("giro_connections_refused_total", "listener" => name).increment(1);
+            meters::connection_refused(name);
             continue;
         };
         let watcher = open.watcher();

@@ -34,7 +34,7 @@ use super::{
     show::reply,
     trace,
 };
-use crate::config;
+use crate::{config, meters};
 
 /// Who may call, and how often.
 struct Gate {
@@ -71,7 +71,7 @@ async fn stp(Shared(gate): Shared<Arc<Gate>>, Id(secret): Id<String>, request: R
     match take(&gate, &secret, request).await {
         Ok(response) => response,
         Err((reason, problem)) => {
-            metrics::counter!("giro_webhooks_refused_total", "bank" => stp::NAME, "reason" => reason).increment(1);
+            meters::webhook_refused(stp::NAME, reason);
             let mut response = problem.into_response();
             if reason == "password" {
                 let realm = HeaderValue::from_static("Basic realm=\"giro\"");
@@ -105,13 +105,10 @@ async fn take(gate: &Gate, secret: &str, request: Request) -> Result<Response, (
     let is_json = is_json(request.headers());
     let body = whole(request.into_body(), config.body_limit_bytes).await;
     let body = body.map_err(|problem| ("body", problem))?;
-    let odd = match (is_json, stp::parse_webhook(&body)) {
-        (_, None) => Some("unreadable"),
-        (false, Some(_)) => Some("content type"),
-        (true, Some(_)) => None,
-    };
-    if let Some(reason) = odd {
-        metrics::counter!("giro_webhooks_set_apart_total", "bank" => stp::NAME, "reason" => reason).increment(1);
+    let odd = stp::parse_webhook(&body).is_none().then_some("unreadable");
+    // What reads is worked on however it is declared: it proves nothing, and a return may be told only once.
+    if let Some(reason) = odd.or((!is_json).then_some("content type")) {
+        meters::webhook_odd(stp::NAME, reason);
     }
     let delivery = Delivery {
         body: &body,

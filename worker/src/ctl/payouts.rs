@@ -250,7 +250,7 @@ fn webhook(note: &str) -> &str {
         "agrees" => "the bank called; it says what the books say",
         "undecided" => "the bank called; giro asked it, and it has not decided",
         "not asked" => "the bank called; giro could not ask it yet",
-        "unreadable" | "content type" => "the bank called with something that does not read: kept apart",
+        "unreadable" => "the bank called with something that does not read: kept apart",
         other => other,
     }
 }
