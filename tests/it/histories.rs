@@ -41,9 +41,9 @@ pub(crate) fn count(events: &[HistoryEvent], kind: EventType) -> usize {
     events.iter().filter(|event| event.event_type() == kind).count()
 }
 
-/// Keeps the history of a fate for replays, when `GIRO_RECORD` is set.
+/// Keeps the history of a fate for replays, when `GIRO_RECORD_HISTORIES` is set.
 pub(crate) async fn record(fate: &str, run: &Run) -> Result<()> {
-    if std::env::var_os("GIRO_RECORD").is_some() {
+    if std::env::var_os("GIRO_RECORD_HISTORIES").is_some() {
         let history = History {
             events: events(run).await?,
         };
@@ -83,7 +83,7 @@ async fn recorded_histories_replay() -> Result<()> {
     }
     ensure!(
         fates.len() >= 18,
-        "one history per fate; record them with GIRO_RECORD=1: {fates:?}"
+        "one history per fate; record them with GIRO_RECORD_HISTORIES=1: {fates:?}"
     );
     for fate in fates {
         replay(kept(&fate)?).await.with_context(|| {
