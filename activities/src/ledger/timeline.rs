@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
-use workflows::domain::{AccountId, Centavos, Evidence, MovementId, PayoutId, State};
+use workflows::domain::{Centavos, Evidence, PayoutId, State};
 
 use super::{StoreError, rows::Kind};
 
@@ -80,25 +80,6 @@ pub enum What {
         /// Nothing more will come of it.
         done: bool,
     },
-}
-
-impl What {
-    /// Ids of a movement, as people see them; `None` for anything else.
-    pub fn movement_ids(&self) -> Option<(MovementId, AccountId, AccountId)> {
-        match self {
-            Self::Movement {
-                id,
-                debit_account,
-                credit_account,
-                ..
-            } => Some((
-                MovementId::new(*id),
-                AccountId::new(*debit_account),
-                AccountId::new(*credit_account),
-            )),
-            Self::State { .. } | Self::Exchange { .. } | Self::Evidence { .. } | Self::Webhook { .. } => None,
-        }
-    }
 }
 
 /// What happened to a payout, the oldest first; empty for one that does not exist. Of questions to the bank, and of its

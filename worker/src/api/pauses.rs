@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use activities::ledger::{Pause, StoreError, read, set_pause};
+use activities::ledger::{Pause, StoreError, set_pause};
 use axum::{
     extract::{Path, State as Shared},
     http::StatusCode,
     response::Response,
 };
-use serde::Deserialize;
 use tracing::info;
 use workflows::domain::{FieldCode, FieldError};
 
@@ -25,12 +24,6 @@ use super::{
 
 /// Characters of a reason, at most.
 const LONGEST: usize = 200;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Why {
-    reason: String,
-}
 
 /// Pause a bank
 ///
@@ -74,11 +67,9 @@ async fn set(api: &Api, caller: &Caller, bank: &str, pause: Pause, body: &[u8]) 
         return Err(Problem::from(Code::NotFound));
     }
     info!(bank, ?pause, reason = said, "set by people");
-    let banks = read::banks(api.ledger.pool()).await?;
+    let row = api.ledger.bank(bank).await?.ok_or(Problem::from(Code::NotFound))?;
     let now = api.ledger.now().await?;
-    let row = banks.iter().find(|row| row.name == bank);
-    row.map(|row| reply(StatusCode::OK, Bank::of(row, &api.ledger.rules().calendar, now)))
-        .ok_or(Problem::from(Code::NotFound))
+    Ok(reply(StatusCode::OK, Bank::of(&row, &api.ledger.rules().calendar, now)))
 }
 
 /// The reason in `{"reason": "..."}`: one line that people read later.
@@ -90,7 +81,7 @@ fn reason(body: &[u8]) -> Answered<String> {
     if text.trim_start().starts_with('[') {
         return Err(wrong("", FieldCode::WrongType, "send {\"reason\": \"...\"}"));
     }
-    let why: Why = serde_json::from_str(text).map_err(|error| match error.classify() {
+    let why: BankPause = serde_json::from_str(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => wrong(
             "/reason",
             FieldCode::Required,

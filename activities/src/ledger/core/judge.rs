@@ -70,10 +70,8 @@ pub(super) enum NoResend {
     TakesRepeats,
     /// Its operating date is over.
     OtherDay,
-    /// It may still surface at the bank until then.
-    MaySurface(Timestamp),
-    /// The bank has not been asked often enough.
-    NotAskedEnough,
+    /// It may still surface at the bank, or the bank has not been asked often enough since.
+    TooEarly,
 }
 
 /// Whether the same order may go out again: the bank would refuse a second one, and has twice not known the first.
@@ -97,10 +95,7 @@ pub(super) fn no_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timest
         return Some(NoResend::OtherDay);
     }
     let surfaces = row.send_before.map_or(now, |fence| later(fence, rules.horizon));
-    if now <= surfaces {
-        return Some(NoResend::MaySurface(surfaces));
-    }
-    (row.not_found < 2).then_some(NoResend::NotAskedEnough)
+    (now <= surfaces || row.not_found < 2).then_some(NoResend::TooEarly)
 }
 
 /// Why the money cannot be given back.

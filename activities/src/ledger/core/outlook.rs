@@ -214,7 +214,7 @@ pub fn why_no_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp
         NoResend::Proven => "the outcome is proven".to_owned(),
         NoResend::TakesRepeats => WhyNot::BankTakesRepeats.sentence().en.to_owned(),
         NoResend::OtherDay => WhyNot::DayIsOver.sentence().en.to_owned(),
-        NoResend::MaySurface(_) | NoResend::NotAskedEnough => filled(
+        NoResend::TooEarly => filled(
             WhyNot::TooEarly.sentence().en,
             &[("times", &row.not_found), ("seconds", &rules.horizon.as_secs())],
         ),
