@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 use tests::{
     books::Books,
     client::{BENEFICIARY, Giro, is, request, text},
+    stack::{PATIENCE, Setup, Stack},
 };
-
-use crate::harness::{PATIENCE, Setup, Stack};
 
 #[tokio::test]
 async fn one_key_one_answer_for_ever() -> Result<()> {

@@ -9,12 +9,10 @@ use sqlx::{Connection, PgConnection, Row};
 use tests::{
     books::Books,
     client::{BENEFICIARY, request, text},
+    stack::{PATIENCE, Setup, Stack},
 };
 
-use crate::{
-    harness::{PATIENCE, Setup, Stack},
-    raw::{Said, dribble, say},
-};
+use crate::raw::{Said, dribble, say};
 
 /// Stands in every text that tries to be more than a text, and must stand in no log.
 const MARK: &str = "INJECTED";

@@ -9,9 +9,8 @@ use serde_json::Value;
 use tests::{
     client::is,
     sim::{Chaos, End, Fault, Outcome, Row, SettingsChange, TABLE},
+    stack::{PATIENCE, Setup, Stack},
 };
-
-use crate::harness::{PATIENCE, Setup, Stack};
 
 /// The slowest ask again after half a minute, and then after a minute.
 const LONG: Duration = Duration::from_secs(180);

@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, fs, net::IpAddr, path::Path, time::Duration};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
-use tests::client::{Giro, Reply, request, text};
-
-use crate::{
-    harness::{PATIENCE, Setup, Stack},
-    raw::{Said, say},
+use tests::{
+    client::{Giro, Reply, request, text},
+    stack::{PATIENCE, Setup, Stack},
 };
+
+use crate::raw::{Said, say};
 
 /// Every route of callers and people, and the scopes of which each asks one; none is for anybody.
 const ROUTES: &[(&str, &str, &[&str])] = &[

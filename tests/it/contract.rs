@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use sqlx::{Connection, PgConnection, Row};
-use tests::{client::is, sim::Fault};
+use tests::{
+    client::is,
+    sim::Fault,
+    stack::{PATIENCE, Setup, Stack},
+};
 use workflows::domain::{PayoutRequest, State};
-
-use crate::harness::{PATIENCE, Setup, Stack};
 
 /// What a caller's protobuf writes as JSON is the request that the API and a direct start read.
 #[test]

@@ -11,9 +11,8 @@ use serde_json::Value;
 use tests::{
     client::{BENEFICIARY, text},
     sim::Fault,
+    stack::{PATIENCE, Setup, Stack, program},
 };
-
-use crate::harness::{PATIENCE, Setup, Stack, program};
 
 /// What a command said, and how it ended.
 #[derive(Debug)]

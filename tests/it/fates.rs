@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use tests::client::{is, text};
 use tests::sim::Fault;
-
-use crate::harness::{PATIENCE, Setup, Stack};
+use tests::{
+    client::{is, text},
+    stack::{PATIENCE, Setup, Stack},
+};
 
 /// Sends one payout to a bank that behaves as `fault` and waits for its end.
 async fn one(stack: &Stack, fault: Fault, end: &'static str) -> Result<(String, serde_json::Value)> {

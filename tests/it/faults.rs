@@ -1,9 +1,10 @@
 //! Parts that are away or told to stop: what giro does without them, and that it ends when it should.
 
 use anyhow::{Result, ensure};
-use tests::client::is;
-
-use crate::harness::{PATIENCE, Setup, Stack};
+use tests::{
+    client::is,
+    stack::{PATIENCE, Setup, Stack},
+};
 
 #[tokio::test]
 async fn accepting_needs_postgres_alone() -> Result<()> {

@@ -17,6 +17,7 @@ use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOption
 use tests::{
     client::{is, text},
     sim::Fault,
+    stack::{PATIENCE, Setup, Stack},
 };
 use uuid::Uuid;
 use workflows::{
@@ -26,7 +27,6 @@ use workflows::{
 };
 
 use crate::{
-    harness::{PATIENCE, Setup, Stack},
     runs::{direct, outcome, start},
     snapshot,
 };

@@ -7,13 +7,12 @@ use anyhow::{Result, ensure};
 use tests::{
     books::{Books, Progress},
     load::Load,
+    stack::{PATIENCE, Setup, Stack},
 };
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, sleep},
 };
-
-use crate::harness::{PATIENCE, Setup, Stack};
 
 /// In flight before the first blow; each blow falls while `MORE` are being asked for.
 const MANY: usize = 180;

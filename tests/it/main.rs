@@ -8,7 +8,6 @@ mod contract;
 mod ctl;
 mod fates;
 mod faults;
-mod harness;
 mod histories;
 mod kills;
 mod metrics;

@@ -10,10 +10,11 @@ use std::{
 use activities::meters::Program;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use tests::client::{BENEFICIARY, Giro, clabe, is, request, text};
+use tests::{
+    client::{BENEFICIARY, Giro, clabe, is, request, text},
+    stack::{PATIENCE, Setup, Stack},
+};
 use worker::meters;
-
-use crate::harness::{PATIENCE, Setup, Stack};
 
 /// One scrape: what each name is, and every sample as its name with its labels.
 struct Scrape {

@@ -1,6 +1,7 @@
 //! HTTP as bytes on a socket, for what no client would send.
 
 use std::time::Duration;
+use tests::stack::PATIENCE;
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
@@ -8,8 +9,6 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-
-use crate::harness::PATIENCE;
 
 /// Everything that came back on one connection, until the other side ended it.
 #[derive(Clone, Debug)]

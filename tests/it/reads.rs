@@ -11,9 +11,8 @@ use tests::{
     books::Books,
     client::{BENEFICIARY, is, request, text},
     sim::Fault,
+    stack::{PATIENCE, Setup, Stack},
 };
-
-use crate::harness::{PATIENCE, Setup, Stack};
 
 /// Ids of a page, in its order.
 fn ids(page: &Value) -> Vec<String> {

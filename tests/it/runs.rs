@@ -20,6 +20,7 @@ use temporalio_common::{
 use tests::{
     client::{BENEFICIARY, is, request},
     sim::Fault,
+    stack::{PATIENCE, Setup, Stack},
 };
 use uuid::Uuid;
 use workflows::{
@@ -28,10 +29,7 @@ use workflows::{
     payout::Outcome,
 };
 
-use crate::{
-    harness::{PATIENCE, Setup, Stack},
-    histories::{Run, count, events, record},
-};
+use crate::histories::{Run, count, events, record};
 
 /// Words of a person that the test's requests hold; none may appear in Temporal.
 const PERSONAL: [&str; 4] = ["Maria", "Beltran", BENEFICIARY, "Pago de prueba"];

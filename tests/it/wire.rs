@@ -1,6 +1,7 @@
 //! What others froze: the bytes that a Java service sends, names, and the shapes of everything that is kept or read.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
+use tests::stack::{PATIENCE, Setup, Stack};
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -33,7 +34,6 @@ use workflows::{
 };
 
 use crate::{
-    harness::{PATIENCE, Setup, Stack},
     histories::has_waited,
     runs::{outcome, start},
     snapshot,

@@ -6,6 +6,7 @@
 //! | `client` | giro's REST API, as a caller uses it |
 //! | `books` | the ledger's sums, and the comparison with the bank's journal |
 //! | `load` | callers that press on and forget nothing |
+//! | `stack` | a whole giro: real Postgres and Temporal, a database, a queue, a bank and processes of its own |
 //! | `keys` | a company's signing key, made for one stack |
 
 pub mod books;
@@ -13,3 +14,4 @@ pub mod client;
 pub mod keys;
 pub mod load;
 pub mod sim;
+pub mod stack;

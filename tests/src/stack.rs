@@ -18,48 +18,49 @@ use dev::parts::{
 };
 use futures::future::join_all;
 use temporalio_client::Client;
-use tests::{
+use workflows::PayoutWorkflow;
+
+use crate::{
     books::Books,
-    client::{Giro, Reply},
+    client::{self, Giro, Reply},
     keys,
     sim::{Control, OrderView},
 };
-use workflows::PayoutWorkflow;
 
 /// How long a story waits for what must happen: on a busy machine it may take giro's last question but one, which is 69 s
 /// after the send.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What makes this stack differ from the usual one.
 #[derive(Clone, Debug)]
-pub(crate) struct Setup {
+pub struct Setup {
     /// The bank refuses a repeated key, and giro knows.
-    pub(crate) dedupes: bool,
+    pub dedupes: bool,
     /// Milliseconds from capture to settlement.
-    pub(crate) settle_ms: u32,
+    pub settle_ms: u32,
     /// Seconds from entering `sending` until a person is told.
-    pub(crate) sending_seconds: u32,
+    pub sending_seconds: u32,
     /// Lines added to `giro.toml`, by section.
-    pub(crate) more: Vec<(&'static str, String)>,
+    pub more: Vec<(&'static str, String)>,
     /// A Temporal of its own, that may be killed.
-    pub(crate) own_temporal: bool,
+    pub own_temporal: bool,
     /// A Postgres of its own, that may be killed.
-    pub(crate) own_postgres: bool,
+    pub own_postgres: bool,
     /// Which programs run from the start: a role, and a number where it runs more than once (`worker-2`).
-    pub(crate) programs: &'static [&'static str],
+    pub programs: &'static [&'static str],
     /// Variables of one program, over `giro.toml`.
-    pub(crate) variables: &'static [(&'static str, &'static str, &'static str)],
+    pub variables: &'static [(&'static str, &'static str, &'static str)],
     /// Measure: each program on a port of its own. A story that runs a program twice cannot.
-    pub(crate) measured: bool,
+    pub measured: bool,
 }
 
 /// Where the programs of a measured stack answer `GET /metrics`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scraped {
-    pub(crate) api: u16,
-    pub(crate) worker: u16,
-    pub(crate) relay: u16,
-    pub(crate) sdk: u16,
+pub struct Scraped {
+    pub api: u16,
+    pub worker: u16,
+    pub relay: u16,
+    pub sdk: u16,
 }
 
 impl Default for Setup {
@@ -79,29 +80,29 @@ impl Default for Setup {
 }
 
 /// One giro.
-pub(crate) struct Stack {
+pub struct Stack {
     dir: PathBuf,
     config: PathBuf,
     /// Its books.
-    pub(crate) database: String,
+    pub database: String,
     /// Its REST API; the first, where there are more.
-    pub(crate) giro: Giro,
+    pub giro: Giro,
     /// All its REST APIs.
-    pub(crate) apis: Vec<Giro>,
+    pub apis: Vec<Giro>,
     /// Its bank.
-    pub(crate) bank: Control,
+    pub bank: Control,
     /// Where Temporal is.
-    pub(crate) temporal: String,
+    pub temporal: String,
     /// Its own Temporal, when it has one.
-    pub(crate) server: Option<temporal::Server>,
+    pub server: Option<temporal::Server>,
     /// Its own Postgres, when it has one.
-    pub(crate) postgres: Option<postgres::Server>,
+    pub postgres: Option<postgres::Server>,
     /// Its metrics, when it is measured.
-    pub(crate) scraped: Option<Scraped>,
+    pub scraped: Option<Scraped>,
     queue: String,
     setup: Setup,
     /// Where its programs listen: `api`, `webhooks`, `bank-sim`, and each further API by its name.
-    pub(crate) ports: BTreeMap<&'static str, u16>,
+    pub ports: BTreeMap<&'static str, u16>,
     running: Vec<(&'static str, Child)>,
 }
 
@@ -127,8 +128,8 @@ fn shared() -> &'static Mutex<Shared> {
 
 fn begin() -> Result<Shared> {
     build()?;
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    forget_the_dead(root);
+    let root = programs().with_file_name("tmp");
+    forget_the_dead(&root);
     let dir = root.join(format!("it-{}", std::process::id()));
     fs::create_dir_all(&dir)?;
     let postgres = start_postgres(&dir)?;
@@ -192,20 +193,27 @@ fn start_temporal(dir: &Path) -> Result<temporal::Server> {
     Ok(temporal::Server::start(&options, &|line| eprintln!("  {line}"))?)
 }
 
-/// Where cargo puts the programs: beside the test itself.
-pub(crate) fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap_or_default();
-    test.ancestors().nth(2).unwrap_or(Path::new("")).join(name)
+/// A program of this build.
+pub fn program(name: &str) -> PathBuf {
+    programs().join(name)
+}
+
+/// Where cargo puts the programs: beside this one, or one above a test's.
+fn programs() -> PathBuf {
+    let this = std::env::current_exe().unwrap_or_default();
+    let place = this.parent().unwrap_or(Path::new(""));
+    let is_test = place.file_name().is_some_and(|name| name == "deps");
+    place.parent().filter(|_| is_test).unwrap_or(place).to_owned()
 }
 
 impl Stack {
     /// The usual stack.
-    pub(crate) async fn start(name: &str) -> Result<Self> {
+    pub async fn start(name: &str) -> Result<Self> {
         Self::with(name, Setup::default()).await
     }
 
     /// A stack with a setup.
-    pub(crate) async fn with(name: &str, setup: Setup) -> Result<Self> {
+    pub async fn with(name: &str, setup: Setup) -> Result<Self> {
         let (mut database, dir, mut temporal) = {
             let shared = shared().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let database = shared.postgres.url(&format!("giro_{name}"));
@@ -269,7 +277,7 @@ impl Stack {
     }
 
     /// Starts a program by its name: the bank, or a role of giro. One that was killed comes back on its port and its data.
-    pub(crate) fn run(&mut self, name: &'static str) -> Result<()> {
+    pub fn run(&mut self, name: &'static str) -> Result<()> {
         let command = match role(name) {
             "bank-sim" => self.bank_sim(),
             role => self.giro_role(name, role),
@@ -315,20 +323,20 @@ impl Stack {
     }
 
     /// Adds lines to `giro.toml`; programs started from now on read them.
-    pub(crate) fn configure(&self, lines: &str) -> Result<()> {
+    pub fn configure(&self, lines: &str) -> Result<()> {
         let text = fs::read_to_string(&self.config)?;
         Ok(fs::write(&self.config, format!("{text}\n{lines}\n"))?)
     }
 
     /// SIGKILL, and wait until it is gone.
-    pub(crate) fn kill(&mut self, program: &str) {
+    pub fn kill(&mut self, program: &str) {
         for (_, child) in self.running.extract_if(.., |(name, _)| *name == program) {
             child.kill();
         }
     }
 
     /// SIGTERM, and how it ended; an error when it does not within the story's patience.
-    pub(crate) fn stop(&mut self, program: &str) -> Result<ExitStatus> {
+    pub fn stop(&mut self, program: &str) -> Result<ExitStatus> {
         let place = self.running.iter().position(|(name, _)| *name == program);
         let (_, child) = self
             .running
@@ -348,7 +356,7 @@ impl Stack {
     }
 
     /// The process id of a program that runs.
-    pub(crate) fn pid(&self, role: &str) -> Option<u32> {
+    pub fn pid(&self, role: &str) -> Option<u32> {
         self.running
             .iter()
             .find(|(name, _)| *name == role)
@@ -356,12 +364,12 @@ impl Stack {
     }
 
     /// A command of an operator; answers what it said.
-    pub(crate) fn giro_command(&self, arguments: &[&str]) -> Result<String> {
+    pub fn giro_command(&self, arguments: &[&str]) -> Result<String> {
         self.giro_command_with(arguments, &[])
     }
 
     /// The same, with variables that come over `giro.toml`.
-    pub(crate) fn giro_command_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<String> {
+    pub fn giro_command_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<String> {
         let done = process::command(program("giro"))
             .args(arguments)
             .envs(variables.iter().copied())
@@ -377,7 +385,7 @@ impl Stack {
     }
 
     /// Waits until API and bank answer.
-    pub(crate) async fn ready(&self) -> Result<()> {
+    pub async fn ready(&self) -> Result<()> {
         let start = tokio::time::Instant::now();
         loop {
             let ready = |reply: Result<Reply>| reply.is_ok_and(|reply| reply.status == 200);
@@ -397,12 +405,12 @@ impl Stack {
     }
 
     /// What a program of this stack has logged.
-    pub(crate) fn log(&self, role: &str) -> String {
+    pub fn log(&self, role: &str) -> String {
         fs::read_to_string(self.dir.join(format!("{role}.log"))).unwrap_or_default()
     }
 
     /// Waits until a program has logged `words`.
-    pub(crate) async fn logged(&self, program: &str, words: &str) -> Result<()> {
+    pub async fn logged(&self, program: &str, words: &str) -> Result<()> {
         let start = tokio::time::Instant::now();
         while !self.log(program).contains(words) {
             ensure!(start.elapsed() < PATIENCE, "{program} never logged {words:?}");
@@ -412,7 +420,7 @@ impl Stack {
     }
 
     /// A Temporal client.
-    pub(crate) async fn client(&self) -> Result<Client> {
+    pub async fn client(&self) -> Result<Client> {
         worker::starter::connect(&worker::config::Temporal {
             address: self.temporal.clone(),
             namespace: "default".to_owned(),
@@ -422,15 +430,12 @@ impl Stack {
     }
 
     /// The queue of this stack's runs.
-    pub(crate) fn queue(&self) -> &str {
+    pub fn queue(&self) -> &str {
         &self.queue
     }
 
     /// A handle on a payout's latest run, once it is there: the API starts it in the background.
-    pub(crate) async fn handle(
-        &self,
-        payout: &str,
-    ) -> Result<temporalio_client::WorkflowHandle<Client, PayoutWorkflow>> {
+    pub async fn handle(&self, payout: &str) -> Result<temporalio_client::WorkflowHandle<Client, PayoutWorkflow>> {
         let run = self
             .client()
             .await?
@@ -444,24 +449,24 @@ impl Stack {
     }
 
     /// The orders that the bank's journal has of a payout.
-    pub(crate) async fn orders(&self, payout: &str) -> Result<Vec<OrderView>> {
+    pub async fn orders(&self, payout: &str) -> Result<Vec<OrderView>> {
         let key = self.key(payout).await?;
         self.bank.orders_of(&key).await
     }
 
     /// The tracking key of a payout.
-    pub(crate) async fn key(&self, payout: &str) -> Result<String> {
-        tests::client::text(&self.giro.payout(payout).await?, "/tracking_key")
+    pub async fn key(&self, payout: &str) -> Result<String> {
+        client::text(&self.giro.payout(payout).await?, "/tracking_key")
     }
 
     /// A file of this stack.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
     /// The promise: sums are zero, nothing is held without a payout, nothing was sent but what was begun, and once all
     /// have ended the bank's journal equals the books.
-    pub(crate) async fn balanced(&self) -> Result<()> {
+    pub async fn balanced(&self) -> Result<()> {
         let mut books = Books::connect(&self.database).await?;
         let sums = books.sums().await?;
         ensure!(
@@ -477,7 +482,7 @@ impl Stack {
     }
 
     /// Waits until every payout has ended, then holds the promise.
-    pub(crate) async fn all_ended(&self, patience: Duration) -> Result<()> {
+    pub async fn all_ended(&self, patience: Duration) -> Result<()> {
         let mut books = Books::connect(&self.database).await?;
         let start = tokio::time::Instant::now();
         while books.sums().await?.open > 0 {
