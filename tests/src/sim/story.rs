@@ -28,6 +28,12 @@ struct Company {
     folder: PathBuf,
 }
 
+impl Drop for Company {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
 impl Company {
     fn new() -> Self {
         let key = RsaKeyPair::generate(KeySize::Rsa2048).expect("key");
