@@ -21,6 +21,7 @@
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     fmt::Write as _,
+    hash::{BuildHasherDefault, Hasher},
     time::Instant,
 };
 
@@ -49,11 +50,43 @@ struct Report {
     ends: BTreeMap<State, usize>,
 }
 
+/// A hash of states that costs little in a debug build.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number.unsigned_abs() as u64);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 29)
+    }
+}
+
 /// Every state that was reached, each with the one before it.
 struct Search {
     bench: Bench,
     scope: Scope,
-    seen: HashSet<Key>,
+    seen: HashSet<Key, BuildHasherDefault<Mix>>,
     steps: Vec<(u32, Move)>,
     next: VecDeque<(Key, u32, u16)>,
     report: Report,
@@ -66,7 +99,7 @@ impl Search {
         Self {
             bench,
             scope,
-            seen: HashSet::from([start]),
+            seen: HashSet::from_iter([start]),
             steps: vec![(0, Move::Tick)],
             next: VecDeque::from([(start, 0, 0)]),
             report: Report::default(),

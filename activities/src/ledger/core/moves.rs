@@ -127,10 +127,7 @@ impl World {
             out.extend(fates.iter().map(|fate| Move::Decide { order, fate: *fate }));
         }
         self.questions(limits, out);
-        out.extend([Move::Cancel, Move::Apply]);
-        if limits.lies || !row.state.is_open() {
-            out.push(Move::Claim);
-        }
+        out.extend([Move::Claim, Move::Cancel, Move::Apply]);
         if limits.lies && row.send_no > 0 && self.orders[1].is_none() {
             out.push(Move::Conjure);
         }

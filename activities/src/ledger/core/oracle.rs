@@ -25,6 +25,8 @@ use super::{
 /// Payouts of one sequence, at most.
 const PAYOUTS: u64 = 20;
 const ACCOUNTS: u64 = 5;
+/// The oracle compares every account after every operation; the books are summed up from scratch after this many.
+const SUM_UP: usize = 32;
 
 /// SplitMix64: small, seeded, the same everywhere.
 struct Rng(u64);
@@ -140,22 +142,30 @@ fn sequence(seed: u64, count: usize) -> Result<Coverage, String> {
     // One payout far, or many side by side.
     let payouts = 1 + rng.below(PAYOUTS);
     let mut ops = Vec::new();
-    for _ in 0..count {
+    for step in 1..=count {
         let op = op(&run, payouts, &mut rng);
         ops.push(op);
-        if let Err(broken) = run.make(op) {
+        let sums = |run: &Run| {
+            if step % SUM_UP == 0 || step == count {
+                run.sum_up()
+            } else {
+                Ok(())
+            }
+        };
+        if let Err(broken) = run.make(op).and_then(|()| sums(&run)) {
             return Err(story(seed, limits, ops, &broken));
         }
     }
-    run.sum_up().map_err(|broken| story(seed, limits, ops, &broken))?;
     Ok(run.books.coverage.take().unwrap_or_default())
 }
 
 /// What a list of operations breaks; those that are not possible any more are left out.
 fn replay(limits: Limits, ops: &[Op]) -> Option<String> {
     let mut run = Run::new(limits);
-    ops.iter()
-        .find_map(|op| if run.possible(*op) { run.make(*op).err() } else { None })
+    let broken = ops
+        .iter()
+        .find_map(|op| if run.possible(*op) { run.make(*op).err() } else { None });
+    broken.or_else(|| run.sum_up().err())
 }
 
 /// The story of a failure, with as many operations left out as still leave it one.

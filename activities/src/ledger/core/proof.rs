@@ -71,7 +71,7 @@ pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer
         }
     }
     let row = settle_row(before, row, now, &mut writes);
-    let stand = stand(rules, &row, bank, now);
+    let stand = stand(rules, &row, writes.banks.last().unwrap_or(bank), now);
     (Answer::Stands(row, stand), writes)
 }
 

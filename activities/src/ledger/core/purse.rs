@@ -65,6 +65,7 @@ impl Run {
     pub(super) fn new(limits: Limits) -> Self {
         let mut books = books(limits.dedupes);
         books.coverage = Some(Coverage::default());
+        books.thorough = false;
         for account in 0..ACCOUNTS {
             books.open(usize::from(account), OPENING);
         }
@@ -341,8 +342,9 @@ impl Run {
         }
     }
 
-    /// At the end: the promise of every payout, and what people are told of it.
+    /// The books from scratch, the promise of every payout, and what people are told of it.
     pub(super) fn sum_up(&self) -> Holds {
+        invariants::books(&self.books.rows, &self.books.movements, &self.books.events)?;
         for case in &self.cases {
             let row = &self.books.rows.payouts[&case.payout];
             invariants::told(&self.books.rules, &self.books.rows, row)?;

@@ -701,6 +701,24 @@ fn not_sent_of_what_the_bank_shows_as_anothers_is_doubt_and_says_so_again() {
     assert_eq!(books.row().state, State::Accepted);
 }
 
+/// The bank that just went away is not sent to again at once.
+#[test]
+fn a_resend_that_found_no_connection_is_doubt_and_not_another_resend() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.twice_not_found();
+    books.begin(2);
+    books.twice_not_found();
+    for _ in 0..2 {
+        assert_eq!(
+            books.record(2, 2, Submitted::NotSent(NotSent::Unreachable)),
+            Stand::Doubt
+        );
+    }
+    books.tick(31);
+    assert_eq!(books.begin(3), Stand::Go);
+}
+
 /// `Books::run` compares what is told with what apply does, at every step.
 #[test]
 fn a_release_is_not_told_as_due_at_the_very_instant_at_which_the_last_request_may_be_taken() {
