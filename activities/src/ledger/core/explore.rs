@@ -314,7 +314,7 @@ fn no_interleaving_at_a_bank_that_refuses_repeats_breaks_a_rule() {
 /// Answers that are under way while everything else goes on, and are written at any later time.
 #[test]
 fn no_answer_that_is_written_late_breaks_a_rule() {
-    let (begins, late, before) = if full() { (1, 2, 7) } else { (1, 1, 3) };
+    let (begins, late, before) = if full() { (1, 2, 4) } else { (1, 1, 3) };
     explored(
         "answers that are late",
         Limits {

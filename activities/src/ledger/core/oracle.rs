@@ -170,7 +170,8 @@ fn replay(limits: Limits, ops: &[Op]) -> Option<String> {
 
 /// The story of a failure, with as many operations left out as still leave it one.
 fn story(seed: u64, limits: Limits, mut ops: Vec<Op>, broken: &str) -> String {
-    let mut size = ops.len() / 2;
+    let count = ops.len();
+    let mut size = count / 2;
     while size > 0 {
         let mut from = 0;
         while from < ops.len() {
@@ -185,7 +186,7 @@ fn story(seed: u64, limits: Limits, mut ops: Vec<Op>, broken: &str) -> String {
         size /= 2;
     }
     let broken = replay(limits, &ops).unwrap_or_else(|| broken.to_owned());
-    let mut story = format!("{broken}\n{limits:?}\nagain with GIRO_SEED={seed} GIRO_SEQUENCES=1\n");
+    let mut story = format!("{broken}\n{limits:?}\nagain with GIRO_SEED={seed} GIRO_SEQUENCES=1 GIRO_OPS={count}\n");
     for op in ops {
         let _ = writeln!(story, "  {op}");
     }
