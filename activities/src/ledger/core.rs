@@ -17,11 +17,29 @@ mod requests;
 mod sending;
 
 #[cfg(test)]
+mod case;
+#[cfg(test)]
+mod coverage;
+#[cfg(test)]
+mod explore;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
-mod model;
+mod invariants;
+#[cfg(test)]
+mod moves;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod purse;
+#[cfg(test)]
+mod state;
+#[cfg(test)]
+mod steps;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod world;
 
 use jiff::{Timestamp, civil::Date};
 use sha2::{Digest, Sha256};

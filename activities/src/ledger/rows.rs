@@ -220,7 +220,7 @@ pub struct BankRow {
 }
 
 /// Who paused a bank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PausedBy {
     /// `giro bank pause`; ends only by `giro bank resume`.

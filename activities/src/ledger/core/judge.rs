@@ -37,7 +37,10 @@ pub(super) fn verdict(rules: &Rules, row: &Payout, now: Timestamp) -> Option<Ver
         (State::Sending, Evidence::NotPaid | Evidence::Absent | Evidence::TwoPeopleNotPaid) => {
             quiet.then_some(Verdict::Release)
         }
-        (State::Sent, Evidence::NotPaid | Evidence::TwoPeopleNotPaid) => Some(Verdict::Release),
+        // A second send may be at work while the first one's answer says that the bank has it.
+        (State::Sent, Evidence::NotPaid | Evidence::TwoPeopleNotPaid) => {
+            (row.unproven == 1 || quiet).then_some(Verdict::Release)
+        }
         (State::Sent, Evidence::Refused | Evidence::Absent) => None,
         (State::Accepted | State::Settled | State::Failed | State::Cancelled | State::Returned, _) => None,
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use workflows::{
-    domain::State,
+    domain::{Evidence, State},
     sentences::{filled, support::WhyNot},
 };
 
@@ -159,17 +159,18 @@ fn next(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Option<N
         (State::Accepted, Some(_)) => step(Step::AwaitPeople, None),
         (State::Accepted, None) if known_unsent(row) => step(Step::Ask, None),
         (State::Accepted, None) => waits_to_send(rules, bank, now),
-        // Proven unpaid, and given back once no sender can be at work.
-        (State::Sending, Some(_)) => step(
+        (State::Sent, Some(Evidence::Refused | Evidence::Absent)) => step(Step::Ask, None),
+        // Proven unpaid, and given back once no sender can be at work: not yet at the very instant.
+        (State::Sending | State::Sent, Some(_)) => step(
             Step::Release,
             row.send_before
                 .map(|fence| later(fence, rules.margin))
-                .filter(|at| *at > now),
+                .filter(|at| *at >= now),
         ),
         (State::Sending, None) if no_resend(rules, row, bank, now).is_none() && gate(rules, bank, now).is_ok() => {
             step(Step::Resend, None)
         }
-        (State::Sending | State::Sent, _) => step(Step::Ask, None),
+        (State::Sending | State::Sent, None) => step(Step::Ask, None),
         (State::Settled | State::Failed | State::Cancelled | State::Returned, _) => None,
     }
 }

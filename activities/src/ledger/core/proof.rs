@@ -71,7 +71,7 @@ pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer
         }
     }
     let row = settle_row(before, row, now, &mut writes);
-    let stand = stand(rules, &row, bank, now);
+    let stand = stand(rules, &row, writes.banks.last().unwrap_or(bank), now);
     (Answer::Stands(row, stand), writes)
 }
 
@@ -187,11 +187,11 @@ pub(super) fn has_order(
     second_order(row, bank_ref, bank, now, writes);
     match row.state {
         State::Sending => {
-            // A proof that nothing was taken, and an order: nobody but people can say which is right. A single send
-            // that was taken and cancelled before its answer came is no riddle.
+            // A proof that nothing was taken, and an order: nobody but people can say which is right. A send that was
+            // taken and cancelled before its answer came is no riddle while no other may have reached the bank.
             let riddle = match row.evidence {
                 Some(Evidence::Refused | Evidence::Absent) => true,
-                Some(Evidence::NotPaid) => row.send_no > 1,
+                Some(Evidence::NotPaid) => row.unproven > 1,
                 Some(Evidence::Paid | Evidence::TwoPeoplePaid | Evidence::TwoPeopleNotPaid) | None => false,
             };
             if riddle {

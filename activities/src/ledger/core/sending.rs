@@ -116,9 +116,10 @@ pub(super) fn record(rules: &Rules, rows: &Rows, record: &Record) -> (Answer, Wr
     writes.exchanges.push(exchange);
     let row = settle_row(before, row, now, &mut writes);
     let stand = match until {
-        Some(until) if row.state == State::Accepted => Stand::NotSent { until },
+        Some(until) if row.state == State::Accepted && !known_unsent(&row) => Stand::NotSent { until },
         Some(_) | None if row.evidence.is_some() && row.state != State::Accepted => Stand::Closed,
-        Some(_) | None => stand(rules, &row, bank, now),
+        // The bank as it is now: what this very record found out counts for its own payout too.
+        Some(_) | None => stand(rules, &row, writes.banks.last().unwrap_or(bank), now),
     };
     (Answer::Stands(row, stand), writes)
 }

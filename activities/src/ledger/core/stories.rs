@@ -6,10 +6,10 @@ use workflows::domain::{AccountId, Attention, Centavos, End, Evidence, Refusal, 
 
 use super::{
     super::{
-        command::{Answer, Begin, By, Command, Finding, Record, Stand},
+        command::{Answer, By, Command, Finding, Record, Stand},
         rows::{PausedBy, Payout},
     },
-    fixtures::{Books, FEE, IVA, books, payout_id, request},
+    fixtures::{Books, FEE, IVA, begin, books, payout_id, request},
 };
 use crate::bank::{Exchange, Found, FoundDoubt, NotSent, Sender, Submitted};
 
@@ -29,10 +29,7 @@ fn sender(n: u128) -> Sender {
 
 impl Books {
     fn begin(&mut self, by: u128) -> Stand {
-        self.stand(Command::Begin(Begin {
-            payout: payout_id(1),
-            sender: sender(by),
-        }))
+        self.stand(begin(payout_id(1), sender(by)))
     }
 
     fn record(&mut self, by: u128, send_no: u32, submitted: Submitted) -> Stand {
@@ -293,12 +290,9 @@ fn many_sends_that_fail_at_once_are_one_outage() {
             exchange: Exchange::default(),
         }))
     };
-    let begin = |books: &mut Books, n: u128| {
-        let (payout, sender) = (payout_id(n), sender(n));
-        books.run(Command::Begin(Begin { payout, sender }))
-    };
+    let begins = |books: &mut Books, n: u128| books.run(begin(payout_id(n), sender(n)));
     for n in 1..=6 {
-        begin(&mut books, n);
+        begins(&mut books, n);
     }
     for n in 1..=6 {
         assert!(matches!(
@@ -309,7 +303,7 @@ fn many_sends_that_fail_at_once_are_one_outage() {
     let bank = &books.rows.banks["stp"];
     assert_eq!((bank.backoff_seconds, bank.attention.as_deref()), (30, None));
     books.tick(31);
-    begin(&mut books, 1);
+    begins(&mut books, 1);
     fail(&mut books, 1, 2);
     assert_eq!(books.rows.banks["stp"].backoff_seconds, 60, "a later try failed too");
 }
@@ -531,11 +525,8 @@ fn paid_after_release_moves_nothing_tells_a_person_and_pauses_the_bank() {
     assert_eq!(books.rows.banks["stp"].paused_by, Some(PausedBy::PaidAfterRelease));
     assert_eq!(books.held(account), 0);
     books.accept(2, account, 1);
-    let begin = Command::Begin(Begin {
-        payout: payout_id(2),
-        sender: sender(9),
-    });
-    assert!(matches!(books.stand(begin), Stand::NotSent { .. }));
+    let answer = books.stand(begin(payout_id(2), sender(9)));
+    assert!(matches!(answer, Stand::NotSent { .. }));
 }
 
 #[test]
@@ -585,19 +576,14 @@ fn a_refused_configuration_pauses_the_bank_and_probes_end_the_pause() {
     books.record(1, 1, wrong());
     assert_eq!(books.rows.banks["stp"].paused_by, Some(PausedBy::Configuration));
     books.accept(2, account, 1);
-    let begin = |n: u128| {
-        Command::Begin(Begin {
-            payout: payout_id(2),
-            sender: sender(n),
-        })
-    };
-    assert!(matches!(books.stand(begin(5)), Stand::NotSent { .. }));
+    let begins = |n: u128| begin(payout_id(2), sender(n));
+    assert!(matches!(books.stand(begins(5)), Stand::NotSent { .. }));
     books.tick(61);
     assert_eq!(books.begin(2), Stand::Go, "one payout a minute goes through as probe");
-    assert!(matches!(books.stand(begin(6)), Stand::NotSent { .. }), "only one");
+    assert!(matches!(books.stand(begins(6)), Stand::NotSent { .. }), "only one");
     books.record(2, 2, took());
     assert_eq!(books.rows.banks["stp"].paused_by, None);
-    assert_eq!(books.stand(begin(7)), Stand::Go);
+    assert_eq!(books.stand(begins(7)), Stand::Go);
 }
 
 #[test]
@@ -663,6 +649,84 @@ fn a_resend_that_is_taken_after_not_paid_is_a_riddle_and_a_slow_reply_is_none() 
     assert_eq!(books.row().attention, Some(Attention::Contradiction));
     assert_eq!(books.apply(), None);
     assert!(books.held(account) > 0);
+}
+
+/// The first send's late answer says that the bank has it, its order has ended, and a second execution may still send.
+#[test]
+fn not_paid_of_what_was_sent_releases_only_when_no_second_sender_can_be_at_work() {
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    books.twice_not_found();
+    assert_eq!(books.begin(2), Stand::Go);
+    assert_eq!(books.record(1, 1, took()), Stand::Sent);
+    books.found(not_paid());
+    assert_eq!(
+        books.apply(),
+        None,
+        "the second may send until its fence, and be on the wire for the margin"
+    );
+    assert!(books.held(account) > 0);
+    books.tick(21);
+    assert_eq!(books.apply(), Some(End::Failed));
+    assert_eq!(books.held(account), 0);
+}
+
+#[test]
+fn a_slow_reply_after_a_send_that_never_left_is_no_riddle() {
+    let (mut books, account) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, Submitted::NotSent(NotSent::Unreachable));
+    books.tick(31);
+    books.begin(2);
+    books.found(not_paid());
+    assert_eq!(books.record(2, 2, took()), Stand::Closed);
+    assert_eq!(books.row().attention, None);
+    assert_eq!(
+        books.apply(),
+        Some(End::Failed),
+        "taken and cancelled before its answer came"
+    );
+    assert_eq!(books.held(account), 0);
+}
+
+/// However often it is recorded, the answer is the same: nobody is told to come back and send.
+#[test]
+fn not_sent_of_what_the_bank_shows_as_anothers_is_doubt_and_says_so_again() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.found(Found::Doubt(FoundDoubt::Mismatch { fields: vec!["amount"] }));
+    for _ in 0..2 {
+        assert_eq!(books.record(1, 1, Submitted::NotSent(NotSent::ReadOnly)), Stand::Doubt);
+    }
+    assert_eq!(books.row().state, State::Accepted);
+}
+
+/// The bank that just went away is not sent to again at once.
+#[test]
+fn a_resend_that_found_no_connection_is_doubt_and_not_another_resend() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.twice_not_found();
+    books.begin(2);
+    books.twice_not_found();
+    for _ in 0..2 {
+        assert_eq!(
+            books.record(2, 2, Submitted::NotSent(NotSent::Unreachable)),
+            Stand::Doubt
+        );
+    }
+    books.tick(31);
+    assert_eq!(books.begin(3), Stand::Go);
+}
+
+/// `Books::run` compares what is told with what apply does, at every step.
+#[test]
+fn a_release_is_not_told_as_due_at_the_very_instant_at_which_the_last_request_may_be_taken() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.tick(20);
+    books.found(not_paid());
+    assert_eq!(books.apply(), None);
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! What a run of the generators made happen: a generator that never made it proves nothing.
+
+use std::collections::BTreeSet;
+
+use workflows::domain::{Attention, End, Evidence, Refusal, State};
+
+use super::super::{
+    command::{Answer, Command, Stand},
+    rows::{PausedBy, Rows, Writes},
+};
+use crate::bank::{NotSent, Submitted};
+
+/// Pairs of a kind and a word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Coverage(BTreeSet<(&'static str, &'static str, &'static str)>);
+
+impl Coverage {
+    /// Notes what one command did.
+    pub(super) fn note(&mut self, before: &Rows, command: &Command, answer: &Answer, writes: &Writes) {
+        self.0.insert(answered(answer));
+        for after in &writes.payouts {
+            let from = before.payouts.get(&after.id);
+            let moved = from.is_none_or(|from| from.event_seq != after.event_seq);
+            if moved {
+                let from = from.map_or("none", |from| from.state.word());
+                self.0.insert(("edge", from, after.state.word()));
+            }
+            if let Some(attention) = after.attention {
+                self.0.insert(("attention", attention.word(), ""));
+            }
+        }
+        for row in &writes.evidence {
+            self.0.insert(("evidence", row.kind.word(), ""));
+        }
+        for bank in &writes.banks {
+            if let Some(by) = bank.paused_by {
+                self.0.insert(("paused", by.word(), ""));
+            }
+        }
+        if let Command::Record(record) = command
+            && let Submitted::NotSent(why) = &record.submitted
+        {
+            self.0.insert(("not sent", not_sent(why), ""));
+        }
+    }
+
+    /// Takes in what another run made happen.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.0.extend(&other.0);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What must happen and has not.
+    pub(super) fn missing(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        due().into_iter().filter(|what| !self.0.contains(what)).collect()
+    }
+}
+
+fn answered(answer: &Answer) -> (&'static str, &'static str, &'static str) {
+    let again = |replayed: &bool| if *replayed { "again" } else { "" };
+    match answer {
+        Answer::Opened { replayed, .. } => ("answer", "opened", again(replayed)),
+        Answer::ClabeTaken => ("answer", "clabe taken", ""),
+        Answer::Accepted { replayed, .. } => ("answer", "accepted", again(replayed)),
+        Answer::Refused {
+            refusal,
+            replayed: false,
+        } => ("refused", refusal.word(), ""),
+        Answer::Refused {
+            refusal,
+            replayed: true,
+        } => ("refused", refusal.word(), "again"),
+        Answer::KeyConflict { payout: Some(_) } => ("answer", "key conflict", "with a payout"),
+        Answer::KeyConflict { payout: None } => ("answer", "key conflict", ""),
+        Answer::Cancelled(_) => ("answer", "cancelled", ""),
+        Answer::TooLate(_) => ("answer", "too late", ""),
+        Answer::Stands(_, stand) => ("stands", stood(stand), ""),
+        Answer::Ended(_, end) => ("ended", end.word(), ""),
+        Answer::Open(_) => ("answer", "open", ""),
+        Answer::Unknown => ("answer", "unknown", ""),
+    }
+}
+
+fn stood(stand: &Stand) -> &'static str {
+    match stand {
+        Stand::Go => "go",
+        Stand::NotSent { .. } => "not sent",
+        Stand::Sent => "sent",
+        Stand::Doubt => "doubt",
+        Stand::Resend => "resend",
+        Stand::Closed => "closed",
+    }
+}
+
+fn not_sent(why: &NotSent) -> &'static str {
+    match why {
+        NotSent::Unreachable => "unreachable",
+        NotSent::Late => "late",
+        NotSent::ReadOnly => "read-only",
+        NotSent::Configuration { .. } => "configuration",
+    }
+}
+
+/// Everything that exists. `deadline` is no command's: the clock alone raises it. No command returns money yet.
+fn due() -> BTreeSet<(&'static str, &'static str, &'static str)> {
+    let edges = State::EDGES.iter().filter(|(_, to)| *to != State::Returned);
+    let mut due: BTreeSet<_> = edges.map(|(from, to)| ("edge", from.word(), to.word())).collect();
+    due.insert(("edge", "none", State::Accepted.word()));
+    due.extend(Evidence::ALL.iter().map(|kind| ("evidence", kind.word(), "")));
+    let told = Attention::ALL.iter().filter(|reason| **reason != Attention::Deadline);
+    due.extend(told.map(|reason| ("attention", reason.word(), "")));
+    // People pause a bank by a row of their own, not by a command.
+    let paused = PausedBy::ALL.iter().filter(|by| **by != PausedBy::People);
+    due.extend(paused.map(|by| ("paused", by.word(), "")));
+    due.extend(
+        Refusal::ALL
+            .iter()
+            .flat_map(|why| ["", "again"].map(|again| ("refused", why.word(), again))),
+    );
+    due.extend(["go", "not sent", "sent", "doubt", "resend", "closed"].map(|stand| ("stands", stand, "")));
+    due.extend(["unreachable", "late", "read-only", "configuration"].map(|why| ("not sent", why, "")));
+    due.extend([End::Settled, End::Failed, End::Cancelled].map(|end| ("ended", end.word(), "")));
+    due.extend(["clabe taken", "cancelled", "too late", "open", "unknown"].map(|word| ("answer", word, "")));
+    due.extend(
+        ["opened", "accepted"]
+            .iter()
+            .flat_map(|word| ["", "again"].map(|again| ("answer", *word, again))),
+    );
+    due.extend(["", "with a payout"].map(|with| ("answer", "key conflict", with)));
+    due
+}

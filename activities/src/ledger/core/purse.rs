@@ -1,0 +1,383 @@
+//! The oracle of the random sequences: what each account must have by what was asked and answered, and nothing else.
+
+use std::{collections::BTreeMap, fmt};
+
+use jiff::SignedDuration;
+use workflows::domain::{Centavos, PayoutId, Refusal, State};
+
+use super::{
+    super::{
+        command::{Accept, Answer, Command},
+        rows::{AccountStatus, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, SETTLEMENT_STP},
+    },
+    case::Case,
+    coverage::Coverage,
+    fixtures::{Books, FEE, IVA, account_id, books, clabe, opening, payout_id, request},
+    invariants::{self, Holds},
+    moves::Move,
+    world::{At, Limits, QUIET, World, at},
+};
+
+/// What each customer starts with: little, so that refusals happen.
+const OPENING: i64 = 90_000;
+const ACCOUNTS: u8 = 5;
+
+/// One operation of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Op {
+    Accept { account: u8, centavos: i64 },
+    Replay { n: u32 },
+    OtherBody { n: u32 },
+    SameAccount { account: u8 },
+    UnknownAccount,
+    UnknownPayout,
+    Open { account: u8, other: bool },
+    ClabeTaken { account: u8 },
+    Freeze { account: u8 },
+    Thaw { account: u8 },
+    Pause,
+    Resume,
+    Pass(At),
+    Do { case: usize, step: Move },
+}
+
+/// What became of a payout, by the answers alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    Paid,
+    Back,
+}
+
+/// Books, worlds, and the oracle beside them.
+pub(super) struct Run {
+    pub(super) books: Books,
+    pub(super) cases: Vec<Case>,
+    pub(super) limits: Limits,
+    /// Every request ever made, and its refusal.
+    requests: Vec<(Accept, Option<Refusal>)>,
+    /// Account, amount and end of every payout.
+    payouts: BTreeMap<PayoutId, (u8, i64, End)>,
+    frozen: [bool; ACCOUNTS as usize],
+}
+
+impl Run {
+    pub(super) fn new(limits: Limits) -> Self {
+        let mut books = books(limits.dedupes);
+        books.coverage = Some(Coverage::default());
+        books.thorough = false;
+        for account in 0..ACCOUNTS {
+            books.open(usize::from(account), OPENING);
+        }
+        let frozen = [false; ACCOUNTS as usize];
+        Self {
+            books,
+            cases: Vec::new(),
+            limits,
+            requests: Vec::new(),
+            payouts: BTreeMap::new(),
+            frozen,
+        }
+    }
+
+    /// Requests made so far.
+    pub(super) fn asked(&self) -> u32 {
+        u32::try_from(self.requests.len()).unwrap_or(u32::MAX)
+    }
+
+    /// A payout and its world.
+    pub(super) fn case(&self, case: usize) -> Option<(&Payout, &World)> {
+        let case = self.cases.get(case)?;
+        Some((self.books.rows.payouts.get(&case.payout)?, &case.world))
+    }
+
+    /// True when an operation of another run means something in this one.
+    pub(super) fn possible(&self, op: Op) -> bool {
+        if let Op::Replay { n } | Op::OtherBody { n } = op {
+            return n <= self.asked();
+        }
+        let Op::Do { case, step } = op else { return true };
+        self.case(case).is_some_and(|(row, world)| {
+            let mut moves = Vec::new();
+            let now = at(self.books.rows.now);
+            world.moves(row, now, &self.limits, &self.books.rules, &mut moves);
+            moves.contains(&step)
+        })
+    }
+
+    /// Makes one operation, and compares everything.
+    pub(super) fn make(&mut self, op: Op) -> Holds {
+        match op {
+            Op::Accept { account, centavos } => {
+                self.ask(
+                    |n| request(n, account_id(account.into()), centavos),
+                    self.due(account, centavos),
+                )?;
+            }
+            Op::SameAccount { account } => {
+                let due = if self.frozen[usize::from(account)] {
+                    Refusal::AccountNotOpen
+                } else {
+                    Refusal::SameAccount
+                };
+                let own = |n| {
+                    let mut own = request(n, account_id(account.into()), 1);
+                    own.order.clabe = clabe(account.into());
+                    own
+                };
+                self.ask(own, Some(due))?;
+            }
+            Op::UnknownAccount => self.ask(|n| request(n, account_id(999), 1), Some(Refusal::AccountUnknown))?,
+            Op::Replay { n } => self.again(n)?,
+            Op::OtherBody { n } => self.other_body(n)?,
+            Op::UnknownPayout => {
+                let answer = self.books.try_run(&Command::Apply(payout_id(9_999)))?;
+                expect(answer == Answer::Unknown, "a payout that is not there", &answer)?;
+            }
+            Op::Open { account, other } => self.open_again(account, other)?,
+            Op::ClabeTaken { account } => {
+                let mut open = opening(account.into(), OPENING);
+                open.key = "another".to_owned();
+                let answer = self.books.try_run(&Command::Open(open))?;
+                expect(answer == Answer::ClabeTaken, "a CLABE that is taken", &answer)?;
+            }
+            Op::Freeze { account } => self.freeze(account, true),
+            Op::Thaw { account } => self.freeze(account, false),
+            Op::Pause => self.pause(Some(PausedBy::People)),
+            Op::Resume => self.pause(None),
+            Op::Pass(seconds) => self.pass(seconds),
+            Op::Do { case, step } => self.step(case, step)?,
+        }
+        self.balances()
+    }
+
+    /// Why a request must be refused now.
+    fn due(&self, account: u8, centavos: i64) -> Option<Refusal> {
+        let (_, gone, held) = self.purse(account);
+        let left = OPENING - gone - held;
+        match () {
+            () if self.frozen[usize::from(account)] => Some(Refusal::AccountNotOpen),
+            () if gross(centavos) > left => Some(Refusal::InsufficientFunds),
+            () => None,
+        }
+    }
+
+    /// Asks for a new payout under a new key.
+    fn ask(&mut self, make: impl Fn(u128) -> Accept, due: Option<Refusal>) -> Holds {
+        let accept = make(self.requests.len() as u128 + 1);
+        let answer = self.books.try_run(&Command::Accept(accept.clone()))?;
+        match (&answer, due) {
+            (
+                Answer::Accepted {
+                    payout,
+                    replayed: false,
+                },
+                None,
+            ) => {
+                let account = (0..ACCOUNTS)
+                    .find(|n| account_id((*n).into()) == payout.account)
+                    .unwrap_or_default();
+                self.payouts
+                    .insert(payout.id, (account, payout.amount.get(), End::Open));
+                let next = u32::try_from(self.cases.len()).unwrap_or_default() * 100_000;
+                self.cases.push(Case {
+                    payout: payout.id,
+                    world: QUIET,
+                    next,
+                });
+            }
+            (
+                Answer::Refused {
+                    refusal,
+                    replayed: false,
+                },
+                Some(due),
+            ) if *refusal == due => {}
+            (_, due) => return Err(format!("{due:?} was due, and the answer is {answer:?}")),
+        }
+        self.requests.push((accept, due));
+        Ok(())
+    }
+
+    /// The same request again: the same answer for ever.
+    fn again(&mut self, n: u32) -> Holds {
+        let Some((accept, refused)) = self.requests.get(n as usize - 1).cloned() else {
+            return Ok(());
+        };
+        let id = accept.payout;
+        let answer = self.books.try_run(&Command::Accept(accept))?;
+        let right = if let Answer::Accepted { payout, replayed: true } = &answer {
+            refused.is_none() && payout.id == id
+        } else {
+            matches!(&answer, Answer::Refused { refusal, replayed: true } if refused == Some(*refusal))
+        };
+        expect(right, "the same request again", &answer)
+    }
+
+    fn other_body(&mut self, n: u32) -> Holds {
+        let Some((mut accept, refused)) = self.requests.get(n as usize - 1).cloned() else {
+            return Ok(());
+        };
+        let payout = refused.is_none().then_some(accept.payout);
+        accept.hash.push_str("-other");
+        let answer = self.books.try_run(&Command::Accept(accept))?;
+        expect(
+            answer == Answer::KeyConflict { payout },
+            "another body under the same key",
+            &answer,
+        )
+    }
+
+    fn open_again(&mut self, account: u8, other: bool) -> Holds {
+        let mut open = opening(account.into(), OPENING);
+        if other {
+            open.hash.push_str("-other");
+        }
+        let answer = self.books.try_run(&Command::Open(open))?;
+        let right = if other {
+            answer == Answer::KeyConflict { payout: None }
+        } else {
+            matches!(answer, Answer::Opened { replayed: true, .. })
+        };
+        expect(right, "an account opened again", &answer)
+    }
+
+    /// People freeze an account: its row is changed, no command does it.
+    fn freeze(&mut self, account: u8, frozen: bool) {
+        self.frozen[usize::from(account)] = frozen;
+        if let Some(row) = self.books.rows.accounts.get_mut(&account_id(account.into())) {
+            row.status = if frozen {
+                AccountStatus::Frozen
+            } else {
+                AccountStatus::Open
+            };
+        }
+    }
+
+    /// People pause or resume the bank.
+    fn pause(&mut self, by: Option<PausedBy>) {
+        for bank in self.books.rows.banks.values_mut() {
+            bank.paused_by = by;
+        }
+    }
+
+    fn pass(&mut self, seconds: At) {
+        self.books.rows.now += SignedDuration::from_secs(i64::from(seconds));
+        let now = at(self.books.rows.now);
+        for case in &mut self.cases {
+            case.world.expire(now, &self.books.rules);
+        }
+    }
+
+    /// Moves one payout, and holds the promise against what an honest bank did.
+    fn step(&mut self, case: usize, step: Move) -> Holds {
+        let Some(case) = self.cases.get_mut(case) else {
+            return Ok(());
+        };
+        let answer = case.make(&mut self.books, step)?;
+        let end = match &answer {
+            Some(Answer::Cancelled(_)) => Some(End::Back),
+            Some(Answer::Ended(row, _)) if row.state == State::Settled => Some(End::Paid),
+            Some(Answer::Ended(..)) => Some(End::Back),
+            Some(_) | None => None,
+        };
+        let fate = self
+            .payouts
+            .get_mut(&case.payout)
+            .ok_or("a payout that nobody asked for")?;
+        if let Some(end) = end {
+            if fate.2 != End::Open && fate.2 != end {
+                return Err(format!("it ended as {:?}, and now as {end:?}", fate.2));
+            }
+            fate.2 = end;
+        }
+        let row = &self.books.rows.payouts[&case.payout];
+        if row.state.is_open() != (fate.2 == End::Open) {
+            return Err(format!("by its answers it is {:?}, by its row {}", fate.2, row.state));
+        }
+        if self.limits.lies {
+            return Ok(());
+        }
+        invariants::promise(&self.books.rules, self.books.rows.now, row, &case.world)
+    }
+
+    /// Amounts paid, everything gone, everything held of one account.
+    fn purse(&self, account: u8) -> (i64, i64, i64) {
+        let mut sums = (0, 0, 0);
+        for (_, amount, end) in self.payouts.values().filter(|(of, _, _)| *of == account) {
+            match end {
+                End::Open => sums.2 += gross(*amount),
+                End::Paid => {
+                    sums.0 += amount;
+                    sums.1 += gross(*amount);
+                }
+                End::Back => {}
+            }
+        }
+        sums
+    }
+
+    /// Every account has what the oracle says.
+    fn balances(&self) -> Holds {
+        let mut paid = 0;
+        for account in 0..ACCOUNTS {
+            let (amounts, gone, held) = self.purse(account);
+            paid += amounts;
+            self.has(account_id(account.into()), [gone, OPENING, held])?;
+        }
+        let count = self.payouts.values().filter(|(_, _, end)| *end == End::Paid).count();
+        let count = i64::try_from(count).unwrap_or_default();
+        self.has(SETTLEMENT_STP, [OPENING * i64::from(ACCOUNTS), paid, 0])?;
+        self.has(FEE_INCOME, [0, FEE.get() * count, 0])?;
+        self.has(IVA_PAYABLE, [0, IVA.get() * count, 0])
+    }
+
+    fn has(&self, account: workflows::domain::AccountId, due: [i64; 3]) -> Holds {
+        let row = &self.books.rows.accounts[&account];
+        let is = [row.debits, row.credits, row.held].map(Centavos::get);
+        if is == due {
+            Ok(())
+        } else {
+            Err(format!("account {account} has {is:?}, the oracle {due:?}"))
+        }
+    }
+
+    /// The books from scratch, the promise of every payout, and what people are told of it.
+    pub(super) fn sum_up(&self) -> Holds {
+        invariants::books(&self.books.rows, &self.books.movements, &self.books.events)?;
+        for case in &self.cases {
+            let row = &self.books.rows.payouts[&case.payout];
+            invariants::told(&self.books.rules, &self.books.rows, row)?;
+            if !self.limits.lies {
+                invariants::promise(&self.books.rules, self.books.rows.now, row, &case.world)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn expect(right: bool, what: &str, answer: &Answer) -> Holds {
+    if right {
+        Ok(())
+    } else {
+        Err(format!("{what} is answered {answer:?}"))
+    }
+}
+
+/// Amount, fee and IVA.
+const fn gross(amount: i64) -> i64 {
+    amount + FEE.get() + IVA.get()
+}
+
+/// A line of a story.
+impl fmt::Display for Op {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Do { case, step } = self {
+            write!(out, "payout {}: {step}", case + 1)
+        } else if let Self::Pass(seconds) = self {
+            write!(out, "{seconds} seconds pass")
+        } else {
+            write!(out, "{self:?}")
+        }
+    }
+}

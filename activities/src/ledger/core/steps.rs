@@ -1,0 +1,290 @@
+//! The invariants of one command: what it may write on top of the rows before it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use workflows::domain::{AccountId, Attention, Centavos, Evidence, MovementId, State};
+
+use super::{
+    super::{
+        command::{By, Command},
+        rows::{FEE_INCOME, IVA_PAYABLE, Kind, PausedBy, Payout, Rows, Rules, SETTLEMENT_STP, Writes},
+    },
+    balanced,
+    fixtures::seconds_of_day,
+    invariants::{Holds, hold, row},
+};
+use crate::bank::Found;
+
+/// No payout waits longer than this for a person to be told, the guard around the roll included.
+const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+
+/// What one command may write on top of the rows before it.
+pub(super) fn step(rules: &Rules, before: &Rows, command: &Command, writes: &Writes) -> Holds {
+    hold!(balanced(before, writes), "debits and credits differ");
+    hold!(writes.payouts.len() <= 1, "more than one payout was written");
+    let mut events = Vec::new();
+    for after in &writes.payouts {
+        let was = before.payouts.get(&after.id);
+        if let Some(was) = was {
+            changed(rules, before, was, after)?;
+            looked(rules, command, was, after)?;
+        }
+        let moved = was.is_none_or(|was| was.state != after.state || was.send_no != after.send_no);
+        let seq = was.map_or(0, |was| was.event_seq) + u32::from(moved);
+        hold!(after.event_seq == seq, "event {} where {seq} is next", after.event_seq);
+        events.extend(moved.then_some((after.id, seq, after.state)));
+        row(after)?;
+        let latest = before.now + LONGEST;
+        hold!(
+            after.deadline_at.is_none_or(|at| at <= latest),
+            "nobody is told before {latest}"
+        );
+    }
+    let told = writes
+        .events
+        .iter()
+        .map(|event| (event.payout.id, event.payout.event_seq, event.payout.state));
+    hold!(told.eq(events), "not one event per transition");
+    money(before, writes)?;
+    answered(before, command, writes)
+}
+
+/// One change of a payout that was there.
+fn changed(rules: &Rules, rows: &Rows, was: &Payout, after: &Payout) -> Holds {
+    let moved = was.state != after.state || was.send_no != after.send_no;
+    hold!(
+        !moved || was.state.may_become(after.state),
+        "{} -> {}",
+        was.state,
+        after.state
+    );
+    hold!(
+        after.version == was.version + 1,
+        "version {} after {}",
+        after.version,
+        was.version
+    );
+    hold!(after.send_no >= was.send_no, "send_no went down");
+    hold!(
+        was.ended_at.is_none() || was.evidence == after.evidence,
+        "an end was decided anew"
+    );
+    hold!(was.ended_at.is_none() || was.state == after.state, "an end was left");
+    hold!(
+        (&was.tracking_key, was.gross(), was.account) == (&after.tracking_key, after.gross(), after.account),
+        "the order itself was changed"
+    );
+    if after.send_no != was.send_no {
+        began(rules, rows, was, after)?;
+    }
+    if was.state.is_open() && !after.state.is_open() {
+        ended(rules, rows, was, after)?;
+    }
+    Ok(())
+}
+
+/// What an end needs: a proof that stands alone, and for giving back that no send can be at work any more.
+fn ended(rules: &Rules, rows: &Rows, was: &Payout, after: &Payout) -> Holds {
+    hold!(
+        !was.contradicted || after.state == State::Cancelled,
+        "ended while proof disagrees"
+    );
+    let quiet = was.send_before.is_some_and(|fence| rows.now > fence + rules.margin);
+    let alone = was.unproven == 1;
+    let proven = match (was.state, after.state, was.evidence) {
+        (State::Sending | State::Sent, State::Settled, Some(proof)) => proof.says_paid(),
+        (State::Sending, State::Failed, Some(Evidence::Refused)) => alone && was.sender.is_none(),
+        (State::Sending, State::Failed, Some(proof)) => !proof.says_paid() && quiet,
+        (State::Sent, State::Failed, Some(Evidence::NotPaid | Evidence::TwoPeopleNotPaid)) => alone || quiet,
+        (State::Accepted, State::Cancelled, proof) => proof.is_none_or(|proof| proof == Evidence::TwoPeopleNotPaid),
+        _ => false,
+    };
+    hold!(proven, "{} -> {} by {:?}", was.state, after.state, was.evidence);
+    Ok(())
+}
+
+/// What a begin needs, and what it fixes.
+fn began(rules: &Rules, rows: &Rows, was: &Payout, after: &Payout) -> Holds {
+    let now = rows.now;
+    let bank = rows.banks.get(&was.bank).ok_or("a begin without a bank")?;
+    hold!(
+        after.send_no == was.send_no + 1 && after.unproven == was.unproven + 1,
+        "not one send more"
+    );
+    hold!(
+        after.send_before == Some(now + rules.fence),
+        "the fence is not {} away",
+        rules.fence
+    );
+    hold!(
+        after.sender.is_some() && after.not_found == 0,
+        "a begin that is nobody's, or counts old answers"
+    );
+    hold!(was.evidence.is_none(), "sent behind evidence");
+    hold!(was.bank_ref.is_none(), "sent what the bank has");
+    let guard = 64_200..65_400;
+    hold!(!guard.contains(&seconds_of_day(now)), "sent around the roll");
+    let open = matches!(bank.paused_by, None | Some(PausedBy::Configuration));
+    hold!(
+        open && bank.closed_until.is_none_or(|until| until <= now),
+        "sent to a bank that is closed"
+    );
+    if was.state == State::Sending {
+        hold!(bank.refuses_repeated_keys, "sent again to a bank that takes repeats");
+        hold!(
+            was.operating_date == after.operating_date,
+            "sent again on another operating date"
+        );
+        let surfaced = was.send_before.is_some_and(|fence| now > fence + rules.horizon);
+        hold!(surfaced && was.not_found >= 2, "sent again too early");
+    }
+    Ok(())
+}
+
+/// What the count of not-founds needs to grow.
+fn looked(rules: &Rules, command: &Command, was: &Payout, after: &Payout) -> Holds {
+    if after.not_found <= was.not_found {
+        return Ok(());
+    }
+    let Command::Evidence(finding) = command else {
+        return Err("counted without a question".to_owned());
+    };
+    let By::Inquiry {
+        send_no,
+        asked_at,
+        found: Found::NotFound,
+        ..
+    } = &finding.by
+    else {
+        return Err("counted by another answer".to_owned());
+    };
+    let late = was.send_before.is_some_and(|fence| *asked_at > fence + rules.horizon);
+    let apart = was
+        .not_found_at
+        .is_none_or(|last| *asked_at >= last + rules.question_gap);
+    hold!(
+        late && apart && *send_no == was.send_no,
+        "counted a not-found that says nothing"
+    );
+    hold!(after.not_found == was.not_found + 1, "one answer counted twice");
+    Ok(())
+}
+
+/// What the money does: exactly what follows from the payouts that changed their state, and from openings.
+fn money(before: &Rows, writes: &Writes) -> Holds {
+    let mut expected: BTreeMap<AccountId, [i64; 3]> = BTreeMap::new();
+    let mut legs: BTreeSet<(MovementId, AccountId, AccountId, i64)> = BTreeSet::new();
+    let mut add = |account, by: [i64; 3]| {
+        let sums = expected.entry(account).or_default();
+        for (sum, by) in sums.iter_mut().zip(by) {
+            *sum += by;
+        }
+    };
+    for after in &writes.payouts {
+        let gross = after.gross().get();
+        let was = before.payouts.get(&after.id).map(|was| was.state);
+        if was == Some(after.state) {
+            continue;
+        }
+        match after.state {
+            State::Accepted if was.is_none() => add(after.account, [0, 0, gross]),
+            State::Accepted | State::Sending | State::Sent => {}
+            State::Failed | State::Cancelled => add(after.account, [0, 0, -gross]),
+            State::Returned => return Err("returned without a command for it".to_owned()),
+            State::Settled => {
+                add(after.account, [gross, 0, -gross]);
+                let to = [
+                    (SETTLEMENT_STP, after.amount),
+                    (FEE_INCOME, after.fee),
+                    (IVA_PAYABLE, after.iva),
+                ];
+                for (ordinal, (to, amount)) in (0..).zip(to).filter(|(_, (_, amount))| amount.get() > 0) {
+                    add(to, [0, amount.get(), 0]);
+                    let id = MovementId::derive(after.id.uuid(), "resolve", ordinal);
+                    legs.insert((id, after.account, to, amount.get()));
+                }
+            }
+        }
+    }
+    for opening in writes.movements.iter().filter(|row| row.kind == Kind::Opening) {
+        let amount = opening.amount.get();
+        add(SETTLEMENT_STP, [amount, 0, 0]);
+        add(opening.credit_account, [0, amount, 0]);
+        legs.insert((opening.id, SETTLEMENT_STP, opening.credit_account, amount));
+    }
+    let written = writes.movements.iter();
+    let written: Vec<_> = written
+        .map(|row| (row.id, row.debit_account, row.credit_account, row.amount.get()))
+        .collect();
+    hold!(
+        written.len() == legs.len() && written.iter().all(|leg| legs.contains(leg)),
+        "movements {written:?}"
+    );
+    for after in &writes.accounts {
+        let was = before
+            .accounts
+            .get(&after.id)
+            .map_or([0; 3], |row| [row.debits, row.credits, row.held].map(Centavos::get));
+        let now = [after.debits, after.credits, after.held].map(Centavos::get);
+        let by = expected.remove(&after.id).unwrap_or_default();
+        let right = now.iter().zip(was).zip(by).all(|((now, was), by)| *now == was + by);
+        hold!(
+            right,
+            "account {} was {was:?}, is {now:?}, and {by:?} was due",
+            after.id
+        );
+    }
+    hold!(
+        expected.values().all(|by| *by == [0; 3]),
+        "money that was due was not written: {expected:?}"
+    );
+    Ok(())
+}
+
+/// What the bank says does not vanish: a word that moves nothing stands in the way of an end, or is told.
+fn answered(before: &Rows, command: &Command, writes: &Writes) -> Holds {
+    let Command::Evidence(finding) = command else {
+        return Ok(());
+    };
+    let Some(after) = writes.payouts.first().or_else(|| before.payouts.get(&finding.payout)) else {
+        return Ok(());
+    };
+    let (told, proof) = (after.attention, after.evidence);
+    match &finding.by {
+        By::Inquiry {
+            found: Found::Paid { .. },
+            ..
+        } => {
+            let kept = match after.state {
+                State::Accepted => proof.is_some() && told.is_some(),
+                State::Sending | State::Sent => proof.is_some_and(Evidence::says_paid) || after.contradicted,
+                State::Failed | State::Cancelled => told == Some(Attention::PaidAfterRelease),
+                State::Settled | State::Returned => true,
+            };
+            hold!(kept, "the bank says paid, and nobody is told: {after:?}");
+        }
+        By::Inquiry {
+            found: Found::NotPaid { .. },
+            ..
+        } => {
+            let kept = match after.state {
+                State::Accepted => proof.is_some() && told.is_some(),
+                State::Sending | State::Sent => proof.is_some_and(|proof| !proof.says_paid()) || after.contradicted,
+                State::Settled | State::Returned => told.is_some(),
+                State::Failed | State::Cancelled => true,
+            };
+            hold!(kept, "the bank says not paid, and nobody is told: {after:?}");
+        }
+        By::Claim => {
+            let was = before.payouts.get(&after.id).map(|was| (was.state, was.evidence));
+            hold!(was == Some((after.state, proof)), "a claim moved a payout");
+            hold!(
+                after.state.is_open() || told.is_some(),
+                "a claim after the end was not told"
+            );
+        }
+        By::Inquiry { .. } | By::Statements | By::TwoPeople { .. } => {}
+    }
+    Ok(())
+}
