@@ -45,7 +45,7 @@ impl Story {
         };
         let stack = Stack::with(name, setup).await?;
         let account = stack.giro.account(1, 100_000_000).await?;
-        let load = Arc::new(Load::new(&stack.apis, &account, &stack.file("load.journal"))?);
+        let load = Arc::new(Load::new(&stack.apis, vec![account], &stack.file("load.journal"))?);
         load.ask(0..MANY).await?;
         Ok(Self {
             stack,
