@@ -174,12 +174,13 @@ impl Books {
         Ok(row.get("paused_by"))
     }
 
-    /// Webhooks that nobody has worked off.
-    pub async fn inbox(&mut self) -> Result<i64> {
-        let row = sqlx::query("select count(*) as many from inbox where done_at is null")
-            .fetch_one(&mut self.connection)
+    /// The bodies of webhooks that are still worked on.
+    pub async fn inbox(&mut self) -> Result<Vec<String>> {
+        let rows = sqlx::query("select body from inbox where done_at is null order by id")
+            .fetch_all(&mut self.connection)
             .await?;
-        Ok(row.get("many"))
+        let text = |row: &sqlx::postgres::PgRow| String::from_utf8_lossy(&row.get::<Vec<u8>, _>("body")).into_owned();
+        Ok(rows.iter().map(text).collect())
     }
 
     /// Rows of what a request makes.

@@ -42,6 +42,9 @@ pub(super) async fn forge(field: &Field, forgery: Forgery) -> Result<bool> {
         };
         let url = format!("http://127.0.0.1:{}/webhooks/stp/{secret}/status", field.webhooks);
         if let Some(key) = key {
+            if forgery != Forgery::WrongPath {
+                field.forges(&key);
+            }
             let body = if forgery == Forgery::Garbage {
                 "{\"claveRastreo\":".to_owned()
             } else {

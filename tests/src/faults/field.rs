@@ -1,7 +1,7 @@
 //! The giro that is attacked: a whole stack with its own servers and links, and the count of what befell it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -32,6 +32,7 @@ pub(super) struct Field {
     pub(super) client: temporalio_client::Client,
     counts: Mutex<BTreeMap<String, u64>>,
     wrong: Mutex<Vec<String>>,
+    forged: Mutex<BTreeSet<String>>,
     finished: AtomicBool,
     pub(super) postgres: tokio::sync::Mutex<postgres::Server>,
     pub(super) temporal: tokio::sync::Mutex<temporal::Server>,
@@ -64,6 +65,7 @@ impl Field {
             client: stack.client().await?,
             counts: Mutex::default(),
             wrong: Mutex::default(),
+            forged: Mutex::default(),
             finished: AtomicBool::new(false),
             postgres: tokio::sync::Mutex::new(stack.postgres.take().context("its own Postgres")?),
             temporal: tokio::sync::Mutex::new(stack.server.take().context("its own Temporal")?),
@@ -94,6 +96,17 @@ impl Field {
     /// All of that.
     pub(super) fn violations(&self) -> Vec<String> {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A stranger has lied about this tracking key.
+    pub(super) fn forges(&self, key: &str) {
+        let mut forged = self.forged.lock().unwrap_or_else(PoisonError::into_inner);
+        forged.insert(key.to_owned());
+    }
+
+    /// The tracking keys that strangers have lied about.
+    pub(super) fn forged(&self) -> BTreeSet<String> {
+        self.forged.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Callers are done, and all blows have fallen.

@@ -209,7 +209,11 @@ impl Way {
     }
 
     fn loses(&self, each: u64) -> bool {
-        let lost = self.met.commits.fetch_add(1, Ordering::Relaxed).is_multiple_of(each.max(1));
+        let lost = self
+            .met
+            .commits
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(each.max(1));
         if lost {
             Met::count(&self.met.commits_lost);
         }

@@ -41,7 +41,7 @@ pub(super) async fn judge(field: &Field) -> Result<Ended> {
     let orders = orders(field).await?;
     for stands in &left {
         let why = stands.attention.clone().unwrap_or_default();
-        if !justified(stands, orders.get(&stands.key)) {
+        if !justified(stands, orders.get(&stands.key), &field.forged()) {
             let bank: Vec<_> = orders.get(&stands.key).into_iter().flatten().collect();
             let bank: Vec<_> = bank.iter().map(|order| (order.fault, &order.estado)).collect();
             field.violation(format!("{stands:?}: not justified by the bank, which has {bank:?}"));
@@ -83,25 +83,37 @@ async fn drain(field: &Field, books: &mut Books, but_silent: bool) -> Result<Vec
             true
         } else if but_silent && open.len() < 200 {
             let orders = orders(field).await?;
+            let forged = field.forged();
             open.iter()
-                .all(|stands| stands.attention.is_some() && justified(stands, orders.get(&stands.key)))
+                .all(|stands| stands.attention.is_some() && justified(stands, orders.get(&stands.key), &forged))
         } else {
             false
         };
-        if done && books.inbox().await? == 0 {
+        let inbox = unworked(field, books).await?;
+        if done && inbox.is_empty() {
             return Ok(unquiet);
         }
         if start.elapsed() > DRAIN {
             let (open, lines) = (open.len(), books.open().await?);
+            let lines = lines.iter().chain(&inbox).map(|line| format!("\n    {line}"));
             field.violation(format!(
-                "{open} payouts did not end, {} webhooks in the inbox:\n{}",
-                books.inbox().await?,
-                lines.join("\n")
+                "{open} payouts did not end, {} webhooks in the inbox:{}",
+                inbox.len(),
+                lines.collect::<String>()
             ));
             return Ok(unquiet);
         }
         sleep(SOON).await;
     }
+}
+
+/// Webhooks that nobody understood, but for those that nobody can: giro asks about a stranger's lie until the bank's own
+/// answer is as clear.
+async fn unworked(field: &Field, books: &mut Books) -> Result<Vec<String>> {
+    let mut inbox = books.inbox().await?;
+    let forged = field.forged();
+    inbox.retain(|body| !forged.iter().any(|key| body.contains(key)));
+    Ok(inbox)
 }
 
 async fn orders(field: &Field) -> Result<BTreeMap<String, Vec<OrderView>>> {
@@ -113,7 +125,10 @@ async fn orders(field: &Field) -> Result<BTreeMap<String, Vec<OrderView>>> {
 }
 
 /// Whether the bank's journal says why this payout is open, or why a person should look at it.
-fn justified(stands: &Stands, orders: Option<&Vec<OrderView>>) -> bool {
+fn justified(stands: &Stands, orders: Option<&Vec<OrderView>>, forged: &BTreeSet<String>) -> bool {
+    if stands.ended && stands.attention.as_deref() == Some("evidence_after_end") {
+        return forged.contains(&stands.key);
+    }
     let Some(order) = orders.and_then(|orders| orders.first()) else {
         return false;
     };
