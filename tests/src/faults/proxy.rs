@@ -172,12 +172,21 @@ async fn carry(client: TcpStream, server: u16, way: Way) {
     }
 }
 
+/// Whether what the server says on this connection reaches nobody any more.
+fn replies_are_lost(way: &Way, from_server: bool) -> bool {
+    from_server && way.dead.load(Ordering::Relaxed)
+}
+
 impl Way {
     async fn pump(self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut replies: Option<Replies>) -> Result<()> {
         let mut chunk = vec![0; CHUNK];
         loop {
-            let read = from.read(&mut chunk).await?;
+            let read = from.read(&mut chunk).await.unwrap_or(0);
             if read == 0 {
+                // The end of a server that is out of reach is not heard of either.
+                if replies_are_lost(&self, replies.is_some()) {
+                    std::future::pending::<()>().await;
+                }
                 return Ok(());
             }
             let bytes = &chunk[..read];
