@@ -41,6 +41,8 @@ pub struct Stands {
     pub key: String,
     /// Its state.
     pub state: String,
+    /// How often it was begun to be sent.
+    pub begun: i32,
     /// It has ended.
     pub ended: bool,
     /// Why a person should look.
@@ -143,7 +145,7 @@ impl Books {
     /// Every payout that is open or wants a person.
     pub async fn unquiet(&mut self) -> Result<Vec<Stands>> {
         let rows = sqlx::query(
-            r#"select tracking_key, state, ended_at is not null as ended, reason
+            r#"select tracking_key, state, send_no, ended_at is not null as ended, reason
                from payout left join payout_attention on payout = id
                where ended_at is null or reason is not null order by id"#,
         )
@@ -152,6 +154,7 @@ impl Books {
         let stands = |row: &sqlx::postgres::PgRow| Stands {
             key: row.get("tracking_key"),
             state: row.get("state"),
+            begun: row.get("send_no"),
             ended: row.get("ended"),
             attention: row.get("reason"),
         };

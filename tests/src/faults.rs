@@ -7,7 +7,7 @@
 //! | `field`, `strike`, `doors` | the giro that is attacked, and the blows |
 //! | `watch` | what is true at every moment, looked at while they fall |
 //! | `verdict` | what must be true in the end |
-//! | `run`, `report` | a whole run, and its table |
+//! | `run`, `report`, `tier` | a whole run, its table, and its sizes |
 
 mod doors;
 mod field;
@@ -17,6 +17,7 @@ mod report;
 mod run;
 mod schedule;
 mod strike;
+mod tier;
 mod verdict;
 mod watch;
 
@@ -28,6 +29,8 @@ pub use proxy::{Link, Met, Weather};
 pub use report::Report;
 pub use run::{Now, Options, Progress, run};
 pub use schedule::{Blow, Forgery, PROGRAMS, Plan, Planned, Poke, To, schedule, summary};
+
+pub use tier::{Besides, Size, Tier};
 
 /// What stands between giro and everything else.
 #[derive(Debug)]

@@ -4,9 +4,9 @@
 #![allow(clippy::print_stdout)]
 
 use std::{
-    io::IsTerminal,
+    io::{BufRead, BufReader, IsTerminal},
     path::Path,
-    process::ExitCode,
+    process::{Command, ExitCode, Stdio},
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -14,12 +14,15 @@ use std::{
 use anyhow::Result;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use tests::faults::{Now, Options, Plan, Report, run, schedule, summary};
+use tests::faults::{Besides, Now, Options, Plan, Report, Tier, run, schedule, summary};
 
 /// Attack a whole giro: real processes, a seeded schedule of kills and outages, and the verdict of books and bank.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo faults", version)]
 struct Arguments {
+    /// A size in place of the numbers below; `ci` has more beside it. The percents and the seed stay as given.
+    #[arg(long, value_enum)]
+    tier: Option<Tier>,
     /// Payouts that callers ask for.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     payouts: u32,
@@ -53,6 +56,21 @@ struct Arguments {
 }
 
 impl Arguments {
+    /// With the numbers of the tier, when there is one.
+    fn sized(self) -> Self {
+        let Some(tier) = self.tier else { return self };
+        let size = tier.size();
+        Self {
+            payouts: size.payouts,
+            rate: size.rate,
+            kills: size.kills,
+            postgres_kills: size.postgres_kills,
+            temporal_kills: size.temporal_kills,
+            others: size.others,
+            ..self
+        }
+    }
+
     fn options(&self) -> Options {
         let lasts =
             Duration::from_secs(u64::from(self.payouts) / u64::from(self.rate.max(1))).max(Duration::from_secs(1));
@@ -77,7 +95,12 @@ impl Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match attack(&Arguments::parse()).await {
+    let arguments = Arguments::parse().sized();
+    let besides = arguments.tier.map_or(&[][..], Tier::besides);
+    // Each is told of, whatever became of the others.
+    let failed = besides.iter().filter(|besides| !run_besides(besides)).count();
+    match attack(&arguments).await {
+        Ok(true) if failed > 0 => ExitCode::FAILURE,
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -85,6 +108,35 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Has cargo run it, in view; true when it says that it was done.
+fn run_besides(besides: &Besides) -> bool {
+    println!("\n  {}: cargo {}", besides.name, besides.arguments.join(" "));
+    let start = Instant::now();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let child = Command::new(cargo)
+        .args(besides.arguments)
+        .envs(besides.variables.iter().copied())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = child else { return false };
+    let mut said = false;
+    for line in child
+        .stdout
+        .take()
+        .map(BufReader::new)
+        .into_iter()
+        .flat_map(BufRead::lines)
+    {
+        let Ok(line) = line else { break };
+        said |= line.contains(besides.says);
+        println!("    {line}");
+    }
+    let done = said && child.wait().is_ok_and(|status| status.success());
+    let word = if done { "done" } else { "FAILED" };
+    println!("  {word}: {} ({} s)", besides.name, start.elapsed().as_secs());
+    done
 }
 
 async fn attack(arguments: &Arguments) -> Result<bool> {
@@ -118,6 +170,7 @@ fn verdict(arguments: &Arguments, report: &Report) -> Result<bool> {
 /// The command that repeats this schedule.
 fn again(arguments: &Arguments) -> String {
     let Arguments {
+        tier: _,
         payouts,
         rate,
         kills,

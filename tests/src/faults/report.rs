@@ -73,7 +73,8 @@ impl Report {
         rows.put("under fire", seconds(fire));
         rows.put("drained after the last fault", seconds(ended.drained));
         rows.put("all of it took", seconds(all));
-        rows.put("open until the bank spoke (each justified)", ended.unresolved);
+        rows.put("open by the bank's fault (each justified)", ended.unresolved);
+        rows.put("  of them still, once the bank spoke", ended.refused);
         for (reason, many) in &ended.attention {
             rows.put(&format!("attention left: {reason}"), many);
         }

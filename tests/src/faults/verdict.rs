@@ -11,12 +11,14 @@ use tokio::time::{Instant, sleep};
 use super::field::Field;
 use crate::{
     books::{Books, Stands},
-    sim::{Fault, OrderView},
+    sim::{Fault, Outcome},
 };
 
 /// So long after the last fault and the last request it may take.
 pub(super) const DRAIN: Duration = Duration::from_secs(600);
 const SOON: Duration = Duration::from_millis(500);
+/// So many open payouts are work, and no riddle.
+const MANY: usize = 100;
 
 /// How it ended.
 #[derive(Debug, Default)]
@@ -27,6 +29,8 @@ pub(super) struct Ended {
     pub(super) attention: BTreeMap<String, u64>,
     /// Payouts that were open because the bank kept silent.
     pub(super) unresolved: usize,
+    /// Of them those that stay open, because a request was lost and every later one refused.
+    pub(super) refused: usize,
     /// Payouts by state.
     pub(super) states: BTreeMap<String, i64>,
 }
@@ -35,71 +39,66 @@ pub(super) struct Ended {
 pub(super) async fn judge(field: &Field) -> Result<Ended> {
     let mut books = Books::connect(&field.database).await?;
     let start = Instant::now();
-    let left = drain(field, &mut books, true).await?;
+    let left = drain(field, &mut books).await?;
     let drained = start.elapsed();
     let mut attention: BTreeMap<String, u64> = BTreeMap::new();
-    let orders = orders(field).await?;
     for stands in &left {
         let why = stands.attention.clone().unwrap_or_default();
-        if !justified(stands, orders.get(&stands.key), &field.forged()) {
-            let bank: Vec<_> = orders.get(&stands.key).into_iter().flatten().collect();
-            let bank: Vec<_> = bank.iter().map(|order| (order.fault, &order.estado)).collect();
-            field.violation(format!("{stands:?}: not justified by the bank, which has {bank:?}"));
-        }
         *attention.entry(why).or_default() += 1;
     }
     compare(field, &mut books).await?;
-    // What only the bank can resolve ends by itself once the bank speaks.
-    let silent: Vec<&Stands> = left.iter().filter(|stands| !stands.ended).collect();
-    for stands in &silent {
-        field.bank.speak(&stands.key).await?;
+    let open: Vec<&Stands> = left.iter().filter(|stands| !stands.ended).collect();
+    // What only the bank can resolve ends by itself once the bank speaks. It has nothing to say of what never came.
+    for stands in &open {
+        if !field.bank.orders_of(&stands.key).await?.is_empty() {
+            field.bank.speak(&stands.key).await?;
+        }
     }
-    if !silent.is_empty() {
-        drain(field, &mut books, false).await?;
-        compare(field, &mut books).await?;
-    }
+    let unresolved = open.len();
+    let left = drain(field, &mut books).await?;
+    let refused = left.iter().filter(|stands| !stands.ended).count();
+    compare(field, &mut books).await?;
     if let Err(error) = field.load.holds(&mut books).await {
         field.violation(format!("callers: {error:#}"));
     }
-    if let Err(error) = runs(field).await {
+    if let Err(error) = runs(field, refused).await {
         field.violation(format!("{error:#}"));
     }
     Ok(Ended {
         drained,
         attention,
-        unresolved: silent.len(),
+        unresolved,
+        refused,
         states: books.states().await?,
     })
 }
 
-/// Waits until nothing is open but what the bank keeps to itself, where that may be; answers what is open or wants a
-/// person.
-async fn drain(field: &Field, books: &mut Books, but_silent: bool) -> Result<Vec<Stands>> {
+/// Waits until nothing is open, and nothing wants a person, but what the bank's journal justifies; answers that.
+async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
     let start = Instant::now();
     loop {
         let unquiet = books.unquiet().await?;
-        let open: Vec<&Stands> = unquiet.iter().filter(|stands| !stands.ended).collect();
-        let done = if open.is_empty() {
-            true
-        } else if but_silent && open.len() < 200 {
-            let orders = orders(field).await?;
-            let forged = field.forged();
-            open.iter()
-                .all(|stands| stands.attention.is_some() && justified(stands, orders.get(&stands.key), &forged))
-        } else {
-            false
-        };
-        let inbox = unworked(field, books).await?;
-        if done && inbox.is_empty() {
+        let inbox = unworked(field, books, &unquiet).await?;
+        let mut unjustified = Vec::new();
+        // While there are many, most are only on their way.
+        let many = unquiet.iter().filter(|stands| !stands.ended).count() >= MANY;
+        if !many {
+            for stands in &unquiet {
+                if !justified(field, stands).await? {
+                    unjustified.push(format!("\n    {stands:?}"));
+                }
+            }
+        }
+        if !many && unjustified.is_empty() && inbox.is_empty() {
             return Ok(unquiet);
         }
         if start.elapsed() > DRAIN {
-            let (open, lines) = (open.len(), books.open().await?);
-            let lines = lines.iter().chain(&inbox).map(|line| format!("\n    {line}"));
+            let lines: Vec<String> = books.open().await?.into_iter().chain(inbox).collect();
             field.violation(format!(
-                "{open} payouts did not end, {} webhooks in the inbox:{}",
-                inbox.len(),
-                lines.collect::<String>()
+                "{} payouts are open or want a person, and nothing at the bank says why:{}\n  open, and unread webhooks:\n    {}",
+                unjustified.len(),
+                unjustified.concat(),
+                lines.join("\n    ")
             ));
             return Ok(unquiet);
         }
@@ -107,37 +106,41 @@ async fn drain(field: &Field, books: &mut Books, but_silent: bool) -> Result<Vec
     }
 }
 
-/// Webhooks that nobody understood, but for those that nobody can: giro asks about a stranger's lie until the bank's own
-/// answer is as clear.
-async fn unworked(field: &Field, books: &mut Books) -> Result<Vec<String>> {
+/// Webhooks that nobody understood, but for those that nobody can: of what is open itself, and lies of strangers, about
+/// which giro asks until the bank's own answer is as clear.
+async fn unworked(field: &Field, books: &mut Books, unquiet: &[Stands]) -> Result<Vec<String>> {
     let mut inbox = books.inbox().await?;
     let forged = field.forged();
-    inbox.retain(|body| !forged.iter().any(|key| body.contains(key)));
+    let open = unquiet.iter().filter(|stands| !stands.ended).map(|stands| &stands.key);
+    let known: BTreeSet<&String> = forged.iter().chain(open).collect();
+    inbox.retain(|body| !known.iter().any(|key| body.contains(*key)));
     Ok(inbox)
 }
 
-async fn orders(field: &Field) -> Result<BTreeMap<String, Vec<OrderView>>> {
-    let mut orders: BTreeMap<String, Vec<OrderView>> = BTreeMap::new();
-    for order in field.bank.orders().await? {
-        orders.entry(order.clave_rastreo.clone()).or_default().push(order);
-    }
-    Ok(orders)
+/// Whether the bank's journal says why this payout is open, or why a person should look at it.
+async fn justified(field: &Field, stands: &Stands) -> Result<bool> {
+    let orders = field.bank.orders_of(&stands.key).await?;
+    let order = orders.first();
+    Ok(match (stands.ended, stands.attention.as_deref()) {
+        (_, None) => false,
+        (true, Some("evidence_after_end")) => field.forged().contains(&stands.key),
+        (true, Some("return_expected")) => order.is_some_and(|order| order.estado == "D"),
+        (true, Some("second_order")) => order.is_some_and(|order| order.fault == Fault::WrongFolio),
+        (true, Some(_)) => false,
+        (false, Some(_)) => match order {
+            Some(order) => order.fault.needs_telling() && !order.spoken,
+            None => lost_and_refused(field, stands).await?,
+        },
+    })
 }
 
-/// Whether the bank's journal says why this payout is open, or why a person should look at it.
-fn justified(stands: &Stands, orders: Option<&Vec<OrderView>>, forged: &BTreeSet<String>) -> bool {
-    if stands.ended && stands.attention.as_deref() == Some("evidence_after_end") {
-        return forged.contains(&stands.key);
-    }
-    let Some(order) = orders.and_then(|orders| orders.first()) else {
-        return false;
-    };
-    match stands.attention.as_deref() {
-        Some("return_expected") => stands.ended && order.estado == "D",
-        Some("second_order") => stands.ended && order.fault == Fault::WrongFolio,
-        Some(_) => !stands.ended && order.fault.needs_telling() && !order.spoken,
-        None => false,
-    }
+/// A first request that was lost on its way, and then refusals alone: they speak for the others only, and giro has no
+/// proof until it reads statements or two people decide.
+async fn lost_and_refused(field: &Field, stands: &Stands) -> Result<bool> {
+    let requests = field.bank.requests_of(&stands.key).await?;
+    let refused = requests.iter().all(|request| request.outcome == Outcome::Refused);
+    let lost = usize::try_from(stands.begun).is_ok_and(|begun| requests.len() < begun);
+    Ok(!requests.is_empty() && refused && lost)
 }
 
 /// Sums, and bank against books.
@@ -155,7 +158,7 @@ async fn compare(field: &Field, books: &mut Books) -> Result<()> {
 }
 
 /// Temporal: no run is open whose payout has ended, and none failed.
-async fn runs(field: &Field) -> Result<()> {
+async fn runs(field: &Field, left: usize) -> Result<()> {
     let count = async |status: &str| {
         let query = format!("ExecutionStatus = \"{status}\"");
         let counted = field.client.count_workflows(query, Default::default()).await;
@@ -165,11 +168,11 @@ async fn runs(field: &Field) -> Result<()> {
     // A run hears of an end at its next look, and visibility is behind.
     loop {
         let open = count("Running").await?;
-        if open == 0 {
+        if open == left {
             break;
         }
         if start.elapsed() > DRAIN / 2 {
-            field.violation(format!("{open} runs are open, and no payout"));
+            field.violation(format!("{open} runs are open, and {left} payouts"));
             break;
         }
         sleep(SOON).await;
