@@ -229,3 +229,88 @@ impl Way {
         lost
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(300);
+
+    /// A server that answers everything with the same bytes, and its link.
+    async fn linked(answer: &'static [u8]) -> Link {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut asked = [0; 64];
+                    while stream.read(&mut asked).await.is_ok_and(|read| read > 0) {
+                        stream.write_all(answer).await.expect("an answer");
+                    }
+                });
+            }
+        });
+        Link::to(port).await.expect("a link")
+    }
+
+    async fn connect(link: &Link) -> TcpStream {
+        TcpStream::connect((Ipv4Addr::LOCALHOST, link.port()))
+            .await
+            .expect("a connection")
+    }
+
+    /// What comes back: bytes, nothing because it ended, or `None` because all is silent.
+    async fn ask(stream: &mut TcpStream) -> Option<Vec<u8>> {
+        let mut answer = [0; 64];
+        let _sent = stream.write_all(b"?").await;
+        let read = timeout(SOON, stream.read(&mut answer)).await.ok()?.unwrap_or(0);
+        Some(answer[..read].to_vec())
+    }
+
+    #[tokio::test]
+    async fn each_weather_does_what_it_says_and_goes_by() {
+        let link = linked(b"yes").await;
+        let mut old = connect(&link).await;
+        assert_eq!(ask(&mut old).await.as_deref(), Some(&b"yes"[..]));
+        link.turn(Weather::HalfOpen);
+        assert_eq!(ask(&mut old).await, None, "silence, and no end");
+        link.turn(Weather::Calm);
+        assert_eq!(
+            ask(&mut old).await,
+            None,
+            "a connection that lost a byte never speaks again"
+        );
+        let mut new = connect(&link).await;
+        assert_eq!(ask(&mut new).await.as_deref(), Some(&b"yes"[..]));
+        link.turn(Weather::Closed);
+        assert_eq!(ask(&mut new).await.as_deref(), Some(&b""[..]), "ended");
+        assert_eq!(
+            ask(&mut connect(&link).await).await.as_deref(),
+            Some(&b""[..]),
+            "not let in"
+        );
+        link.turn(Weather::Slow(50));
+        let start = tokio::time::Instant::now();
+        assert_eq!(ask(&mut connect(&link).await).await.as_deref(), Some(&b"yes"[..]));
+        assert!(start.elapsed() >= Duration::from_millis(100), "both ways");
+        assert_eq!(link.met().swallowed.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_commit_is_lost_with_its_connection_and_no_other_answer_is() {
+        let commit = linked(b"C\0\0\0\x0bCOMMIT\0Z\0\0\0\x05I").await;
+        let other = linked(b"C\0\0\0\x0dROLLBACK\0").await;
+        for link in [&commit, &other] {
+            link.turn(Weather::LostCommit(1));
+        }
+        assert_eq!(ask(&mut connect(&commit).await).await.as_deref(), Some(&b""[..]));
+        assert_eq!(commit.met().commits_lost.load(Ordering::Relaxed), 1);
+        assert!(
+            ask(&mut connect(&other).await)
+                .await
+                .is_some_and(|answer| answer.len() == 14)
+        );
+    }
+}

@@ -72,6 +72,11 @@ impl Report {
         );
         rows.put("under fire", seconds(fire));
         rows.put("drained after the last fault", seconds(ended.drained));
+        let to_the_end = fire + ended.drained;
+        rows.put(
+            "payouts a second, to their end",
+            per_second(count(&load.answered), to_the_end),
+        );
         rows.put("all of it took", seconds(all));
         rows.put("open by the bank's fault (each justified)", ended.unresolved);
         rows.put("  of them still, once the bank spoke", ended.refused);

@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::block_in_place,
+    time::{Instant, sleep},
+};
 
 use super::field::Field;
 use crate::{
@@ -60,6 +63,9 @@ pub(super) async fn judge(field: &Field) -> Result<Ended> {
     compare(field, &mut books).await?;
     if let Err(error) = field.load.holds(&mut books).await {
         field.violation(format!("callers: {error:#}"));
+    }
+    if let Err(error) = audit(field).await {
+        field.violation(format!("the auditor: {error:#}"));
     }
     if let Err(error) = runs(field, refused).await {
         field.violation(format!("{error:#}"));
@@ -155,6 +161,18 @@ async fn compare(field: &Field, books: &mut Books) -> Result<()> {
         field.violation(wrong);
     }
     Ok(())
+}
+
+/// `giro audit`, where this giro has it: the one place that calls it.
+async fn audit(field: &Field) -> Result<()> {
+    let stack = field.stack.lock().await;
+    block_in_place(|| {
+        if !stack.giro_command(&["--help"])?.contains("\n  audit") {
+            return Ok(());
+        }
+        field.count("audits of the books at the end");
+        stack.giro_command(&["audit"]).map(drop)
+    })
 }
 
 /// Temporal: no run is open whose payout has ended, and none failed.
