@@ -210,10 +210,10 @@ fn others(rng: &mut Rng, n: u32, blows: &mut Vec<Blow>) {
     };
     blows.push(Blow::Link(link.0, link.1, for_ms));
     blows.push(match n % 4 {
-        0 => Blow::Link(To::Postgres, Weather::LostCommit(rng.u64(2..12)), for_ms * 2),
+        0 => Blow::Bank(away(rng, 2_000)),
         1 => Blow::Link(To::Webhooks, Weather::Closed, for_ms * 2),
         2 => Blow::Link(To::Temporal, Weather::Slow(rng.u64(5..200)), for_ms * 2),
-        _ => Blow::Bank(away(rng, 2_000)),
+        _ => Blow::Link(To::Postgres, Weather::LostCommit(rng.u64(2..12)), for_ms * 2),
     });
     const FORGERIES: [Forgery; 7] = [
         Forgery::Settled,
