@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use workflows::domain::{Attention, State};
 
 use crate::{
-    ledger::{StoreError, rows::PausedBy},
+    ledger::{StoreError, heard, rows::PausedBy},
     meters,
 };
 
@@ -27,7 +27,7 @@ pub async fn export(pool: &PgPool) -> Result<(), StoreError> {
         outbox(pool).await?;
         inbox(pool).await
     };
-    match read.await {
+    match heard(read).await {
         Ok(()) => {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             gauge!(meters::BOOKS_READ).set(now.unwrap_or_default());

@@ -20,6 +20,7 @@ use crate::{
     ledger::{
         StoreError,
         command::{By, Finding, Stand},
+        heard,
         rows::Payout,
     },
     meters,
@@ -45,7 +46,7 @@ pub struct Delivery<'a> {
 /// Stores what a bank sent; a repeat of the same body is the same row.
 pub async fn receive(pool: &PgPool, bank: &str, delivery: Delivery<'_>) -> Result<(), StoreError> {
     let hash = Sha256::digest(delivery.body);
-    sqlx::query!(
+    let stored = sqlx::query!(
         r#"insert into inbox (bank, body, body_hash, remote, note, received_at, next_at, done_at)
            values ($1, $2, $3, $4, $5, giro_now(), giro_now(), case when $5::text is not null then giro_now() end)
            on conflict (bank, body_hash) do nothing"#,
@@ -55,16 +56,15 @@ pub async fn receive(pool: &PgPool, bank: &str, delivery: Delivery<'_>) -> Resul
         delivery.remote.to_string(),
         delivery.odd
     )
-    .execute(pool)
-    .await?;
-    Ok(())
+    .execute(pool);
+    heard(stored).await.map(drop)
 }
 
 /// Works the inbox of one bank until `stop` resolves. A row is leased for a while, so that a dead worker's rows come back.
 pub async fn work(steps: BankSteps, client: Client, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     loop {
-        let worked = match claim(&steps).await {
+        let worked = match heard(claim(&steps)).await {
             Ok(rows) => {
                 let count = rows.len();
                 stream::iter(rows)
@@ -125,7 +125,7 @@ async fn settle(steps: &BankSteps, client: &Client, row: Due) {
         Fate::Again(note, payout) => (note, payout, Some(1_i64 << row.tries.clamp(0, 9))),
     };
     meters::looked(steps.bank().name(), note);
-    let written = sqlx::query!(
+    let marked = sqlx::query!(
         r#"update inbox set note = $2, payout = $3,
                done_at = case when $4::bigint is null then giro_now() end,
                next_at = giro_now() + coalesce($4::bigint, 0) * interval '1 second'
@@ -135,9 +135,8 @@ async fn settle(steps: &BankSteps, client: &Client, row: Due) {
         payout.map(PayoutId::uuid),
         again
     )
-    .execute(steps.ledger().pool())
-    .await;
-    if let Err(error) = written {
+    .execute(steps.ledger().pool());
+    if let Err(error) = heard(marked).await {
         warn!(row = row.id, %error, "an inbox row was worked but not marked; it will be worked again");
     }
 }
@@ -148,7 +147,7 @@ async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
         warn!(row = row.id, "a webhook that does not read is kept apart");
         return Fate::Done("unreadable", None);
     };
-    let payout = match by_key(steps.ledger().pool(), &notice.tracking_key).await {
+    let payout = match heard(by_key(steps.ledger().pool(), &notice.tracking_key)).await {
         Ok(Some(payout)) => payout,
         Ok(None) => return Fate::Again("unmatched", None),
         Err(_) => return Fate::Again("books away", None),

@@ -9,6 +9,7 @@ mod event;
 pub mod read;
 pub mod rows;
 mod settings;
+mod silence;
 mod store;
 pub mod timeline;
 mod writer;
@@ -24,6 +25,7 @@ use workflows::domain::{End, PayoutId};
 pub use core::outlook;
 pub use ends::Ends;
 pub use settings::{Pause, clock_ahead, set_clock, set_environment, set_pause};
+pub(crate) use silence::heard;
 pub use store::StoreError;
 
 use command::{Accept, Answer, Begin, Command, Finding, Open, Record, Stand};
@@ -100,7 +102,7 @@ impl Ledger {
 
     /// What `accept` would answer now; nothing is written or locked, so the real answer may differ a moment later.
     pub async fn foresee(&self, accept: Accept) -> Result<Answer, StoreError> {
-        let rows = store::foresee(&self.pool, &accept).await?;
+        let rows = heard(store::foresee(&self.pool, &accept)).await?;
         Ok(core::decide(&self.rules, &rows, &Command::Accept(accept)).0)
     }
 
@@ -138,12 +140,12 @@ impl Ledger {
 
     /// A payout as it stands, without a lock.
     pub async fn payout(&self, id: PayoutId) -> Result<Option<Payout>, StoreError> {
-        store::payout(&self.pool, id).await
+        heard(store::payout(&self.pool, id)).await
     }
 
     /// A bank as it stands, without a lock.
     pub async fn bank(&self, name: &str) -> Result<Option<BankRow>, StoreError> {
-        store::bank(&self.pool, name).await
+        heard(store::bank(&self.pool, name)).await
     }
 
     /// Writes what a bank's adapter and configuration say that it can do.
@@ -153,13 +155,16 @@ impl Ledger {
 
     /// The ordering customer of a payout: CLABE, holder, tax id.
     pub async fn payer(&self, payout: PayoutId) -> Result<Option<(Private, Private, Private)>, StoreError> {
-        store::payer(&self.pool, payout).await
+        heard(store::payer(&self.pool, payout)).await
     }
 
     /// `giro_now()`: the time that decides.
     pub async fn now(&self) -> Result<jiff::Timestamp, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        store::now(&mut connection).await
+        heard(async {
+            let mut connection = self.pool.acquire().await?;
+            store::now(&mut connection).await
+        })
+        .await
     }
 }
 
@@ -190,6 +195,7 @@ pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
     Ok(PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(3))
+        .after_release(|connection, _| Box::pin(silence::answers(connection)))
         .connect_lazy_with(options))
 }
 

@@ -4,11 +4,11 @@ use serde_json::Value;
 use sqlx::PgPool;
 use tracing::error;
 
-use crate::ledger::{StoreError, rows::Payout};
+use crate::ledger::{StoreError, heard, rows::Payout};
 
 /// Takes up to `limit` open payouts past their deadline that were not taken in the last 30 s, longest waiting first.
 pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {
-    let found: Vec<Option<Value>> = sqlx::query_scalar!(
+    let due = sqlx::query_scalar!(
         r#"update payout set swept_at = giro_now()
            where id in (
                select id from payout
@@ -18,8 +18,8 @@ pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
            returning to_jsonb(payout) as "row""#,
         limit
     )
-    .fetch_all(pool)
-    .await?;
+    .fetch_all(pool);
+    let found: Vec<Option<Value>> = heard(due).await?;
     // One row that does not read must not keep the others from being driven.
     let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "an overdue payout does not read"));
     Ok(found.into_iter().flatten().filter_map(|row| read(row).ok()).collect())

@@ -22,6 +22,31 @@ pub struct Sums {
     pub open: i64,
     /// Payouts whose events have a gap.
     pub gaps: i64,
+    /// Customers who hold or spent more than they had.
+    pub overdrawn: i64,
+}
+
+impl Sums {
+    /// Whether every sum is what it must be at every moment.
+    pub fn are_even(&self) -> bool {
+        let never = [self.difference, self.drift, self.held_drift, self.gaps, self.overdrawn];
+        never.iter().all(|sum| *sum == 0)
+    }
+}
+
+/// Where one payout stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stands {
+    /// Its tracking key.
+    pub key: String,
+    /// Its state.
+    pub state: String,
+    /// How often it was begun to be sent.
+    pub begun: i32,
+    /// It has ended.
+    pub ended: bool,
+    /// Why a person should look.
+    pub attention: Option<String>,
 }
 
 /// How many payouts are how far.
@@ -74,7 +99,8 @@ impl Books {
                     - (select coalesce(sum(amount + fee + iva), 0) from payout where ended_at is null))::bigint as held_drift,
                  (select count(*) from payout where ended_at is null) as open,
                  (select count(*) from payout p
-                    where p.event_seq <> (select count(*) from outbox o where o.payout = p.id)) as gaps"#,
+                    where p.event_seq <> (select count(*) from outbox o where o.payout = p.id)) as gaps,
+                 (select count(*) from account where code = 2101 and debits + held > credits) as overdrawn"#,
         )
         .fetch_one(&mut self.connection)
         .await?;
@@ -85,6 +111,7 @@ impl Books {
             held_drift: row.get("held_drift"),
             open: row.get("open"),
             gaps: row.get("gaps"),
+            overdrawn: row.get("overdrawn"),
         })
     }
 
@@ -113,6 +140,50 @@ impl Books {
         .fetch_all(&mut self.connection)
         .await?;
         Ok(rows.iter().map(|row| row.get("line")).collect())
+    }
+
+    /// Every payout that is open or wants a person.
+    pub async fn unquiet(&mut self) -> Result<Vec<Stands>> {
+        let rows = sqlx::query(
+            r#"select tracking_key, state, send_no, ended_at is not null as ended, reason
+               from payout left join payout_attention on payout = id
+               where ended_at is null or reason is not null order by id"#,
+        )
+        .fetch_all(&mut self.connection)
+        .await?;
+        let stands = |row: &sqlx::postgres::PgRow| Stands {
+            key: row.get("tracking_key"),
+            state: row.get("state"),
+            begun: row.get("send_no"),
+            ended: row.get("ended"),
+            attention: row.get("reason"),
+        };
+        Ok(rows.iter().map(stands).collect())
+    }
+
+    /// How many payouts stand in each state.
+    pub async fn states(&mut self) -> Result<BTreeMap<String, i64>> {
+        let rows = sqlx::query("select state, count(*) as many from payout group by state")
+            .fetch_all(&mut self.connection)
+            .await?;
+        Ok(rows.iter().map(|row| (row.get("state"), row.get("many"))).collect())
+    }
+
+    /// Why the bank is not sent to, by giro's own decision; `None` while it is.
+    pub async fn pause(&mut self) -> Result<Option<String>> {
+        let row = sqlx::query("select paused_by from bank")
+            .fetch_one(&mut self.connection)
+            .await?;
+        Ok(row.get("paused_by"))
+    }
+
+    /// The bodies of webhooks that are still worked on.
+    pub async fn inbox(&mut self) -> Result<Vec<String>> {
+        let rows = sqlx::query("select body from inbox where done_at is null order by id")
+            .fetch_all(&mut self.connection)
+            .await?;
+        let text = |row: &sqlx::postgres::PgRow| String::from_utf8_lossy(&row.get::<Vec<u8>, _>("body")).into_owned();
+        Ok(rows.iter().map(text).collect())
     }
 
     /// Rows of what a request makes.

@@ -5,12 +5,14 @@
 //! | `sim` | the bank: STP's wire formats, its own journal and calendar, faults on demand |
 //! | `client` | giro's REST API, as a caller uses it |
 //! | `books` | the ledger's sums, and the comparison with the bank's journal |
+//! | `faults` | attacks on a whole giro, drawn from a seed, and the verdict |
 //! | `load` | callers that press on and forget nothing |
 //! | `stack` | a whole giro: real Postgres and Temporal, a database, a queue, a bank and processes of its own |
 //! | `keys` | a company's signing key, made for one stack |
 
 pub mod books;
 pub mod client;
+pub mod faults;
 pub mod keys;
 pub mod load;
 pub mod sim;

@@ -1,12 +1,12 @@
 //! Callers that press on and forget nothing: each key and body is on disk before the request leaves, and what gets no
 //! answer is asked again with the same key and body. In the end every key has one payout, and asking again makes none.
 
+mod journal;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::{File, OpenOptions},
-    io::{BufRead, BufReader, Write},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     ops::Range,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -14,16 +14,17 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     books::Books,
     client::{Giro, Reply, request, text},
+    sim::Fault,
 };
+use journal::{Journal, Note, Told};
 
 /// Requests under way at once.
 const AT_ONCE: usize = 16;
@@ -32,64 +33,102 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// An outage may last this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// By turns the bank settles, loses its answer, loses its webhook, answers late, refuses, and repeats its webhook.
-const CENTS: [i64; 8] = [0, 90, 0, 93, 91, 94, 0, 88];
+const CENTS: &[i64] = &[0, 90, 0, 93, 91, 94, 0, 88];
 /// Each tenth caller hangs up after so long, whatever became of its request, and asks again.
 const HASTY: usize = 10;
 const HASTE: Duration = Duration::from_millis(8);
+const PAYOUTS: &str = "/v1/payouts";
+/// Of so many payouts one is taken back, one is asked about, one is asked for again, and one key gets another body.
+const TURN: usize = 20;
 
-/// What is on disk, one JSON line each, in the order it happened.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "note", rename_all = "snake_case")]
-enum Note {
-    /// Written before the request leaves.
-    Asks { key: String, body: Value },
-    /// Neither yes nor no: asked again.
-    Unanswered { key: String, why: String },
-    /// The answer.
-    Answered { key: String, status: u16, payout: String },
+/// What callers met so far.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Payouts that were asked for and answered.
+    pub answered: AtomicUsize,
+    /// Tries that got no answer: a connection that was cut or refused, or an answer that says to come back.
+    pub unanswered: AtomicUsize,
+    /// Payouts that were there when their first answer came: an earlier try was lost after its COMMIT.
+    pub done_before: AtomicUsize,
+    /// Payouts that were taken back in time.
+    pub cancelled: AtomicUsize,
+    /// Too late to take back.
+    pub too_late: AtomicUsize,
+    /// Questions about a payout that were answered, now or later.
+    pub retried: AtomicUsize,
+    /// Keys that were asked again at once, with the same body or another.
+    pub again: AtomicUsize,
 }
 
-/// Callers of one account, against all APIs of one giro by turns.
+/// Callers of some accounts, against all APIs of one giro by turns.
 #[derive(Debug)]
 pub struct Load {
     apis: Vec<Giro>,
-    account: String,
-    path: PathBuf,
-    journal: Mutex<File>,
-    answered: AtomicUsize,
-    unanswered: AtomicUsize,
-    done_before: AtomicUsize,
+    accounts: Vec<String>,
+    journal: Journal,
+    /// The cents of amounts, by turns.
+    cents: &'static [i64],
+    /// The cents of the next amounts, before those.
+    next: Mutex<VecDeque<i64>>,
+    /// They take back, ask about, and ask for again what they asked for.
+    busy: bool,
+    /// What callers met.
+    pub counts: Counts,
+}
+
+fn count(number: &AtomicUsize) {
+    number.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Load {
     /// Begins a journal at `path`.
-    pub fn new(apis: &[Giro], account: &str, path: &Path) -> Result<Self> {
-        ensure!(!apis.is_empty(), "a load needs an API");
-        let journal = OpenOptions::new().append(true).create_new(true).open(path);
+    pub fn new(apis: &[Giro], accounts: Vec<String>, path: &Path) -> Result<Self> {
+        ensure!(
+            !apis.is_empty() && !accounts.is_empty(),
+            "a load needs an API and an account"
+        );
         Ok(Self {
             apis: apis.to_vec(),
-            account: account.to_owned(),
-            path: path.to_owned(),
-            journal: Mutex::new(journal.with_context(|| path.display().to_string())?),
-            answered: AtomicUsize::new(0),
-            unanswered: AtomicUsize::new(0),
-            done_before: AtomicUsize::new(0),
+            accounts,
+            journal: Journal::begin(path)?,
+            cents: CENTS,
+            next: Mutex::default(),
+            busy: false,
+            counts: Counts::default(),
         })
     }
 
-    /// Requests that have their answer.
+    /// The same, with amounts that choose no fate, and callers that do more than ask for payouts.
+    pub fn busy(self) -> Self {
+        Self {
+            cents: &[0],
+            busy: true,
+            ..self
+        }
+    }
+
+    /// Payouts that were asked for and answered.
     pub fn answered(&self) -> usize {
-        self.answered.load(Ordering::Relaxed)
+        self.counts.answered.load(Ordering::Relaxed)
     }
 
-    /// Tries that got none: a connection that was cut or refused, or an answer that says to come back.
+    /// Tries that got no answer.
     pub fn unanswered(&self) -> usize {
-        self.unanswered.load(Ordering::Relaxed)
+        self.counts.unanswered.load(Ordering::Relaxed)
     }
 
-    /// Requests that had been done when their first answer came: an earlier try was lost after its COMMIT.
+    /// Payouts that were there when their first answer came.
     pub fn done_before(&self) -> usize {
-        self.done_before.load(Ordering::Relaxed)
+        self.counts.done_before.load(Ordering::Relaxed)
+    }
+
+    /// The next payout meets this at the bank.
+    pub fn meets(&self, fault: Fault) {
+        let cents = fault.row().map_or(0, |row| row.cents);
+        self.next
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(cents);
     }
 
     /// Asks for these payouts, sixteen at once, until each has its answer. An answer that is not a payout is an error.
@@ -101,93 +140,140 @@ impl Load {
             .await
     }
 
-    async fn one(&self, n: usize) -> Result<()> {
+    /// Asks for the `n`th payout until it is answered, and does with it what its turn says.
+    pub async fn one(&self, n: usize) -> Result<()> {
         let key = format!("load-{n}");
-        let amount = 10_000 + 100 * i64::try_from(n)? + CENTS[n % CENTS.len()];
-        let body = request(&self.account, amount);
-        self.note(&Note::Asks {
-            key: key.clone(),
+        let chosen = self.next.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let cents = chosen.unwrap_or(self.cents[n % self.cents.len()]);
+        let amount = 10_000 + 100 * i64::try_from(n % 10_000)? + cents;
+        let body = request(&self.accounts[n % self.accounts.len()], amount);
+        let reply = self.insist(n, &key, PAYOUTS, &body).await?;
+        ensure!(matches!(reply.status, 200 | 201), "{key}: {reply:?}");
+        let id = text(&reply.body, "/id")?;
+        count(&self.counts.answered);
+        if reply.status == 200 {
+            count(&self.counts.done_before);
+        }
+        if self.busy {
+            self.more(n, &key, &id, &body).await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What callers do besides.
+    async fn more(&self, n: usize, key: &str, id: &str, body: &Value) -> Result<()> {
+        match n % TURN {
+            3 => {
+                let (key, path) = (format!("cancel-{n}"), format!("{PAYOUTS}/{id}/cancel"));
+                let reply = self.insist(n, &key, &path, &json!({})).await?;
+                ensure!(matches!(reply.status, 200 | 409), "{key}: {reply:?}");
+                let cancelled = reply.status == 200;
+                count(if cancelled {
+                    &self.counts.cancelled
+                } else {
+                    &self.counts.too_late
+                });
+            }
+            9 => {
+                let (key, path) = (format!("retry-{n}"), format!("{PAYOUTS}/{id}/retry"));
+                let reply = self.insist(n, &key, &path, &json!({})).await?;
+                ensure!(matches!(reply.status, 200 | 202), "{key}: {reply:?}");
+                count(&self.counts.retried);
+            }
+            14 => {
+                let reply = self.insist(n + 1, key, PAYOUTS, body).await?;
+                let same = text(&reply.body, "/id").is_ok_and(|again| again == id);
+                ensure!(reply.status == 200 && reply.replayed && same, "{key} again: {reply:?}");
+                count(&self.counts.again);
+            }
+            17 => {
+                let mut other = body.clone();
+                other["amount"] = json!(1);
+                let reply = self.press(n, key, PAYOUTS, &other).await?;
+                ensure!(reply.status == 422, "{key} with another body: {reply:?}");
+                count(&self.counts.again);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Asks until there is an answer; question and answer are on disk.
+    async fn insist(&self, n: usize, key: &str, path: &str, body: &Value) -> Result<Reply> {
+        self.journal.note(&Note::Asks {
+            key: key.to_owned(),
+            path: path.to_owned(),
             body: body.clone(),
         })?;
+        let reply = self.press(n, key, path, body).await?;
+        self.journal.note(&Note::Answered {
+            key: key.to_owned(),
+            status: reply.status,
+            payout: text(&reply.body, "/id").ok(),
+        })?;
+        Ok(reply)
+    }
+
+    async fn press(&self, n: usize, key: &str, path: &str, body: &Value) -> Result<Reply> {
         let start = Instant::now();
         let mut patience = if n % HASTY == HASTY - 1 { HASTE } else { PATIENCE };
         for api in self.apis.iter().cycle().skip(n % self.apis.len()) {
-            let why = match timeout(patience, api.post("/v1/payouts", &key, &body)).await {
-                Ok(Ok(reply)) if !is_later(reply.status) => return self.answer(key, &reply),
+            let why = match timeout(patience, api.post(path, key, body)).await {
+                Ok(Ok(reply)) if !is_later(reply.status) => return Ok(reply),
                 Ok(Ok(reply)) => format!("status {}", reply.status),
                 Ok(Err(error)) => format!("{error:#}"),
                 Err(_) => "hung up".to_owned(),
             };
             patience = PATIENCE;
             ensure!(start.elapsed() < PATIENCE, "{key} never got an answer: {why}");
-            self.unanswered.fetch_add(1, Ordering::Relaxed);
-            self.note(&Note::Unanswered { key: key.clone(), why })?;
+            count(&self.counts.unanswered);
+            let key = key.to_owned();
+            self.journal.note(&Note::Unanswered { key, why })?;
             sleep(PAUSE).await;
         }
         bail!("{key}: no API to ask")
     }
 
-    fn answer(&self, key: String, reply: &Reply) -> Result<()> {
-        let status = reply.status;
-        ensure!(matches!(status, 200 | 201), "{key}: {reply:?}");
-        let payout = text(&reply.body, "/id")?;
-        self.note(&Note::Answered { key, status, payout })?;
-        self.answered.fetch_add(1, Ordering::Relaxed);
-        self.done_before
-            .fetch_add(usize::from(status == 200), Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// On disk when it returns.
-    fn note(&self, note: &Note) -> Result<()> {
-        let mut line = serde_json::to_vec(note)?;
-        line.push(b'\n');
-        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        journal.write_all(&line)?;
-        Ok(journal.sync_data()?)
-    }
-
-    /// Every key of the journal: the body that went with it, and each payout it was ever answered with.
-    fn told(&self) -> Result<BTreeMap<String, (Value, BTreeSet<String>)>> {
-        let mut told: BTreeMap<String, (Value, BTreeSet<String>)> = BTreeMap::new();
-        for line in BufReader::new(File::open(&self.path)?).lines() {
-            match serde_json::from_str(&line?)? {
-                Note::Asks { key, body } => told.entry(key).or_default().0 = body,
-                Note::Answered { key, payout, .. } => {
-                    told.entry(key).or_default().1.insert(payout);
-                }
-                Note::Unanswered { .. } => {}
-            }
-        }
-        Ok(told)
-    }
-
     /// Holds callers' promise over all that was ever asked: each key has one payout, no two the same, and there are no
-    /// others; each key asked once more, at every API, gives that payout and writes no row.
+    /// others; each key asked once more, at every API, gives that payout and writes no row; what was taken back stays so.
     pub async fn holds(&self, books: &mut Books) -> Result<()> {
-        let told = self.told()?;
+        let told = self.journal.told()?;
+        let of_payouts = |(_, told): &(&String, &Told)| told.path == PAYOUTS;
+        let asked: BTreeMap<&String, &Told> = told.iter().filter(of_payouts).collect();
+        let others: BTreeMap<&String, &Told> = told.iter().filter(|told| !of_payouts(told)).collect();
         let before = books.rows().await?;
         let mut all = BTreeSet::new();
-        for (key, (_, payouts)) in &told {
+        for (key, Told { payouts, .. }) in &asked {
             ensure!(payouts.len() == 1, "{key} was answered with {payouts:?}");
             all.extend(payouts);
         }
-        ensure!(all.len() == told.len(), "{} payouts for {} keys", all.len(), told.len());
         ensure!(
-            usize::try_from(before.payouts)? == told.len(),
+            all.len() == asked.len(),
+            "{} payouts for {} keys",
+            all.len(),
+            asked.len()
+        );
+        ensure!(
+            usize::try_from(before.payouts)? == asked.len(),
             "{} keys, {before:?}",
-            told.len()
+            asked.len()
         );
         for api in &self.apis {
-            stream::iter(&told)
+            stream::iter(&asked)
                 .map(Ok)
-                .try_for_each_concurrent(AT_ONCE, |(key, (body, payouts))| async move {
-                    let reply = api.post("/v1/payouts", key, body).await?;
-                    let same = text(&reply.body, "/id").is_ok_and(|id| payouts.contains(&id));
+                .try_for_each_concurrent(AT_ONCE, |(key, told)| async move {
+                    let reply = api.post(PAYOUTS, key, &told.body).await?;
+                    let same = text(&reply.body, "/id").is_ok_and(|id| told.payouts.contains(&id));
                     ensure!(reply.status == 200 && reply.replayed && same, "{key} again: {reply:?}");
                     Ok(())
                 })
                 .await?;
+        }
+        for (key, told) in others.iter().filter(|(_, told)| told.path.ends_with("/cancel")) {
+            let reply = self.apis[0].post(&told.path, key, &told.body).await?;
+            let same = told.statuses.iter().all(|status| *status == reply.status);
+            ensure!(same, "{key}: answered {:?}, and now {reply:?}", told.statuses);
         }
         let after = books.rows().await?;
         ensure!(after == before, "asking again wrote rows: {before:?}, then {after:?}");

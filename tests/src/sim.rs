@@ -21,6 +21,7 @@ mod reply;
 mod signature;
 #[cfg(test)]
 mod story;
+mod unrest;
 mod webhook;
 mod wire;
 
@@ -42,8 +43,9 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use book::{OrderView, Outcome, RequestView};
 pub use chaos::Chaos;
 pub use client::Control;
-pub use control::{SettingsChange, SettingsView, StateSum, Statement};
+pub use control::{SettingsChange, SettingsView, StateSum, Statement, Tally};
 pub use faults::{End, Fault, FaultSource, Reply, Row, TABLE, markdown};
+pub use unrest::Unrest;
 
 use book::Book;
 use calendar::Calendar;
@@ -95,6 +97,9 @@ pub struct Options {
     /// Misfortune drawn for each clave from a seed; 20 of a hundred claves unless said otherwise. Default: none.
     #[arg(long, value_name = "SEED[:PERCENT]")]
     pub chaos: Option<Chaos>,
+    /// Of a hundred webhooks so many are lost, and of the others so many repeated; half of them come late. Default: none.
+    #[arg(long, value_name = "SEED:LOST:REPEATED")]
+    pub unrest: Option<Unrest>,
     /// Opening balance of the company in centavos.
     #[arg(long, default_value_t = 100_000_000_000)]
     pub opening_balance: i64,
@@ -131,6 +136,7 @@ impl Bank {
                 late_ms: options.late_ms,
                 legacy_answers: options.legacy_answers,
                 chaos: options.chaos,
+                unrest: options.unrest,
                 webhook_url: options.webhook_url.clone().filter(|url| !url.is_empty()),
                 refuse_all: None,
                 opening_balance: options.opening_balance,
@@ -199,6 +205,7 @@ fn router(bank: Arc<Bank>) -> Router {
         .route("/healthz", get(control::health))
         .route("/control/orders", get(control::orders))
         .route("/control/requests", get(control::requests))
+        .route("/control/tally", get(control::tally))
         .route("/control/statement", get(control::statement))
         .route("/control/fault", put(control::fault))
         .route("/control/speak", post(control::speak))

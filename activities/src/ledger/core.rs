@@ -86,9 +86,12 @@ pub fn balanced(before: &Rows, writes: &Writes) -> bool {
 
 /// Puts a payout into a state: one event, a new deadline, and the end's date when it is one.
 fn transition(rules: &Rules, row: &mut Payout, state: State, now: Timestamp, writes: &mut Writes) {
+    // Sending again does not make it younger: a bank that never takes it, or never finds it, is seen.
+    let again = row.state == state;
     row.state = state;
     row.event_seq += 1;
     row.deadline_at = match state {
+        State::Sending if again => row.deadline_at,
         State::Accepted => Some(later(now, rules.accepted)),
         State::Sending => Some(later(now, rules.sending)),
         State::Sent => Some(later(now, rules.sent)),

@@ -16,7 +16,7 @@ use tokio::{
 use tracing::debug;
 use workflows::domain::PayoutId;
 
-use super::StoreError;
+use super::{StoreError, heard};
 
 const CHANNEL: &str = "giro_ended";
 /// Ids in one notice: Postgres takes 8000 bytes.
@@ -35,7 +35,7 @@ pub(super) async fn tell(pool: PgPool, ended: Vec<PayoutId>) {
     for some in ended.chunks(AT_ONCE) {
         let ids: Vec<String> = some.iter().map(|id| id.uuid().simple().to_string()).collect();
         let told = sqlx::query!("select pg_notify($1, $2)", CHANNEL, ids.join(","));
-        if let Err(error) = told.execute(&pool).await {
+        if let Err(error) = heard(told.execute(&pool)).await {
             debug!(%error, "nobody was told of an end: who waits looks by itself");
         }
     }

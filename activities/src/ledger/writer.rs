@@ -14,7 +14,7 @@ use super::{
     LedgerError,
     command::{Answer, Command},
     core::{balanced, decide},
-    ends,
+    ends, heard,
     rows::{Event, Rules, Writes},
     store::{self, StoreError},
 };
@@ -131,7 +131,7 @@ async fn persist(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<Vec<Answ
     let mut wait = Duration::from_millis(20);
     let mut last = String::new();
     for tried in 0..TRIES {
-        let attempted = attempt(pool, rules, block).await;
+        let attempted = heard(attempt(pool, rules, block)).await;
         match attempted.inspect_err(|error| meters::try_failed(classify(error).word())) {
             Ok((answers, events)) => {
                 meters::committed(block.len(), began.elapsed(), &events);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     chaos::Chaos,
+    control::Tally,
     faults::{Fault, FaultSource, QueryLie, Reply},
     journal::{Line, StateLine, WebhookLine, WebhookStep},
 };
@@ -147,6 +148,8 @@ pub(super) struct Book {
     armed: Option<Armed>,
     webhooks: BTreeMap<u64, WebhookLine>,
     webhooks_queued: u64,
+    webhooks_lost: u64,
+    webhooks_repeated: u64,
     /// Lines journaled by this process.
     pub(super) journaled: u64,
 }
@@ -177,7 +180,14 @@ impl Book {
             Line::Webhook(webhook) => {
                 self.webhooks_queued = self.webhooks_queued.max(webhook.number);
                 match webhook.step {
-                    WebhookStep::Queued => self.webhooks.insert(webhook.number, webhook),
+                    WebhookStep::Queued => {
+                        self.webhooks_repeated += u64::from(webhook.repeats);
+                        self.webhooks.insert(webhook.number, webhook)
+                    }
+                    WebhookStep::Lost => {
+                        self.webhooks_lost += 1;
+                        None
+                    }
                     WebhookStep::Delivered | WebhookStep::GaveUp => self.webhooks.remove(&webhook.number),
                 };
             }
@@ -305,6 +315,23 @@ impl Book {
         };
         let places = self.requests_of.get(clave).into_iter().flatten();
         places.filter_map(|index| self.requests.get(*index).cloned()).collect()
+    }
+
+    /// Everything in numbers.
+    pub(super) fn tally(&self) -> Tally {
+        let mut met = BTreeMap::new();
+        for request in &self.requests {
+            *met.entry(request.fault.name()).or_default() += 1;
+        }
+        let doubled = self.orders_of.iter().filter(|(_, orders)| orders.len() > 1);
+        Tally {
+            orders: self.orders.len().try_into().unwrap_or(u64::MAX),
+            doubled: doubled.map(|(clave, _)| clave.clone()).collect(),
+            met,
+            webhooks: self.webhooks_queued,
+            lost: self.webhooks_lost,
+            repeated: self.webhooks_repeated,
+        }
     }
 
     /// The webhooks still on their way.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     book::{OrderView, RequestView},
-    control::{SettingsChange, SettingsView, Statement},
+    control::{SettingsChange, SettingsView, Statement, Tally},
     faults::Fault,
 };
 
@@ -88,6 +88,11 @@ impl Control {
     pub async fn clock(&self, offset_seconds: i64) -> Result<()> {
         let body = json!({"offset_seconds": offset_seconds});
         self.tell(Method::PUT, "/control/clock", body).await
+    }
+
+    /// What the bank took, met and told, in numbers.
+    pub async fn tally(&self) -> Result<Tally> {
+        self.call(Method::GET, "/control/tally", &[], None).await
     }
 
     /// Counts and sums (centavos) of an operating date, AAAAMMDD.

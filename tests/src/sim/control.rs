@@ -23,7 +23,9 @@ use super::{
     chaos::Chaos,
     faults::Fault,
     journal::{FaultLine, Line, SpeakLine},
-    life, webhook,
+    life,
+    unrest::Unrest,
+    webhook,
 };
 
 /// The bank's settings.
@@ -43,6 +45,8 @@ pub struct SettingsView {
     pub legacy_answers: bool,
     /// The seed of misfortune and how many claves of a hundred it meets; `None` means none.
     pub chaos: Option<Chaos>,
+    /// Which webhooks are lost, repeated or late; `None` means none.
+    pub unrest: Option<Unrest>,
     /// Where webhooks go; `None` means nowhere.
     pub webhook_url: Option<String>,
     /// Every register request that is well signed is refused with this code.
@@ -73,6 +77,9 @@ pub struct SettingsChange {
     /// `Some(None)` ends the chaos.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub chaos: Option<Option<Chaos>>,
+    /// `Some(None)` ends the unrest.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub unrest: Option<Option<Unrest>>,
     /// `Some(None)` and an empty text mean nowhere.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub webhook_url: Option<Option<String>>,
@@ -130,6 +137,23 @@ pub struct StateSum {
     pub sum: i64,
 }
 
+/// What the bank took, met and told, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Orders taken.
+    pub orders: u64,
+    /// Claves with more than one order: each a double payment.
+    pub doubled: Vec<String>,
+    /// Register requests by the fault that they met.
+    pub met: BTreeMap<String, u64>,
+    /// Webhooks that were queued.
+    pub webhooks: u64,
+    /// Webhooks that were lost on purpose.
+    pub lost: u64,
+    /// Webhooks that repeat another.
+    pub repeated: u64,
+}
+
 /// A failed control request.
 pub(super) struct Failure(StatusCode, String);
 
@@ -183,6 +207,11 @@ pub(super) async fn orders(State(bank): Shared, Query(which): Query<Which>) -> A
 /// `GET /control/requests?clave=`.
 pub(super) async fn requests(State(bank): Shared, Query(which): Query<Which>) -> Answer<Vec<RequestView>> {
     Ok(Json(bank.read(|book| book.requests(which.clave.as_deref())).await?))
+}
+
+/// `GET /control/tally`.
+pub(super) async fn tally(State(bank): Shared) -> Answer<Tally> {
+    Ok(Json(bank.read(|book| book.tally()).await?))
 }
 
 /// `GET /control/statement?date=AAAAMMDD`; without a date, the current operating date.
@@ -283,6 +312,7 @@ pub(super) async fn change_settings(State(bank): Shared, Json(change): Json<Sett
         late_ms: change.late_ms.unwrap_or(now.late_ms),
         legacy_answers: change.legacy_answers.unwrap_or(now.legacy_answers),
         chaos: change.chaos.unwrap_or(now.chaos),
+        unrest: change.unrest.unwrap_or(now.unrest),
         webhook_url: match change.webhook_url {
             Some(url) => url.filter(|url| !url.is_empty()),
             None => now.webhook_url,

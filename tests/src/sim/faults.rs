@@ -323,7 +323,7 @@ impl Fault {
     }
 
     /// Whether the bank does not tell the truth about its order before the control API says speak.
-    pub(super) fn needs_telling(self) -> bool {
+    pub fn needs_telling(self) -> bool {
         self.hides_until_told() || self == Self::WrongEcho
     }
 

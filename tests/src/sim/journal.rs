@@ -54,6 +54,9 @@ pub(super) struct WebhookLine {
     /// Milliseconds before the first attempt.
     #[serde(default)]
     pub(super) wait_ms: u64,
+    /// Another one says the same.
+    #[serde(default)]
+    pub(super) repeats: bool,
     pub(super) body: String,
 }
 
@@ -62,6 +65,8 @@ pub(super) struct WebhookLine {
 #[serde(rename_all = "snake_case")]
 pub(super) enum WebhookStep {
     Queued,
+    /// Never sent, on purpose.
+    Lost,
     Delivered,
     GaveUp,
 }

@@ -10,7 +10,7 @@ use super::{
     Bank,
     book::OrderView,
     faults::Fault,
-    journal::{Line, StateLine},
+    journal::{Line, StateLine, WebhookStep},
     webhook,
 };
 
@@ -83,7 +83,7 @@ pub(super) async fn change(bank: &Arc<Bank>, folio: u64, from: Option<&str>, to:
                 ts,
             };
             let webhooks = if listening {
-                webhook::of_change(book, order, &state, settings.late_ms)
+                webhook::of_change(book, order, &state, &settings)
             } else {
                 Vec::new()
             };
@@ -92,5 +92,6 @@ pub(super) async fn change(bank: &Arc<Bank>, folio: u64, from: Option<&str>, to:
         })
         .await?;
     let deliver = |line| tokio::spawn(webhook::deliver(Arc::clone(bank), line));
-    Ok(queued.into_iter().map(deliver).collect())
+    let sent = queued.into_iter().filter(|line| line.step == WebhookStep::Queued);
+    Ok(sent.map(deliver).collect())
 }

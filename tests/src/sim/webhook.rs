@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     Bank,
     book::{Book, OrderView},
+    control::SettingsView,
     faults::Fault,
     journal::{Line, StateLine, WebhookLine, WebhookStep},
 };
@@ -20,8 +21,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A webhook that comes out of order comes this much after the one it belongs before.
 const AFTER: u64 = 1_000;
 
-/// The webhooks a change of state brings under the order's fault; `late_ms` is the wait of `late_webhook`.
-pub(super) fn of_change(book: &Book, order: &OrderView, change: &StateLine, late_ms: u64) -> Vec<WebhookLine> {
+/// The webhooks a change of state brings under the order's fault and the settings' unrest.
+pub(super) fn of_change(
+    book: &Book,
+    order: &OrderView,
+    change: &StateLine,
+    settings: &SettingsView,
+) -> Vec<WebhookLine> {
     let quiet = order.fault == Fault::LostWebhook || (order.fault.hides_until_told() && !order.spoken);
     if quiet {
         return Vec::new();
@@ -34,10 +40,13 @@ pub(super) fn of_change(book: &Book, order: &OrderView, change: &StateLine, late
         (Fault::WebhookOutOfOrder, "D") => vec![("D", 0), ("LQ", AFTER)],
         (Fault::RepeatedWebhook, _) => vec![(estado, 0); 5],
         (Fault::WebhookStorm, _) => vec![(estado, 0); 20],
-        (Fault::LateWebhook, _) => vec![(estado, late_ms)],
+        (Fault::LateWebhook, _) => vec![(estado, settings.late_ms)],
         _ => vec![(estado, 0)],
     };
-    let webhook = |(number, (estado, wait_ms)): (u64, (&str, u64))| {
+    let told = told
+        .into_iter()
+        .flat_map(|(estado, wait)| copies(settings, order, estado, wait));
+    let webhook = |(number, (estado, copy)): (u64, (&str, Telling))| {
         let settled = match estado {
             "LQ" | "TLQ" => order.ts_liquidacion.unwrap_or(change.ts),
             "CN" => 0,
@@ -46,11 +55,46 @@ pub(super) fn of_change(book: &Book, order: &OrderView, change: &StateLine, late
         let cause = if estado == "D" { super::query::RETURN_CAUSE } else { "" };
         let body = body(order.id, &order.empresa, &order.clave_rastreo, estado, cause, settled);
         WebhookLine {
-            wait_ms,
+            step: copy.step,
+            wait_ms: copy.wait_ms,
+            repeats: copy.repeats,
             ..queued(number, change.at, body)
         }
     };
     (book.next_webhook()..).zip(told).map(webhook).collect()
+}
+
+/// What unrest makes of one webhook.
+struct Telling {
+    step: WebhookStep,
+    wait_ms: u64,
+    repeats: bool,
+}
+
+fn copies<'a>(settings: &SettingsView, order: &OrderView, estado: &'a str, wait: u64) -> Vec<(&'a str, Telling)> {
+    let of = |unrest: super::Unrest| unrest.of(&order.clave_rastreo, estado);
+    let waits = settings.unrest.map_or_else(|| vec![0], of);
+    if waits.is_empty() {
+        let step = WebhookStep::Lost;
+        return vec![(
+            estado,
+            Telling {
+                step,
+                wait_ms: 0,
+                repeats: false,
+            },
+        )];
+    }
+    let copy = |(n, more): (usize, u64)| Telling {
+        step: WebhookStep::Queued,
+        wait_ms: wait + more,
+        repeats: n > 0,
+    };
+    waits
+        .into_iter()
+        .enumerate()
+        .map(|numbered| (estado, copy(numbered)))
+        .collect()
 }
 
 /// A webhook in the newer format; `settled` is epoch milliseconds, 0 for none.
@@ -74,6 +118,7 @@ pub(super) fn queued(number: u64, at: Timestamp, body: String) -> WebhookLine {
         step: WebhookStep::Queued,
         attempts: 0,
         wait_ms: 0,
+        repeats: false,
         body,
     }
 }

@@ -415,6 +415,21 @@ fn a_refusal_of_a_resend_is_doubt() {
     assert_eq!(books.apply(), Some(End::Settled));
 }
 
+/// A bank that refuses every resend, or never finds what it took: a person is told, however often it is sent again.
+#[test]
+fn sending_again_does_not_put_off_the_deadline() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    let deadline = books.row().deadline_at;
+    books.record(1, 1, doubt());
+    for n in 2..=4 {
+        books.twice_not_found();
+        assert_eq!(books.begin(u128::from(n)), Stand::Go);
+        books.record(u128::from(n), n, refused());
+        assert_eq!(books.row().deadline_at, deadline, "send {n}");
+    }
+}
+
 #[test]
 fn a_late_not_sent_of_the_first_send_changes_nothing_after_the_second_began() {
     let (mut books, _) = accepted(true);

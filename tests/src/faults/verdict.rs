@@ -1,0 +1,215 @@
+//! What must be true in the end: nothing lost, nothing doubled, nothing silently stuck.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use tokio::{
+    task::block_in_place,
+    time::{Instant, sleep},
+};
+
+use super::field::Field;
+use crate::{
+    books::{Books, Stands},
+    sim::{Fault, Outcome},
+};
+
+/// So long after the last fault and the last request it may take.
+pub(super) const DRAIN: Duration = Duration::from_secs(600);
+const SOON: Duration = Duration::from_millis(500);
+/// So many open payouts are work, and no riddle.
+const MANY: usize = 100;
+
+/// How it ended.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// From the last fault and request until only what the bank never resolves is open.
+    pub(super) drained: Duration,
+    /// Attention that is left before the bank speaks, by reason.
+    pub(super) attention: BTreeMap<String, u64>,
+    /// Payouts that were open because the bank kept silent.
+    pub(super) unresolved: usize,
+    /// Of them those that stay open, because a request was lost and every later one refused.
+    pub(super) refused: usize,
+    /// Payouts by state.
+    pub(super) states: BTreeMap<String, i64>,
+}
+
+/// Waits until all has ended that can, and holds everything that was promised.
+pub(super) async fn judge(field: &Field) -> Result<Ended> {
+    let mut books = Books::connect(&field.database).await?;
+    let start = Instant::now();
+    let left = drain(field, &mut books).await?;
+    let drained = start.elapsed();
+    let mut attention: BTreeMap<String, u64> = BTreeMap::new();
+    for stands in &left {
+        let why = stands.attention.clone().unwrap_or_default();
+        *attention.entry(why).or_default() += 1;
+    }
+    compare(field, &mut books).await?;
+    let open: Vec<&Stands> = left.iter().filter(|stands| !stands.ended).collect();
+    // What only the bank can resolve ends by itself once the bank speaks. It has nothing to say of what never came.
+    for stands in &open {
+        if !field.bank.orders_of(&stands.key).await?.is_empty() {
+            field.bank.speak(&stands.key).await?;
+        }
+    }
+    let unresolved = open.len();
+    let left = drain(field, &mut books).await?;
+    let refused = left.iter().filter(|stands| !stands.ended).count();
+    compare(field, &mut books).await?;
+    if let Err(error) = field.load.holds(&mut books).await {
+        field.violation(format!("callers: {error:#}"));
+    }
+    if let Err(error) = audit(field).await {
+        field.violation(format!("the auditor: {error:#}"));
+    }
+    if let Err(error) = runs(field, refused).await {
+        field.violation(format!("{error:#}"));
+    }
+    Ok(Ended {
+        drained,
+        attention,
+        unresolved,
+        refused,
+        states: books.states().await?,
+    })
+}
+
+/// Waits until nothing is open, and nothing wants a person, but what the bank's journal justifies; answers that.
+async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
+    let start = Instant::now();
+    loop {
+        let unquiet = books.unquiet().await?;
+        let inbox = unworked(field, books, &unquiet).await?;
+        let mut unjustified = Vec::new();
+        // While there are many, most are only on their way.
+        let many = unquiet.iter().filter(|stands| !stands.ended).count() >= MANY;
+        if !many {
+            for stands in &unquiet {
+                if !justified(field, stands).await? {
+                    unjustified.push(format!("\n    {stands:?}"));
+                }
+            }
+        }
+        if !many && unjustified.is_empty() && inbox.is_empty() {
+            return Ok(unquiet);
+        }
+        if start.elapsed() > DRAIN {
+            let lines: Vec<String> = books.open().await?.into_iter().chain(inbox).collect();
+            field.violation(format!(
+                "{} payouts are open or want a person, and nothing at the bank says why:{}\n  open, and unread webhooks:\n    {}",
+                unjustified.len(),
+                unjustified.concat(),
+                lines.join("\n    ")
+            ));
+            return Ok(unquiet);
+        }
+        sleep(SOON).await;
+    }
+}
+
+/// Webhooks that nobody understood, but for those that nobody can: of what is open itself, and lies of strangers, about
+/// which giro asks until the bank's own answer is as clear.
+async fn unworked(field: &Field, books: &mut Books, unquiet: &[Stands]) -> Result<Vec<String>> {
+    let mut inbox = books.inbox().await?;
+    let forged = field.forged();
+    let open = unquiet.iter().filter(|stands| !stands.ended).map(|stands| &stands.key);
+    let known: BTreeSet<&String> = forged.iter().chain(open).collect();
+    inbox.retain(|body| !known.iter().any(|key| body.contains(*key)));
+    Ok(inbox)
+}
+
+/// Whether the bank's journal says why this payout is open, or why a person should look at it.
+async fn justified(field: &Field, stands: &Stands) -> Result<bool> {
+    let orders = field.bank.orders_of(&stands.key).await?;
+    let order = orders.first();
+    Ok(match (stands.ended, stands.attention.as_deref()) {
+        (_, None) => false,
+        (true, Some("evidence_after_end")) => field.forged().contains(&stands.key),
+        (true, Some("return_expected")) => order.is_some_and(|order| order.estado == "D"),
+        (true, Some("second_order")) => order.is_some_and(|order| order.fault == Fault::WrongFolio),
+        (true, Some(_)) => false,
+        (false, Some(_)) => match order {
+            Some(order) => order.fault.needs_telling() && !order.spoken,
+            None => lost_and_refused(field, stands).await?,
+        },
+    })
+}
+
+/// A first request that was lost on its way, and then refusals alone: they speak for the others only, and giro has no
+/// proof until it reads statements or two people decide.
+async fn lost_and_refused(field: &Field, stands: &Stands) -> Result<bool> {
+    let requests = field.bank.requests_of(&stands.key).await?;
+    let refused = requests.iter().all(|request| request.outcome == Outcome::Refused);
+    let lost = usize::try_from(stands.begun).is_ok_and(|begun| requests.len() < begun);
+    Ok(!requests.is_empty() && refused && lost)
+}
+
+/// Sums, and bank against books.
+async fn compare(field: &Field, books: &mut Books) -> Result<()> {
+    let sums = books.sums().await?;
+    if !sums.are_even() {
+        field.violation(format!("{sums:?}"));
+    }
+    let mut wrong = books.sent(&field.bank.requests().await?).await?;
+    wrong.extend(books.against(&field.bank.orders().await?).await?);
+    for wrong in wrong {
+        field.violation(wrong);
+    }
+    Ok(())
+}
+
+/// `giro audit`, where this giro has it: the one place that calls it.
+async fn audit(field: &Field) -> Result<()> {
+    let stack = field.stack.lock().await;
+    block_in_place(|| {
+        if !stack.giro_command(&["--help"])?.contains("\n  audit") {
+            return Ok(());
+        }
+        field.count("audits of the books at the end");
+        stack.giro_command(&["audit"]).map(drop)
+    })
+}
+
+/// Temporal: no run is open whose payout has ended, and none failed.
+async fn runs(field: &Field, left: usize) -> Result<()> {
+    let count = async |status: &str| {
+        let query = format!("ExecutionStatus = \"{status}\"");
+        let counted = field.client.count_workflows(query, Default::default()).await;
+        counted.map(|counted| counted.count()).context("Temporal counts")
+    };
+    let start = Instant::now();
+    // A run hears of an end at its next look, and visibility is behind.
+    loop {
+        let open = count("Running").await?;
+        if open == left {
+            break;
+        }
+        if start.elapsed() > DRAIN / 2 {
+            field.violation(format!("{open} runs are open, and {left} payouts"));
+            break;
+        }
+        sleep(SOON).await;
+    }
+    for status in ["Failed", "TimedOut"] {
+        let many = count(status).await?;
+        if many > 0 {
+            field.violation(format!("{many} runs are {status}"));
+        }
+    }
+    Ok(())
+}
+
+/// The claves that violations name.
+pub(super) fn claves(violations: &[String]) -> BTreeSet<&str> {
+    let words = violations
+        .iter()
+        .flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric()));
+    words
+        .filter(|word| word.starts_with("GIRO") && word.len() > 20)
+        .collect()
+}
