@@ -17,6 +17,7 @@ use workflows::{
 
 use crate::{
     bank::{Claim, Found, Notice},
+    crash::{self, Point},
     ledger::{
         StoreError,
         command::{By, Finding, Stand},
@@ -136,7 +137,11 @@ async fn settle(steps: &BankSteps, client: &Client, row: Due) {
         again
     )
     .execute(steps.ledger().pool());
-    if let Err(error) = heard(marked).await {
+    let written = heard(marked).await;
+    if let Some(payout) = payout {
+        crash::at(Point::InboxAfterDone, &payout);
+    }
+    if let Err(error) = written {
         warn!(row = row.id, %error, "an inbox row was worked but not marked; it will be worked again");
     }
 }
@@ -147,6 +152,7 @@ async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
         warn!(row = row.id, "a webhook that does not read is kept apart");
         return Fate::Done("unreadable", None);
     };
+    crash::at(Point::InboxAfterClaim, &notice.tracking_key);
     let payout = match heard(by_key(steps.ledger().pool(), &notice.tracking_key)).await {
         Ok(Some(payout)) => payout,
         Ok(None) => return Fate::Again("unmatched", None),
@@ -169,13 +175,19 @@ async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
         return after_end(steps, &after, notice.claim).await;
     }
     match after.stand {
-        Stand::Closed => match look(client, id).await {
-            Ok(()) => Fate::Done("evidence", Some(id)),
-            Err(error) => {
-                warn!(payout = %id, %error, "the run was not woken; tried again");
-                Fate::Again("not signalled", Some(id))
+        Stand::Closed => {
+            crash::at(Point::InboxBeforeSignal, &id);
+            match look(client, id).await {
+                Ok(()) => {
+                    crash::at(Point::InboxAfterSignal, &id);
+                    Fate::Done("evidence", Some(id))
+                }
+                Err(error) => {
+                    warn!(payout = %id, %error, "the run was not woken; tried again");
+                    Fate::Again("not signalled", Some(id))
+                }
             }
-        },
+        }
         Stand::Go | Stand::NotSent { .. } | Stand::Sent | Stand::Doubt | Stand::Resend => {
             Fate::Again("undecided", Some(id))
         }

@@ -6,6 +6,7 @@ pub mod command;
 pub mod core;
 mod ends;
 mod event;
+mod moments;
 pub mod read;
 pub mod rows;
 mod settings;

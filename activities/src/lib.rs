@@ -10,9 +10,11 @@
 //! | `sweep` | open payouts whose driver may be gone |
 //! | `figures` | what stands in the books, as gauges |
 //! | `meters` | every metric of this crate, and what counts it |
+//! | `crash` | places where a process can be made to die, in debug builds |
 //! | `failure` | the three words: Refused, Later, Doubt |
 
 pub mod bank;
+pub mod crash;
 pub mod failure;
 pub mod figures;
 pub mod inbox;

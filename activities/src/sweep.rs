@@ -4,7 +4,10 @@ use serde_json::Value;
 use sqlx::PgPool;
 use tracing::error;
 
-use crate::ledger::{StoreError, heard, rows::Payout};
+use crate::{
+    crash::{self, Point},
+    ledger::{StoreError, heard, rows::Payout},
+};
 
 /// Takes up to `limit` open payouts past their deadline that were not taken in the last 30 s, longest waiting first.
 pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {
@@ -22,5 +25,9 @@ pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
     let found: Vec<Option<Value>> = heard(due).await?;
     // One row that does not read must not keep the others from being driven.
     let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "an overdue payout does not read"));
-    Ok(found.into_iter().flatten().filter_map(|row| read(row).ok()).collect())
+    let taken: Vec<Payout> = found.into_iter().flatten().filter_map(|row| read(row).ok()).collect();
+    taken
+        .iter()
+        .for_each(|payout| crash::at(Point::SweepAfterMark, &payout.id));
+    Ok(taken)
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod bank_faults;
 mod callers;
 mod contract;
+mod crash;
 mod ctl;
 mod fates;
 mod faults;

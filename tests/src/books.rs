@@ -60,6 +60,21 @@ pub struct Progress {
     pub under_way: i64,
 }
 
+/// Where a payout stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its state.
+    pub state: String,
+    /// It has not ended.
+    pub open: bool,
+    /// Why a person should look, if one should.
+    pub attention: Option<String>,
+    /// How often it was begun to be sent.
+    pub send_no: i32,
+    /// All of that and what the bank said, for people.
+    pub line: String,
+}
+
 /// How many rows there are of what a request makes; a replay makes none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows {
@@ -184,6 +199,29 @@ impl Books {
             .await?;
         let text = |row: &sqlx::postgres::PgRow| String::from_utf8_lossy(&row.get::<Vec<u8>, _>("body")).into_owned();
         Ok(rows.iter().map(text).collect())
+    }
+
+    /// Where every payout stands, by tracking key.
+    pub async fn standings(&mut self) -> Result<BTreeMap<String, Standing>> {
+        let rows = sqlx::query(
+            r#"select p.tracking_key, p.state, p.ended_at is null as open, a.reason, p.send_no,
+                      concat_ws(' ', p.tracking_key, p.state, 'send', p.send_no, 'unproven', p.unproven, p.evidence,
+                                p.doubt, p.bank_said, a.reason) as line
+               from payout p left join payout_attention a on a.payout = p.id"#,
+        )
+        .fetch_all(&mut self.connection)
+        .await?;
+        let standing = |row: &sqlx::postgres::PgRow| Standing {
+            state: row.get("state"),
+            open: row.get("open"),
+            attention: row.get("reason"),
+            send_no: row.get("send_no"),
+            line: row.get("line"),
+        };
+        Ok(rows
+            .iter()
+            .map(|row| (row.get("tracking_key"), standing(row)))
+            .collect())
     }
 
     /// Rows of what a request makes.

@@ -7,11 +7,13 @@
 //! | `books` | the ledger's sums, and the comparison with the bank's journal |
 //! | `faults` | attacks on a whole giro, drawn from a seed, and the verdict |
 //! | `load` | callers that press on and forget nothing |
+//! | `crash` | every crash point against every bank outcome |
 //! | `stack` | a whole giro: real Postgres and Temporal, a database, a queue, a bank and processes of its own |
 //! | `keys` | a company's signing key, made for one stack |
 
 pub mod books;
 pub mod client;
+pub mod crash;
 pub mod faults;
 pub mod keys;
 pub mod load;

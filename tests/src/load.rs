@@ -282,6 +282,6 @@ impl Load {
 }
 
 /// giro may or may not have done it, or has not: the same key may be asked again.
-fn is_later(status: u16) -> bool {
+pub(crate) fn is_later(status: u16) -> bool {
     status >= 500 || matches!(status, 408 | 429)
 }

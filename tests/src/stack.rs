@@ -310,10 +310,16 @@ impl Stack {
 
     /// Starts a program by its name: the bank, or a role of giro. One that was killed comes back on its port and its data.
     pub fn run(&mut self, name: &'static str) -> Result<()> {
-        let command = match role(name) {
+        self.run_with(name, &[])
+    }
+
+    /// The same, with variables for this one life of it.
+    pub fn run_with(&mut self, name: &'static str, variables: &[(&str, &str)]) -> Result<()> {
+        let mut command = match role(name) {
             "bank-sim" => self.bank_sim(),
             role => self.giro_role(name, role),
         };
+        command.envs(variables.iter().copied());
         let child = Child::spawn(name, command, &self.dir.join(format!("{name}.log")))?;
         self.running.push((name, child));
         Ok(())
@@ -384,6 +390,14 @@ impl Stack {
             self.run(name)?;
         }
         Ok(ended)
+    }
+
+    /// A program that ended by itself: how, and its last words. It may be run again.
+    pub fn take_ended(&mut self, program: &str) -> Option<(ExitStatus, String)> {
+        let place = self.running.iter().position(|(name, _)| *name == program)?;
+        let ended = self.running[place].1.ended()?;
+        let (_, child) = self.running.remove(place);
+        Some((ended, child.tail()))
     }
 
     /// SIGTERM, and how it ended; an error when it does not within the story's patience.

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use activities::{inbox, ledger::rows::Payout};
+use activities::{
+    crash::{self, Point},
+    inbox,
+    ledger::rows::Payout,
+};
 use anyhow::Context;
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, GrpcCompression, Url, WorkflowExecuteUpdateOptions,
@@ -54,6 +58,14 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Where it may be cut off: before, and after.
+    const fn points(self) -> [Point; 2] {
+        match self {
+            Self::New => [Point::StartBefore, Point::StartAfter],
+            Self::Overdue => [Point::RestartBefore, Point::RestartAfter],
+        }
+    }
+
     /// The word in metrics.
     const fn word(self) -> &'static str {
         match self {
@@ -104,10 +116,13 @@ impl Starter {
             payout: payout.id,
             bank: payout.bank.clone(),
         });
-        match client
+        let [before, after] = reason.points();
+        crash::at(before, &payout.id);
+        let started = client
             .start_workflow(PayoutWorkflow::run, start, self.options(payout, reason))
-            .await
-        {
+            .await;
+        crash::at(after, &payout.id);
+        match started {
             Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
             Err(error) => Err(error).context("Temporal did not start the run"),
         }
@@ -115,7 +130,13 @@ impl Starter {
 
     /// Says that there is something to look at; a run that is not there needs none.
     pub async fn look(&self, payout: PayoutId) {
-        let woken = async { anyhow::Ok(inbox::look(&self.client().await?, payout).await?) };
+        let woken = async {
+            let client = self.client().await?;
+            crash::at(Point::WakeBeforeSignal, &payout);
+            inbox::look(&client, payout).await?;
+            crash::at(Point::WakeAfterSignal, &payout);
+            anyhow::Ok(())
+        };
         if let Err(error) = woken.await {
             warn!(%payout, workflow = payout.workflow_id(), error = format!("{error:#}"), "not woken: it looks by itself later");
         }
@@ -129,7 +150,10 @@ impl Starter {
             let options = WorkflowExecuteUpdateOptions::builder()
                 .update_id(update_id.to_owned())
                 .build();
-            anyhow::Ok(run.execute_update(PayoutWorkflow::retry, Anything, options).await?)
+            crash::at(Point::RetryBeforeUpdate, &payout.id);
+            let asked = run.execute_update(PayoutWorkflow::retry, Anything, options).await?;
+            crash::at(Point::RetryAfterUpdate, &payout.id);
+            anyhow::Ok(asked)
         };
         match tokio::time::timeout(ANSWER, asked).await {
             Ok(Ok(asked)) => Retried::Answered(Box::new(asked)),

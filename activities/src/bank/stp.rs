@@ -186,7 +186,11 @@ impl Stp {
             Ok(body) => body,
             Err(unsent) => return (unsent, Exchange::default()),
         };
-        match self.orders.put(Bytes::from(body.clone()), fence).await {
+        match self
+            .orders
+            .put(&order.tracking_key, Bytes::from(body.clone()), fence)
+            .await
+        {
             Sent::Nothing(why) => (Submitted::NotSent(why), Exchange::default()),
             Sent::Lost {
                 why,

@@ -17,6 +17,7 @@ use super::{
     event,
     rows::{Account, BankRow, Payout, Private, Request, Rows, Writes},
 };
+use crate::crash::{self, Point};
 
 /// What went wrong between the core and the database.
 #[derive(Debug, thiserror::Error)]
@@ -318,6 +319,10 @@ async fn keep(connection: &mut PgConnection, writes: &Writes) -> Result<(), Stor
         .await?;
     }
     if !writes.events.is_empty() {
+        writes
+            .events
+            .iter()
+            .for_each(|event| crash::at(Point::OutboxBeforeWrite, &event.payout.id));
         let events: Vec<Value> = writes.events.iter().map(event::outbox_row).collect::<Result<_, _>>()?;
         sqlx::query!(
             "insert into outbox select n.* from jsonb_populate_recordset(null::outbox, $1) n order by n.payout, n.seq",
@@ -325,6 +330,10 @@ async fn keep(connection: &mut PgConnection, writes: &Writes) -> Result<(), Stor
         )
         .execute(connection)
         .await?;
+        writes
+            .events
+            .iter()
+            .for_each(|event| crash::at(Point::OutboxAfterWrite, &event.payout.id));
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::{
     command::{Answer, Command},
     core::{balanced, decide},
     ends, heard,
+    moments::{Moment, pass},
     rows::{Event, Rules, Writes},
     store::{self, StoreError},
 };
@@ -154,7 +155,10 @@ async fn attempt(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<(Vec<Ans
     let mut connection = pool.acquire().await?;
     let mut transaction = Acquire::begin(&mut *connection).await?;
     let decided = decide_block(&mut transaction, rules, block).await?;
+    let commands = || block.iter().map(|job| &job.command);
+    pass(Moment::BeforeCommit, commands());
     transaction.commit().await?;
+    pass(Moment::AfterCommit, commands());
     Ok(decided)
 }
 
@@ -178,6 +182,7 @@ async fn decide_block(
         all.append(writes);
         answers.push(answer);
     }
+    pass(Moment::BeforeWrites, block.iter().map(|job| &job.command));
     store::write(connection, &before, &all).await?;
     Ok((answers, all.events))
 }

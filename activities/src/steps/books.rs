@@ -13,6 +13,7 @@ use workflows::{
 
 use super::standing;
 use crate::{
+    crash::{self, Point},
     failure,
     ledger::{
         Ledger,
@@ -113,9 +114,12 @@ impl LedgerSteps {
             Ok(accept) => accept,
             Err(errors) => return Ok(Accept::Malformed { errors }),
         };
+        crash::at(Point::StepBeforeAccept, &start.payout);
+        let answer = self.ledger.accept(accept).await.map_err(failure::ledger)?;
+        crash::at(Point::StepAfterAccept, &start.payout);
         // Accept has no other answer: another is a bug, and is retried until it is mended.
         #[allow(clippy::wildcard_enum_match_arm)]
-        match self.ledger.accept(accept).await.map_err(failure::ledger)? {
+        match answer {
             Answer::Accepted { payout, .. } => Ok(accepted(&payout, now)),
             Answer::Refused { refusal, .. } => Ok(Accept::Refused { refusal }),
             Answer::KeyConflict { .. } => Ok(reused()),
@@ -126,7 +130,9 @@ impl LedgerSteps {
     /// Posts or releases by the evidence on the row.
     #[activity(definition = markers::Apply)]
     pub async fn apply(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Applied, ActivityError> {
+        crash::at(Point::StepBeforeApply, &subject.payout);
         let applied = self.ledger.apply(subject.payout).await.map_err(failure::ledger)?;
+        crash::at(Point::StepAfterApply, &subject.payout);
         let now = self.ledger.now().await.map_err(failure::store)?;
         Ok(match applied {
             Some((payout, Some(end))) => Applied::Ended {

@@ -14,6 +14,7 @@ use workflows::{
 use super::{seconds_until, standing};
 use crate::{
     bank::{Bank, Fence, Found, NotSent, Order, Payer, Sender, Submitted},
+    crash::{self, Point},
     failure,
     ledger::{
         Ledger, LedgerError,
@@ -107,6 +108,7 @@ impl BankSteps {
             .map_err(|error| failure::bug(format!("the bank calendar has no such day: {error}")))?;
         let payer = self.payer(payout.id).await?;
         let order = order(payout, payer, today.date())?;
+        crash::at(Point::AskBeforeQuestion, &payout.id);
         let (found, exchange) = self.bank.inquire(&order, today.date()).await;
         let by = By::Inquiry {
             send_no: payout.send_no,
@@ -119,7 +121,9 @@ impl BankSteps {
             id: Uuid::new_v4(),
             by,
         };
+        crash::at(Point::AskBeforeEvidence, &payout.id);
         let written = self.ledger.evidence(finding).await.map_err(failure::ledger)?;
+        crash::at(Point::AskAfterEvidence, &payout.id);
         let (payout, stand) = written.ok_or_else(|| failure::bug("the payout is gone from the books".to_owned()))?;
         Ok(Looked {
             payout,
@@ -179,12 +183,14 @@ impl BankSteps {
         // Both own clocks are read before begin, so that `send_before` is never earlier than what they allow.
         let fence = Fence::default();
         let sender = Sender(Uuid::new_v4());
+        crash::at(Point::SubmitBeforeBegin, &subject.payout);
         let Some((payout, stand)) = self.begin(subject.payout, sender).await? else {
             return Ok(Submit::Unknown);
         };
         if stand != Stand::Go {
             return self.report(payout, stand).await;
         }
+        crash::at(Point::SubmitAfterBegin, &subject.payout);
         let send_no = payout.send_no;
         let (submitted, exchange) = match payout.operating_date {
             Some(date) => {
@@ -200,7 +206,10 @@ impl BankSteps {
             submitted,
             exchange,
         };
-        match self.patiently(|| self.ledger.record(record.clone())).await? {
+        crash::at(Point::SubmitBeforeRecord, &subject.payout);
+        let written = self.patiently(|| self.ledger.record(record.clone())).await?;
+        crash::at(Point::SubmitAfterRecord, &subject.payout);
+        match written {
             Some((payout, stand)) => self.report(payout, stand).await,
             None => Ok(Submit::Unknown),
         }
@@ -209,6 +218,7 @@ impl BankSteps {
     /// Asks until there is something to act on, or something new to show; its attempts are retried by the server.
     #[activity(definition = markers::Inquire)]
     pub async fn inquire(self: Arc<Self>, ctx: ActivityContext, subject: Subject) -> Result<Standing, ActivityError> {
+        crash::at(Point::InquireBeforeRead, &subject.payout);
         let Some(before) = self.read(subject.payout).await? else {
             return Err(failure::bug("the books have no such payout".to_owned()));
         };
@@ -226,6 +236,7 @@ impl BankSteps {
             return Ok(standing(&before.payout, before.now));
         }
         let after = self.ask_bank(&before).await?;
+        crash::at(Point::InquireBeforeAnswer, &subject.payout);
         if ready(&after) {
             return Ok(standing(&after.payout, after.now));
         }
@@ -236,6 +247,7 @@ impl BankSteps {
     /// Asks once, because a person wants to know.
     #[activity(definition = markers::Ask)]
     pub async fn ask(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Asked, ActivityError> {
+        crash::at(Point::RetryBeforeAsk, &subject.payout);
         let Some(before) = self.read(subject.payout).await? else {
             return Ok(Asked {
                 standing: None,
@@ -247,6 +259,7 @@ impl BankSteps {
             Stand::Sent | Stand::Doubt | Stand::Resend => self.ask_bank(&before).await?,
             Stand::Closed | Stand::NotSent { .. } | Stand::Go => before,
         };
+        crash::at(Point::RetryAfterAsk, &subject.payout);
         let (next, resends) = self.next(&after);
         Ok(Asked {
             standing: Some(standing(&after.payout, after.now)),

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use activities::ledger::{Pause, StoreError, set_pause};
+use activities::{
+    crash::{self, Point},
+    ledger::{Pause, StoreError, set_pause},
+};
 use axum::{
     extract::{Path, State as Shared},
     http::StatusCode,
@@ -63,9 +66,11 @@ async fn set(api: &Api, caller: &Caller, bank: &str, pause: Pause, body: &[u8]) 
     let reason = reason(body)?;
     let said = format!("{reason} ({})", caller.name());
     let mut connection = api.ledger.pool().acquire().await.map_err(StoreError::from)?;
+    crash::at(Point::PauseBefore, bank);
     if !set_pause(&mut connection, bank, pause, &said).await? {
         return Err(Problem::from(Code::NotFound));
     }
+    crash::at(Point::PauseAfter, bank);
     info!(bank, ?pause, reason = said, "set by people");
     let row = api.ledger.bank(bank).await?.ok_or(Problem::from(Code::NotFound))?;
     let now = api.ledger.now().await?;

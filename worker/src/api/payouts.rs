@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use activities::{
     bank::stp,
+    crash::{self, Point},
     ledger::{
         command::{Accept, Answer},
         core::hex,
@@ -82,8 +83,10 @@ pub(super) async fn create(
         Wish::New(accept) => *accept,
         Wish::Known(payout) => return Ok(replay(shown(&api, &api.payout(&caller, payout).await?))),
     };
+    crash::at(Point::CreateBeforeAccept, &accept.payout);
     let (payout, replayed) = accepted(api.ledger.accept(accept).await?)?;
     trace::about(payout.id);
+    crash::at(Point::CreateAfterAccept, &payout.id);
     if replayed {
         return Ok(replay(shown(&api, &api.payout(&caller, payout.id).await?)));
     }
@@ -91,6 +94,7 @@ pub(super) async fn create(
     behind(async move { starter.start(&new).await });
     let place = [(header::LOCATION, payout_path(payout.id))];
     let since = api.payout(&caller, payout.id).await?;
+    crash::at(Point::CreateBeforeAnswer, &payout.id);
     // What accept wrote, not what has become of it since.
     let seen = Seen {
         payout,
@@ -284,7 +288,10 @@ pub(super) async fn cancel(
 ) -> Answered<Response> {
     trace::about(id);
     let was_cancelled = api.payout(&caller, id).await?.payout.state == State::Cancelled;
-    match api.ledger.cancel(id).await? {
+    crash::at(Point::CancelBeforeCommand, &id);
+    let answer = api.ledger.cancel(id).await?;
+    crash::at(Point::CancelAfterCommand, &id);
+    match answer {
         Answer::Cancelled(_) => {
             let starter = api.starter.clone();
             behind(async move { starter.look(id).await });

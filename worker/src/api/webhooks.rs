@@ -6,6 +6,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use activities::{
     bank::stp,
+    crash::{self, Point},
     inbox::{self, Delivery},
 };
 use aws_lc_rs::{
@@ -105,7 +106,8 @@ async fn take(gate: &Gate, secret: &str, request: Request) -> Result<Response, (
     let is_json = is_json(request.headers());
     let body = whole(request.into_body(), config.body_limit_bytes).await;
     let body = body.map_err(|problem| ("body", problem))?;
-    let odd = stp::parse_webhook(&body).is_none().then_some("unreadable");
+    let notice = stp::parse_webhook(&body);
+    let odd = notice.is_none().then_some("unreadable");
     // What reads is worked on however it is declared: it proves nothing, and a return may be told only once.
     if let Some(reason) = odd.or((!is_json).then_some("content type")) {
         meters::webhook_odd(stp::NAME, reason);
@@ -115,8 +117,11 @@ async fn take(gate: &Gate, secret: &str, request: Request) -> Result<Response, (
         remote: from,
         odd,
     };
+    let pass = |point| notice.iter().for_each(|notice| crash::at(point, &notice.tracking_key));
+    pass(Point::WebhookBeforeInsert);
     let stored = inbox::receive(gate.api.ledger.pool(), stp::NAME, delivery).await;
     stored.map_err(|error| ("not_stored", Problem::from(error)))?;
+    pass(Point::WebhookAfterInsert);
     Ok(reply(StatusCode::OK, json!({ "mensaje": "recibido" })))
 }
 

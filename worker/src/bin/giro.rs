@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use activities::ledger::Pause;
+use activities::{crash, ledger::Pause};
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use worker::{
@@ -97,6 +97,7 @@ enum KeyCommand {
 fn main() -> anyhow::Result<()> {
     let giro = Giro::parse();
     telemetry::init();
+    crash::arm().map_err(anyhow::Error::msg)?;
     let config = Config::load(giro.config.as_deref())?;
     if let Err(wrong) = config.check() {
         anyhow::bail!("the configuration does not hold:\n  {}", wrong.join("\n  "));

@@ -21,7 +21,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::bank::{Fence, Late, NotSent};
+use workflows::domain::TrackingKey;
+
+use crate::{
+    bank::{Fence, Late, NotSent},
+    crash::{self, Point},
+};
 
 /// How long and how much a call may take.
 #[derive(Clone, Copy, Debug)]
@@ -93,10 +98,11 @@ impl Client {
         })
     }
 
-    /// PUTs `body` once: no redirect, no retry; every byte passes the fence.
-    pub(super) async fn put(&self, body: Bytes, fence: Fence) -> Sent {
+    /// PUTs the order of a key once: no redirect, no retry; every byte passes the fence.
+    pub(super) async fn put(&self, key: &TrackingKey, body: Bytes, fence: Fence) -> Sent {
         let gate = Arc::new(Gate {
             fence,
+            key: key.clone(),
             left: AtomicBool::new(false),
             shut: AtomicBool::new(false),
         });
@@ -113,7 +119,7 @@ impl Client {
         };
         match (why, gate.left.load(Ordering::SeqCst), reply.status) {
             (why, false, _) => {
-                tracing::warn!(bank = super::NAME, why, "no byte of an order left");
+                tracing::warn!(bank = super::NAME, tracking_key = %key, why, "no byte of an order left");
                 let late = gate.shut.load(Ordering::SeqCst);
                 Sent::Nothing(if late { NotSent::Late } else { NotSent::Unreachable })
             }
@@ -214,6 +220,8 @@ struct Partial {
 /// The fence, and what it has seen.
 struct Gate {
     fence: Fence,
+    /// Whose order it is.
+    key: TrackingKey,
     /// A byte of the request may have left.
     left: AtomicBool,
     /// The fence refused a write.
@@ -232,9 +240,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gated<S> {
             self.gate.shut.store(true, Ordering::SeqCst);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, late)));
         }
+        crash::at(Point::OrderBeforeFirstByte, &self.gate.key);
         // Before the write: a write that fails may have sent a part.
         self.gate.left.store(true, Ordering::SeqCst);
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        crash::at(Point::OrderAfterFirstByte, &self.gate.key);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -78,7 +78,8 @@ fn client(base: &str) -> Client {
 }
 
 async fn put(base: &str, fence: Fence) -> Sent {
-    client(base).put(Bytes::from_static(b"{\"a\":1}"), fence).await
+    let key = TrackingKey::from_stored("GIRO1");
+    client(base).put(&key, Bytes::from_static(b"{\"a\":1}"), fence).await
 }
 
 #[tokio::test]

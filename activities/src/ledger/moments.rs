@@ -1,0 +1,74 @@
+//! Where a process may be made to die around the commit of a block, by command.
+
+use super::command::Command;
+use crate::crash::{self, Point};
+
+/// A moment in the life of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Decided, and nothing is written.
+    BeforeWrites,
+    /// Written, and not committed.
+    BeforeCommit,
+    /// Committed, and nobody was told.
+    AfterCommit,
+}
+
+/// A block passes a moment: each of its commands does.
+pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Command>) {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    for command in commands {
+        let point = point(moment, command);
+        match command {
+            Command::Open(open) => crash::at(point, &open.account),
+            Command::Accept(accept) => crash::at(point, &accept.payout),
+            Command::Cancel(payout) | Command::Apply(payout) => crash::at(point, payout),
+            Command::Begin(begin) => crash::at(point, &begin.payout),
+            Command::Record(record) => crash::at(point, &record.payout),
+            Command::Evidence(finding) => crash::at(point, &finding.payout),
+        }
+    }
+}
+
+fn point(moment: Moment, command: &Command) -> Point {
+    let [before_writes, before_commit, after_commit] = match command {
+        Command::Open(_) => [Point::OpenBeforeWrites, Point::OpenBeforeCommit, Point::OpenAfterCommit],
+        Command::Accept(_) => [
+            Point::AcceptBeforeWrites,
+            Point::AcceptBeforeCommit,
+            Point::AcceptAfterCommit,
+        ],
+        Command::Cancel(_) => [
+            Point::CancelBeforeWrites,
+            Point::CancelBeforeCommit,
+            Point::CancelAfterCommit,
+        ],
+        Command::Begin(_) => [
+            Point::BeginBeforeWrites,
+            Point::BeginBeforeCommit,
+            Point::BeginAfterCommit,
+        ],
+        Command::Record(_) => [
+            Point::RecordBeforeWrites,
+            Point::RecordBeforeCommit,
+            Point::RecordAfterCommit,
+        ],
+        Command::Evidence(_) => [
+            Point::EvidenceBeforeWrites,
+            Point::EvidenceBeforeCommit,
+            Point::EvidenceAfterCommit,
+        ],
+        Command::Apply(_) => [
+            Point::ApplyBeforeWrites,
+            Point::ApplyBeforeCommit,
+            Point::ApplyAfterCommit,
+        ],
+    };
+    match moment {
+        Moment::BeforeWrites => before_writes,
+        Moment::BeforeCommit => before_commit,
+        Moment::AfterCommit => after_commit,
+    }
+}
