@@ -10,6 +10,7 @@ pub mod read;
 pub mod rows;
 mod settings;
 mod store;
+pub mod strays;
 pub mod timeline;
 mod writer;
 
@@ -26,7 +27,7 @@ pub use ends::Ends;
 pub use settings::{Pause, clock_ahead, set_clock, set_environment, set_pause};
 pub use store::StoreError;
 
-use command::{Accept, Answer, Begin, Command, Finding, Open, Record, Stand};
+use command::{Accept, Adopt, Answer, Begin, Command, Finding, Open, Record, Stand};
 use rows::{BankRow, Payout, Private, Rules};
 use writer::Job;
 
@@ -112,6 +113,11 @@ impl Ledger {
     /// Takes the right to send once. `None`: there is no such payout.
     pub async fn begin(&self, begin: Begin) -> Result<Option<(Payout, Stand)>, LedgerError> {
         stands(self.run(Command::Begin(begin)).await?)
+    }
+
+    /// Takes in an order of the bank's whose begin is lost. `None`: there is no such payout.
+    pub async fn adopt(&self, adopt: Adopt) -> Result<Option<(Payout, Stand)>, LedgerError> {
+        stands(self.run(Command::Adopt(adopt)).await?)
     }
 
     /// Writes what became of a send. `None`: there is no such payout.

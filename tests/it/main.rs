@@ -11,6 +11,7 @@ mod faults;
 mod histories;
 mod kills;
 mod metrics;
+mod old_backup;
 mod raw;
 mod reads;
 mod runs;

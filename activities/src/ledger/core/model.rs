@@ -7,8 +7,8 @@ use uuid::Uuid;
 use workflows::domain::{AccountId, PayoutId, State};
 
 use super::{
-    super::command::{Answer, Begin, By, Command, Finding, Record, Stand},
-    fixtures::{Books, books, payout_id},
+    super::command::{Answer, By, Command, Finding, Record, Stand},
+    fixtures::{Books, begin, books, payout_id},
 };
 use crate::bank::{Exchange, Found, FoundDoubt, NotSent, Sender, Submitted};
 
@@ -147,7 +147,7 @@ impl World {
         let Some(payout) = self.payout(index) else { return };
         self.executions += 1;
         let sender = Sender(Uuid::from_u128(self.executions));
-        let answer = self.books.run(Command::Begin(Begin { payout, sender }));
+        let answer = self.books.run(begin(payout, sender));
         if let Answer::Stands(row, Stand::Go) = answer {
             let until = self.books.rows.now + SignedDuration::from_secs(10);
             self.workers.push((payout, sender, row.send_no, until));

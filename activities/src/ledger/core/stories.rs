@@ -6,10 +6,10 @@ use workflows::domain::{AccountId, Attention, Centavos, End, Evidence, Refusal, 
 
 use super::{
     super::{
-        command::{Answer, Begin, By, Command, Finding, Record, Stand},
+        command::{Answer, By, Command, Finding, Record, Stand},
         rows::{PausedBy, Payout},
     },
-    fixtures::{Books, FEE, IVA, books, payout_id, request},
+    fixtures::{Books, FEE, IVA, begin, books, payout_id, request},
 };
 use crate::bank::{Exchange, Found, FoundDoubt, NotSent, Sender, Submitted};
 
@@ -29,10 +29,7 @@ fn sender(n: u128) -> Sender {
 
 impl Books {
     fn begin(&mut self, by: u128) -> Stand {
-        self.stand(Command::Begin(Begin {
-            payout: payout_id(1),
-            sender: sender(by),
-        }))
+        self.stand(begin(payout_id(1), sender(by)))
     }
 
     fn record(&mut self, by: u128, send_no: u32, submitted: Submitted) -> Stand {
@@ -293,12 +290,8 @@ fn many_sends_that_fail_at_once_are_one_outage() {
             exchange: Exchange::default(),
         }))
     };
-    let begin = |books: &mut Books, n: u128| {
-        let (payout, sender) = (payout_id(n), sender(n));
-        books.run(Command::Begin(Begin { payout, sender }))
-    };
     for n in 1..=6 {
-        begin(&mut books, n);
+        books.run(begin(payout_id(n), sender(n)));
     }
     for n in 1..=6 {
         assert!(matches!(
@@ -309,7 +302,7 @@ fn many_sends_that_fail_at_once_are_one_outage() {
     let bank = &books.rows.banks["stp"];
     assert_eq!((bank.backoff_seconds, bank.attention.as_deref()), (30, None));
     books.tick(31);
-    begin(&mut books, 1);
+    books.begin(1);
     fail(&mut books, 1, 2);
     assert_eq!(books.rows.banks["stp"].backoff_seconds, 60, "a later try failed too");
 }
@@ -531,11 +524,10 @@ fn paid_after_release_moves_nothing_tells_a_person_and_pauses_the_bank() {
     assert_eq!(books.rows.banks["stp"].paused_by, Some(PausedBy::PaidAfterRelease));
     assert_eq!(books.held(account), 0);
     books.accept(2, account, 1);
-    let begin = Command::Begin(Begin {
-        payout: payout_id(2),
-        sender: sender(9),
-    });
-    assert!(matches!(books.stand(begin), Stand::NotSent { .. }));
+    assert!(matches!(
+        books.stand(begin(payout_id(2), sender(9))),
+        Stand::NotSent { .. }
+    ));
 }
 
 #[test]
@@ -585,12 +577,7 @@ fn a_refused_configuration_pauses_the_bank_and_probes_end_the_pause() {
     books.record(1, 1, wrong());
     assert_eq!(books.rows.banks["stp"].paused_by, Some(PausedBy::Configuration));
     books.accept(2, account, 1);
-    let begin = |n: u128| {
-        Command::Begin(Begin {
-            payout: payout_id(2),
-            sender: sender(n),
-        })
-    };
+    let begin = |n: u128| begin(payout_id(2), sender(n));
     assert!(matches!(books.stand(begin(5)), Stand::NotSent { .. }));
     books.tick(61);
     assert_eq!(books.begin(2), Stand::Go, "one payout a minute goes through as probe");
@@ -716,3 +703,5 @@ fn a_webhook_that_contradicts_an_end_tells_a_person_and_moves_nothing() {
         (State::Failed, Some(Attention::EvidenceAfterEnd))
     );
 }
+
+mod loss;
