@@ -111,14 +111,15 @@ async fn an_old_backup_under_a_live_bank_never_pays_twice() -> Result<()> {
     bank_is(&stack, |bank| bank["attention"] == "catching_up").await?;
     // What the bank shows is taken in at once, and ends by its answer. What it does not show yet is not sent again.
     stack.giro.wait(&plain, LONG, is("settled")).await?;
+    assert_eq!(stack.bank.orders_of(&keys[0]).await?.len(), 1, "a second order");
     assert_eq!(stack.giro.payout(&silent).await?["state"], "accepted");
-    assert_eq!(stack.bank.orders_of(&keys[0]).await?.len(), 1);
     stack.bank.speak(&keys[0]).await?;
     stack.bank.speak(&unknown_key).await?;
     bank_is(&stack, |bank| {
         bank["paused_by"] == "stray_order" && bank["attention"].is_null()
     })
     .await?;
+    stack.giro.retry(&silent).await?;
     stack.giro.wait(&silent, LONG, is("settled")).await?;
     let strays = stack.giro_command(&["bank", "strays", "stp"])?;
     ensure!(strays.contains(&unknown_key) && !strays.contains(&keys[0]), "{strays}");
