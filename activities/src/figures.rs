@@ -102,15 +102,18 @@ async fn attention(pool: &PgPool) -> Result<(), StoreError> {
 
 /// Whether each bank may be sent to.
 async fn banks(pool: &PgPool) -> Result<(), StoreError> {
-    let rows =
-        sqlx::query!(r#"select name, paused_by, coalesce(closed_until > giro_now(), false) as "closed!" from bank"#)
-            .fetch_all(pool)
-            .await?;
+    let rows = sqlx::query!(
+        r#"select name, paused_by, coalesce(closed_until > giro_now(), false) as "closed!",
+                   (select count(*) from stray_order where bank = name) as "strays!" from bank"#
+    )
+    .fetch_all(pool)
+    .await?;
     for row in rows {
         for reason in PausedBy::ALL {
             let paused = row.paused_by.as_deref() == Some(reason.word());
             gauge!(meters::BANK_PAUSED, "bank" => row.name.clone(), "reason" => reason.word()).set(u32::from(paused));
         }
+        gauge!(meters::STRAYS, "bank" => row.name.clone()).set(number(row.strays));
         gauge!(meters::BANK_CLOSED, "bank" => row.name).set(u32::from(row.closed));
     }
     Ok(())

@@ -62,10 +62,17 @@ pub async fn receive(pool: &PgPool, bank: &str, delivery: Delivery<'_>) -> Resul
 }
 
 /// Works the inbox of one bank until `stop` resolves. A row is leased for a while, so that a dead worker's rows come back.
+///
+/// It waits while the books are held against the bank's orders: what the bank says of a payout whose send was lost must
+/// find that send taken in.
 pub async fn work(steps: BankSteps, client: Client, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     loop {
-        let worked = match heard(claim(&steps)).await {
+        let claimed = match steps.caught_up().seen() {
+            Some(_) => heard(claim(&steps)).await,
+            None => Ok(Vec::new()),
+        };
+        let worked = match claimed {
             Ok(rows) => {
                 let count = rows.len();
                 stream::iter(rows)

@@ -12,6 +12,7 @@ pub mod rows;
 mod settings;
 mod silence;
 mod store;
+pub mod strays;
 pub mod timeline;
 mod writer;
 
@@ -29,7 +30,7 @@ pub use settings::{Pause, clock_ahead, set_clock, set_environment, set_pause};
 pub(crate) use silence::heard;
 pub use store::StoreError;
 
-use command::{Accept, Answer, Begin, Command, Finding, Open, Record, Stand};
+use command::{Accept, Adopt, Answer, Begin, Command, Finding, Open, Record, Stand};
 use rows::{BankRow, Payout, Private, Rules};
 use writer::Job;
 
@@ -115,6 +116,11 @@ impl Ledger {
     /// Takes the right to send once. `None`: there is no such payout.
     pub async fn begin(&self, begin: Begin) -> Result<Option<(Payout, Stand)>, LedgerError> {
         stands(self.run(Command::Begin(begin)).await?)
+    }
+
+    /// Takes in an order of the bank's whose begin is lost. `None`: there is no such payout.
+    pub async fn adopt(&self, adopt: Adopt) -> Result<Option<(Payout, Stand)>, LedgerError> {
+        stands(self.run(Command::Adopt(adopt)).await?)
     }
 
     /// Writes what became of a send. `None`: there is no such payout.

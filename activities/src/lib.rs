@@ -6,6 +6,7 @@
 //! | `bank` | the port to a bank, and its adapters |
 //! | `steps` | the activities that a run calls |
 //! | `inbox` | what banks tell us, stored first and understood later |
+//! | `catch_up` | the books held against the bank's orders, before anything is sent on a server |
 //! | `keys` | keys of callers, as the books have them |
 //! | `sweep` | open payouts whose driver may be gone |
 //! | `figures` | what stands in the books, as gauges |
@@ -14,6 +15,7 @@
 //! | `failure` | the three words: Refused, Later, Doubt |
 
 pub mod bank;
+pub mod catch_up;
 pub mod crash;
 pub mod failure;
 pub mod figures;

@@ -135,6 +135,10 @@ meters! {
         "Orders of which a byte left for the bank.";
     DOUBTS = Counter "giro_bank_doubts_total" ["bank"] of [Worker]:
         "Sends after which nobody knew whether the bank has the order.";
+    CAUGHT_UP = Gauge "giro_bank_caught_up" ["bank"] of [Worker]:
+        "1 while the books stand as they were held against the bank's orders; nothing is sent at 0.";
+    ADOPTED = Counter "giro_bank_adopted_total" ["bank"] of [Worker]:
+        "Orders that the bank had of payouts whose begin the books had lost.";
     WORKED = Counter "giro_inbox_looks_total" ["bank" "fate"] of [Worker]:
         "Looks at stored webhooks, by what became of the row.";
     OPEN = Gauge "giro_payouts_open" ["state"] of [Relay]:
@@ -151,6 +155,8 @@ meters! {
         "1 while nothing is sent through the bank for this reason, until people or a probe resume it.";
     BANK_CLOSED = Gauge "giro_bank_closed" ["bank"] of [Relay]:
         "1 while the bank is backed off from, because an order found it unreachable or closed.";
+    STRAYS = Gauge "giro_bank_stray_orders" ["bank"] of [Relay]:
+        "Orders that the bank has under our name and the books could not explain, ever.";
     OUTBOX = Gauge "giro_outbox_unpublished" [] of [Relay]:
         "Events that wait for their publisher, counted up to 10000.";
     OUTBOX_AGE = Gauge "giro_outbox_oldest_age_seconds" [] of [Relay]:
@@ -191,6 +197,18 @@ pub fn describe(program: Program) {
 pub fn bank(bank: &'static str) {
     counter!(SENDS, "bank" => bank).absolute(0);
     counter!(DOUBTS, "bank" => bank).absolute(0);
+    counter!(ADOPTED, "bank" => bank).absolute(0);
+    caught_up(bank, false);
+}
+
+/// Whether the books were held against the bank's orders.
+pub(crate) fn caught_up(bank: &'static str, is_so: bool) {
+    gauge!(CAUGHT_UP, "bank" => bank).set(u32::from(is_so));
+}
+
+/// An order was taken in whose begin was lost.
+pub(crate) fn adopted(bank: &'static str) {
+    counter!(ADOPTED, "bank" => bank).increment(1);
 }
 
 /// The writer took a block and left `commands` waiting.

@@ -84,6 +84,9 @@ async fn the_database_holds_the_same_edges_and_refuses_the_rest() -> Result<()> 
         "update account set credits = credits - 1 where credits > 0",
         "update account set held = credits + 1 where code = 2101",
         "update clock set production = true",
+        "update bank set begins = begins - 1",
+        "update bank set paused_by = 'nobody', pause_reason = 'x', paused_at = giro_now()",
+        "truncate stray_order",
     ] {
         let refused = sqlx::raw_sql(wrong).execute(&mut books).await;
         let unharmed = refused.as_ref().is_ok_and(|done| done.rows_affected() == 0);

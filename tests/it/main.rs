@@ -13,9 +13,11 @@ mod faults;
 mod histories;
 mod kills;
 mod metrics;
+mod old_backup;
 mod raw;
 mod reads;
 mod runs;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;
+mod statement;
 mod wire;

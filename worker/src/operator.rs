@@ -1,9 +1,10 @@
-//! The commands of an operator: prepare the books, pause and resume a bank, make and revoke keys, set the clock of a test.
+//! The commands of an operator: prepare the books, pause and resume a bank, list its stray orders, make and revoke keys, set the clock of a test.
 
 pub mod keys;
 
-use activities::ledger::{self, MIGRATIONS, Pause};
+use activities::ledger::{self, MIGRATIONS, Pause, strays};
 use anyhow::Context;
+use comfy_table::Table;
 use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection, migrate::MigrateDatabase};
 
@@ -52,4 +53,38 @@ pub async fn pause(config: &Config, bank: &str, pause: Pause, reason: &str) -> a
         Pause::On => format!("{bank} is paused: nothing is sent; resume it with `giro bank resume {bank} --reason …`"),
         Pause::Off => format!("{bank} is resumed"),
     })
+}
+
+/// The orders that a bank has under our name and the books could not explain.
+pub async fn strays(config: &Config, bank: &str) -> anyhow::Result<String> {
+    let mut connection = PgConnection::connect(config.database.url.expose_secret()).await?;
+    let rows = strays::list(&mut connection, bank).await?;
+    if rows.is_empty() {
+        return Ok(format!("{bank} has no order that the books could not explain"));
+    }
+    let mut table = Table::new();
+    table.set_header([
+        "tracking key",
+        "bank's reference",
+        "operating date",
+        "MXN",
+        "CLABE",
+        "bank says",
+        "why",
+        "first seen (UTC)",
+    ]);
+    let text = |value: Option<String>| value.unwrap_or_else(|| "does not read".to_owned());
+    for row in rows {
+        table.add_row([
+            row.tracking_key,
+            row.bank_ref,
+            text(row.operating_date.map(|date| date.to_string())),
+            text(row.amount.map(|amount| amount.decimal())),
+            text(row.clabe_last4.map(|last4| format!("****{last4}"))),
+            row.said,
+            row.reason,
+            row.first_seen.strftime("%Y-%m-%d %H:%M").to_string(),
+        ]);
+    }
+    Ok(table.to_string())
 }

@@ -6,8 +6,8 @@ use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 use workflows::domain::{AccountId, Centavos, End, OpenAccount, Order, PayoutId, Refusal};
 
-use super::rows::{Account, FEE_INCOME, IVA_PAYABLE, Payout, SETTLEMENT_STP};
-use crate::bank::{Exchange, Found, Sender, Submitted};
+use super::rows::{Account, FEE_INCOME, IVA_PAYABLE, Payout, SETTLEMENT_STP, Seen};
+use crate::bank::{Exchange, Found, Sender, StatementLine, Submitted};
 
 /// One command.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub enum Command {
     Cancel(PayoutId),
     /// Take the right to send once.
     Begin(Begin),
+    /// Take in an order that the bank has, and whose begin the books have lost.
+    Adopt(Adopt),
     /// What became of a send.
     Record(Record),
     /// What proves an outcome, or a look that proved nothing.
@@ -73,6 +75,19 @@ pub struct Begin {
     pub payout: PayoutId,
     /// The execution.
     pub sender: Sender,
+    /// The server on which this process has held the books against the bank's orders; `None`: on none yet.
+    pub seen: Option<Seen>,
+}
+
+/// An order on the bank's statement whose payout the books have as never sent: its begin was committed, and is lost.
+#[derive(Clone, Debug)]
+pub struct Adopt {
+    /// Which payout.
+    pub payout: PayoutId,
+    /// Made afresh, and nobody's: it gives no right to send.
+    pub sender: Sender,
+    /// The order, as the bank has it.
+    pub line: StatementLine,
 }
 
 /// What became of a send.
@@ -165,7 +180,9 @@ pub enum Answer {
     Cancelled(Payout),
     /// To `Cancel`: it may have reached the bank, or has ended.
     TooLate(Payout),
-    /// To `Begin`, `Record` and `Evidence`: where the payout stands.
+    /// To `Cancel`: the books may have lost its send, and the bank was not asked yet. Nothing was decided.
+    CatchingUp(Payout),
+    /// To `Begin`, `Adopt`, `Record` and `Evidence`: where the payout stands.
     Stands(Payout, Stand),
     /// To `Apply`: it has ended, now or before.
     Ended(Payout, End),
@@ -202,6 +219,7 @@ impl Command {
             Self::Open(_) | Self::Accept(_) => None,
             Self::Cancel(payout) | Self::Apply(payout) => Some(*payout),
             Self::Begin(begin) => Some(begin.payout),
+            Self::Adopt(adopt) => Some(adopt.payout),
             Self::Record(record) => Some(record.payout),
             Self::Evidence(finding) => Some(finding.payout),
         }
@@ -212,7 +230,8 @@ impl Command {
         match self {
             Self::Open(open) => Some((open.caller.clone(), open.key.clone())),
             Self::Accept(accept) => Some((accept.caller.clone(), accept.key.clone())),
-            Self::Cancel(_) | Self::Begin(_) | Self::Record(_) | Self::Evidence(_) | Self::Apply(_) => None,
+            Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
+            Self::Evidence(_) | Self::Apply(_) => None,
         }
     }
 
@@ -220,7 +239,7 @@ impl Command {
     pub fn accounts(&self, owner: impl Fn(PayoutId) -> Option<AccountId>) -> BTreeSet<AccountId> {
         match self {
             Self::Open(open) if open.request.opening.is_some() => BTreeSet::from([SETTLEMENT_STP]),
-            Self::Open(_) | Self::Begin(_) | Self::Record(_) | Self::Evidence(_) => BTreeSet::new(),
+            Self::Open(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => BTreeSet::new(),
             Self::Accept(accept) => BTreeSet::from([accept.order.account]),
             Self::Cancel(payout) => owner(*payout).into_iter().collect(),
             Self::Apply(payout) => owner(*payout)
@@ -233,8 +252,17 @@ impl Command {
     /// True when it reads or changes the bank's row.
     pub fn needs_bank(&self) -> bool {
         match self {
-            Self::Open(_) | Self::Accept(_) | Self::Cancel(_) | Self::Apply(_) => false,
-            Self::Begin(_) | Self::Record(_) | Self::Evidence(_) => true,
+            Self::Open(_) | Self::Accept(_) | Self::Apply(_) => false,
+            Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => true,
+        }
+    }
+
+    /// True when it must know whether the books may have lost commits: it sends, or gives back what may have been sent.
+    pub fn needs_server(&self) -> bool {
+        match self {
+            Self::Cancel(_) | Self::Begin(_) => true,
+            Self::Open(_) | Self::Accept(_) | Self::Adopt(_) => false,
+            Self::Record(_) | Self::Evidence(_) | Self::Apply(_) => false,
         }
     }
 }

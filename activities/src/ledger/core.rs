@@ -3,7 +3,7 @@
 //! | file | commands |
 //! | --- | --- |
 //! | `requests` | open, accept, cancel: the only ones that can be refused |
-//! | `sending` | begin, record: who may send, and what became of it |
+//! | `sending` | begin, adopt, record: who may send, what was sent and forgotten, what became of it |
 //! | `proof` | evidence: what is known |
 //! | `ending` | apply: the end that follows |
 //! | `judge` | none: what a row allows, which all of them ask |
@@ -60,6 +60,7 @@ pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes)
         Command::Accept(accept) => requests::accept(rules, rows, accept),
         Command::Cancel(payout) => requests::cancel(rules, rows, *payout),
         Command::Begin(begin) => sending::begin(rules, rows, begin),
+        Command::Adopt(adopt) => sending::adopt(rules, rows, adopt),
         Command::Record(record) => sending::record(rules, rows, record),
         Command::Evidence(finding) => proof::evidence(rules, rows, finding),
         Command::Apply(payout) => ending::apply(rules, rows, *payout),

@@ -20,7 +20,9 @@ pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Comman
         return;
     }
     for command in commands {
-        let point = point(moment, command);
+        let Some(point) = point(moment, command) else {
+            continue;
+        };
         match command {
             Command::Open(open) => crash::at(point, &open.account),
             Command::Accept(accept) => crash::at(point, &accept.payout),
@@ -28,11 +30,13 @@ pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Comman
             Command::Begin(begin) => crash::at(point, &begin.payout),
             Command::Record(record) => crash::at(point, &record.payout),
             Command::Evidence(finding) => crash::at(point, &finding.payout),
+            Command::Adopt(adopt) => crash::at(point, &adopt.payout),
         }
     }
 }
 
-fn point(moment: Moment, command: &Command) -> Point {
+/// None for what is only done while a process catches up with the bank: it does all of it again at its next start.
+fn point(moment: Moment, command: &Command) -> Option<Point> {
     let [before_writes, before_commit, after_commit] = match command {
         Command::Open(_) => [Point::OpenBeforeWrites, Point::OpenBeforeCommit, Point::OpenAfterCommit],
         Command::Accept(_) => [
@@ -65,10 +69,11 @@ fn point(moment: Moment, command: &Command) -> Point {
             Point::ApplyBeforeCommit,
             Point::ApplyAfterCommit,
         ],
+        Command::Adopt(_) => return None,
     };
-    match moment {
+    Some(match moment {
         Moment::BeforeWrites => before_writes,
         Moment::BeforeCommit => before_commit,
         Moment::AfterCommit => after_commit,
-    }
+    })
 }

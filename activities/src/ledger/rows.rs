@@ -205,6 +205,34 @@ pub struct Request {
     pub created_at: Timestamp,
 }
 
+/// The server that holds the books: a restart, a failover and a restore each make another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// Postgres: `system_identifier`.
+    pub system: String,
+    /// Postgres: the timeline that is written; a promotion begins a new one.
+    pub timeline: i32,
+    /// When its postmaster started, in microseconds since 1970.
+    pub started_us: i64,
+}
+
+/// A server as it was seen at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Which.
+    #[serde(flatten)]
+    pub server: Server,
+    /// How far its log was flushed, in bytes.
+    pub wal: i64,
+}
+
+impl Seen {
+    /// True when `now` is the same server with nothing of its log gone.
+    pub fn still(&self, now: &Self) -> bool {
+        self.server == now.server && self.wal <= now.wal
+    }
+}
+
 /// A bank: whether it may be sent to, and what one payout found out for all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BankRow {
@@ -217,6 +245,10 @@ pub struct BankRow {
     pub closed_until: Option<Timestamp>,
     pub backoff_seconds: i32,
     pub probe_at: Option<Timestamp>,
+    /// Rights to send ever given; it goes back only where commits were lost.
+    pub begins: i64,
+    /// The server on which the bank's orders were last read through.
+    pub caught_up: Option<Server>,
 }
 
 /// Who paused a bank.
@@ -231,15 +263,18 @@ pub enum PausedBy {
     PaidAfterRelease,
     /// The bank has two orders under one key; ends only by `giro bank resume`.
     SecondOrder,
+    /// The bank has an order that the books cannot explain; ends only by `giro bank resume`.
+    StrayOrder,
 }
 
 impl PausedBy {
     /// Every reason.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::People,
         Self::Configuration,
         Self::PaidAfterRelease,
         Self::SecondOrder,
+        Self::StrayOrder,
     ];
 
     /// The word in the books.
@@ -249,6 +284,7 @@ impl PausedBy {
             Self::Configuration => "configuration",
             Self::PaidAfterRelease => "paid_after_release",
             Self::SecondOrder => "second_order",
+            Self::StrayOrder => "stray_order",
         }
     }
 }
@@ -400,6 +436,8 @@ pub struct Rows {
     pub payouts: BTreeMap<PayoutId, Payout>,
     pub requests: BTreeMap<(String, String), Request>,
     pub banks: BTreeMap<String, BankRow>,
+    /// The server that the transaction runs on; read for commands that send or give back.
+    pub server: Option<Seen>,
 }
 
 impl Rows {
@@ -412,6 +450,7 @@ impl Rows {
             payouts: BTreeMap::new(),
             requests: BTreeMap::new(),
             banks: BTreeMap::new(),
+            server: None,
         }
     }
 

@@ -55,7 +55,7 @@ pub async fn set_pause(
             sqlx::query!(
                 r#"update bank
                    set paused_by = 'people', pause_reason = $2, paused_at = giro_now()
-                   where name = $1 and coalesce(paused_by, '') not in ('paid_after_release', 'second_order')"#,
+                   where name = $1 and coalesce(paused_by, '') not in ('paid_after_release', 'second_order', 'stray_order')"#,
                 bank,
                 reason
             )

@@ -15,7 +15,7 @@ use super::{
     command::{Accept, Command},
     core::hex,
     event,
-    rows::{Account, BankRow, Payout, Private, Request, Rows, Writes},
+    rows::{Account, BankRow, Payout, Private, Request, Rows, Seen, Writes},
 };
 use crate::crash::{self, Point};
 
@@ -58,6 +58,14 @@ pub(super) async fn now(connection: &mut PgConnection) -> Result<Timestamp, Stor
     Ok(serde_json::from_value(text.unwrap_or_default())?)
 }
 
+/// The server that answers.
+async fn server(connection: &mut PgConnection) -> Result<Seen, StoreError> {
+    let seen = sqlx::query_scalar!(r#"select giro_server() as "seen!""#)
+        .fetch_one(connection)
+        .await?;
+    Ok(serde_json::from_value(seen)?)
+}
+
 /// Locks and reads everything a block of commands may see: accounts by id, then payouts by id, then banks.
 pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -> Result<Rows, StoreError> {
     let payouts: BTreeSet<PayoutId> = commands.iter().filter_map(|command| command.payout()).collect();
@@ -88,7 +96,7 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
         .chain(payouts)
         .chain(commands.iter().filter_map(|command| match command {
             Command::Accept(accept) => Some(accept.payout),
-            Command::Open(_) | Command::Cancel(_) | Command::Begin(_) => None,
+            Command::Open(_) | Command::Cancel(_) | Command::Begin(_) | Command::Adopt(_) => None,
             Command::Record(_) | Command::Evidence(_) | Command::Apply(_) => None,
         }))
         .collect::<BTreeSet<_>>()
@@ -109,6 +117,9 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
             .into_iter()
             .map(|row| (row.name.clone(), row))
             .collect();
+    }
+    if commands.iter().any(|command| command.needs_server()) {
+        found.server = Some(server(connection).await?);
     }
     found.now = now(connection).await?;
     Ok(found)
@@ -167,7 +178,7 @@ async fn requests(connection: &mut PgConnection, commands: &[&Command], found: &
         .iter()
         .filter_map(|command| match command {
             Command::Open(open) => Some(open.request.clabe.as_str().to_owned()),
-            Command::Accept(_) | Command::Cancel(_) | Command::Begin(_) => None,
+            Command::Accept(_) | Command::Cancel(_) | Command::Begin(_) | Command::Adopt(_) => None,
             Command::Record(_) | Command::Evidence(_) | Command::Apply(_) => None,
         })
         .collect();
@@ -242,7 +253,7 @@ pub(super) async fn write(connection: &mut PgConnection, before: &Rows, writes: 
             r#"update bank b
                set paused_by = n.paused_by, pause_reason = n.pause_reason, paused_at = n.paused_at,
                    attention = n.attention, closed_until = n.closed_until, backoff_seconds = n.backoff_seconds,
-                   probe_at = n.probe_at
+                   probe_at = n.probe_at, begins = n.begins
                from jsonb_populate_recordset(null::bank, $1) n where b.name = n.name"#,
             set(&writes.banks)?
         )

@@ -111,9 +111,12 @@ fn ended(answer: &Answer) -> Option<PayoutId> {
     match answer {
         Answer::Ended(payout, _) | Answer::Cancelled(payout) => Some(payout.id),
         Answer::Opened { .. } | Answer::ClabeTaken | Answer::Accepted { .. } | Answer::Refused { .. } => None,
-        Answer::KeyConflict { .. } | Answer::TooLate(_) | Answer::Stands(..) | Answer::Open(_) | Answer::Unknown => {
-            None
-        }
+        Answer::KeyConflict { .. }
+        | Answer::TooLate(_)
+        | Answer::CatchingUp(_)
+        | Answer::Stands(..)
+        | Answer::Open(_)
+        | Answer::Unknown => None,
     }
 }
 

@@ -14,6 +14,7 @@ use workflows::{
 use super::{seconds_until, standing};
 use crate::{
     bank::{Bank, Fence, Found, NotSent, Order, Payer, Sender, Submitted},
+    catch_up::CaughtUp,
     crash::{self, Point},
     failure,
     ledger::{
@@ -29,11 +30,15 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How long a send waits for the books to be held against the bank's orders, before it says that it was not sent.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
 /// Calls to one bank. Only this bank's worker has them.
 #[derive(Clone)]
 pub struct BankSteps {
     ledger: Ledger,
     bank: Arc<Bank>,
+    caught_up: CaughtUp,
 }
 
 impl fmt::Debug for BankSteps {
@@ -65,6 +70,7 @@ impl BankSteps {
         Self {
             ledger,
             bank: Arc::new(bank),
+            caught_up: CaughtUp::default(),
         }
     }
 
@@ -76,6 +82,11 @@ impl BankSteps {
     /// The bank they call.
     pub fn bank(&self) -> &Bank {
         &self.bank
+    }
+
+    /// On which server the books were held against the bank's orders.
+    pub fn caught_up(&self) -> &CaughtUp {
+        &self.caught_up
     }
 
     /// Where a payout stands, without asking anybody; `None` when the books do not have it.
@@ -149,8 +160,8 @@ impl BankSteps {
 
     /// Begins, however often COMMIT's answer is lost: the sender knows itself. A right that comes too late to be used
     /// is handed back by the fence: nothing leaves, and that is recorded.
-    async fn begin(&self, payout: PayoutId, sender: Sender) -> Result<Option<(Payout, Stand)>, ActivityError> {
-        self.patiently(|| self.ledger.begin(Begin { payout, sender })).await
+    async fn begin(&self, begin: Begin) -> Result<Option<(Payout, Stand)>, ActivityError> {
+        self.patiently(|| self.ledger.begin(begin.clone())).await
     }
 
     /// Asks the books again while they are away: what became of a send must not be forgotten with its activity. Every
@@ -180,11 +191,17 @@ impl BankSteps {
         let payer = self.payer(before.id).await?;
         let today = before.operating_date.unwrap_or_default();
         let mut order = order(&before, payer, today)?;
+        let seen = self.caught_up.within(CATCH_UP).await;
         // Both own clocks are read before begin, so that `send_before` is never earlier than what they allow.
         let fence = Fence::default();
         let sender = Sender(Uuid::new_v4());
         crash::at(Point::SubmitBeforeBegin, &subject.payout);
-        let Some((payout, stand)) = self.begin(subject.payout, sender).await? else {
+        let begin = Begin {
+            payout: subject.payout,
+            sender,
+            seen,
+        };
+        let Some((payout, stand)) = self.begin(begin).await? else {
             return Ok(Submit::Unknown);
         };
         if stand != Stand::Go {

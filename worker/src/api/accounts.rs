@@ -90,7 +90,8 @@ pub(super) async fn open(
         Answer::Accepted { .. } | Answer::Refused { .. } | Answer::Cancelled(_) | Answer::TooLate(_) => {
             Err(unexpected())
         }
-        Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) | Answer::Unknown => Err(unexpected()),
+        Answer::CatchingUp(_) | Answer::Stands(..) => Err(unexpected()),
+        Answer::Ended(..) | Answer::Open(_) | Answer::Unknown => Err(unexpected()),
     }
 }
 

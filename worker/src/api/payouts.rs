@@ -201,7 +201,8 @@ fn accepted(answer: Answer) -> Answered<(Payout, bool)> {
         Answer::Opened { .. } | Answer::ClabeTaken | Answer::Cancelled(_) | Answer::TooLate(_) | Answer::Unknown => {
             Err(unexpected("accept"))
         }
-        Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) => Err(unexpected("accept")),
+        Answer::CatchingUp(_) | Answer::Stands(..) => Err(unexpected("accept")),
+        Answer::Ended(..) | Answer::Open(_) => Err(unexpected("accept")),
     }
 }
 
@@ -310,6 +311,7 @@ pub(super) async fn cancel(
             );
             Err(Problem::because(Code::TooLate, detail).about(Some(id.to_string())))
         }
+        Answer::CatchingUp(_) => Err(Problem::from(Code::CatchingUp).about(Some(id.to_string()))),
         Answer::Unknown => Err(Problem::from(Code::NotFound)),
         Answer::Opened { .. } | Answer::ClabeTaken | Answer::Accepted { .. } | Answer::Refused { .. } => {
             Err(unexpected("cancel"))

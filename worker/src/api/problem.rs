@@ -79,6 +79,8 @@ codes! {
         RequestTimeout = "request_timeout",
         /// More requests than the caller may send.
         RateLimited = "rate_limited",
+        /// The books may have lost what was sent, and the bank was not asked yet.
+        CatchingUp = "catching_up",
         /// The books are away or busy.
         Later = "later",
         /// Not the caller's fault, and the same again if repeated.
@@ -101,7 +103,7 @@ impl Code {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::Later => StatusCode::SERVICE_UNAVAILABLE,
+            Self::CatchingUp | Self::Later => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -128,6 +130,7 @@ impl Code {
             Self::BodyTooLarge => "The body is too large",
             Self::RequestTimeout => "The request came too slowly",
             Self::RateLimited => "Too many requests",
+            Self::CatchingUp => "The bank is asked first",
             Self::Later => "Ask again in a moment",
             Self::Internal => "giro could not answer",
         }
@@ -175,6 +178,9 @@ impl Code {
             Self::RateLimited => {
                 "Wait for the seconds that the header Retry-After says. Nothing was done and the key is still free."
             }
+            Self::CatchingUp => {
+                "The books were restarted or restored, and giro is asking the bank what was sent before. Nothing was done; ask again with the same key."
+            }
             Self::Later => "giro may or may not have done it. Ask again with the same key: it is done once.",
             Self::Internal => "An alert was raised. Ask again with the same key once it is mended: it is done once.",
         }
@@ -190,7 +196,7 @@ impl Code {
                 None
             }
             Self::UnsupportedMediaType | Self::BodyTooLarge | Self::RequestTimeout | Self::RateLimited => None,
-            Self::Later | Self::Internal => None,
+            Self::CatchingUp | Self::Later | Self::Internal => None,
         }
     }
 
@@ -198,7 +204,7 @@ impl Code {
     pub(super) const fn is_retryable(self) -> bool {
         matches!(
             self,
-            Self::Later | Self::Internal | Self::RequestTimeout | Self::RateLimited
+            Self::CatchingUp | Self::Later | Self::Internal | Self::RequestTimeout | Self::RateLimited
         )
     }
 }
@@ -342,8 +348,9 @@ impl IntoResponse for Problem {
         if self.code == Code::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if matches!(self.code, Code::Later | Code::RateLimited) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if matches!(self.code, Code::CatchingUp | Code::Later | Code::RateLimited) {
+            let seconds = if self.code == Code::CatchingUp { "5" } else { "1" };
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         if self.replayed {
             headers.insert(HeaderName::from_static(REPLAYED), HeaderValue::from_static("true"));

@@ -43,7 +43,7 @@ enum Role {
     Relay,
     /// Make the database when it is missing, and bring its schema up to date.
     Migrate,
-    /// Pause or resume sending through a bank.
+    /// Pause or resume sending through a bank; list what it has and the books have not.
     #[command(subcommand)]
     Bank(BankCommand),
     /// Make, list and revoke the keys of callers.
@@ -65,6 +65,11 @@ enum BankCommand {
     Pause(BankArgs),
     /// Send again.
     Resume(BankArgs),
+    /// List the orders that a bank has under our name and the books could not explain.
+    Strays {
+        /// The bank, as `GET /v1/banks` names it.
+        name: String,
+    },
 }
 
 #[derive(Args)]
@@ -118,6 +123,7 @@ fn main() -> anyhow::Result<()> {
                 Role::Bank(BankCommand::Resume(bank)) => {
                     operator::pause(&config, &bank.name, Pause::Off, &bank.reason).await?
                 }
+                Role::Bank(BankCommand::Strays { name }) => operator::strays(&config, &name).await?,
                 Role::Key(KeyCommand::Create(key)) => keys::create(&config, key).await?,
                 Role::Key(KeyCommand::List { output }) => keys::list(&config, output).await?,
                 Role::Key(KeyCommand::Revoke { id }) => keys::revoke(&config, &id).await?,

@@ -77,15 +77,6 @@ fn state(state: BankState) -> (&'static str, Tone) {
     }
 }
 
-fn paused_by(who: PausedBy) -> &'static str {
-    match who {
-        PausedBy::People => "people",
-        PausedBy::Configuration => "configuration",
-        PausedBy::PaidAfterRelease => "paid_after_release",
-        PausedBy::SecondOrder => "second_order",
-    }
-}
-
 /// When it is sent to, and why not now.
 fn sends(bank: &Bank, paper: &Paper) -> String {
     let mut text = match (bank.state, bank.sends_at) {
@@ -94,7 +85,7 @@ fn sends(bank: &Bank, paper: &Paper) -> String {
             None => "now".to_owned(),
         },
         (BankState::Paused, _) => {
-            let who = bank.paused_by.map_or("somebody", paused_by);
+            let who = bank.paused_by.map_or("somebody", PausedBy::word);
             let why = bank.pause_reason.as_deref().unwrap_or("no reason was given");
             let since = bank
                 .paused_at

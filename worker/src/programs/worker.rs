@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     bank::{Bank, stp::Stp},
-    inbox,
+    catch_up, inbox,
     meters::{self, Program},
     steps::{BankSteps, DirectStarts, LedgerSteps},
 };
@@ -57,7 +57,7 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
             .build();
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);
     }
-    let mut inbox = None;
+    let mut beside = Vec::new();
     if queues != Queues::Runs {
         let stp = config
             .stp
@@ -75,18 +75,25 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
             .graceful_shutdown_period(GRACE)
             .build();
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);
-        inbox = Some(tokio::spawn(inbox::work(steps, client.clone(), stopped(stop.clone()))));
+        let catching_up = catch_up::keep(steps.clone(), stopped(stop.clone()));
+        beside.push(("the catch-up", tokio::spawn(catching_up)));
+        let inbox = inbox::work(steps, client.clone(), stopped(stop.clone()));
+        beside.push(("the inbox", tokio::spawn(inbox)));
     }
     info!(queue = config.temporal.task_queue, ?queues, "worker polls");
-    run(workers, inbox, stop).await
+    run(workers, beside, stop).await
 }
 
 /// Each worker on a thread of its own: workflow code and decoding of one worker share one thread. The first part that
 /// ends unasked ends the process: a queue that nobody polls must be seen.
-async fn run(workers: Vec<Worker>, inbox: Option<JoinHandle<()>>, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn run(
+    workers: Vec<Worker>,
+    beside: Vec<(&'static str, JoinHandle<()>)>,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let mut running = Vec::new();
-    if let Some(inbox) = inbox {
-        running.push(async move { inbox.await.context("the inbox died") }.boxed());
+    for (name, task) in beside {
+        running.push(async move { task.await.with_context(|| format!("{name} died")) }.boxed());
     }
     for mut worker in workers {
         let shutdown = worker.shutdown_handle();

@@ -77,6 +77,7 @@ fn answered(answer: &Answer) -> (&'static str, &'static str, &'static str) {
         Answer::KeyConflict { payout: None } => ("answer", "key conflict", ""),
         Answer::Cancelled(_) => ("answer", "cancelled", ""),
         Answer::TooLate(_) => ("answer", "too late", ""),
+        Answer::CatchingUp(_) => ("answer", "catching up", ""),
         Answer::Stands(_, stand) => ("stands", stood(stand), ""),
         Answer::Ended(_, end) => ("ended", end.word(), ""),
         Answer::Open(_) => ("answer", "open", ""),

@@ -15,7 +15,10 @@ use workflows::domain::{
 use super::{
     super::{
         command::{Accept, Answer, Begin, Command, Open},
-        rows::{Account, AccountStatus, BankRow, FEE_INCOME, IVA_PAYABLE, Private, Rows, Rules, SETTLEMENT_STP},
+        rows::{
+            Account, AccountStatus, BankRow, FEE_INCOME, IVA_PAYABLE, Private, Rows, Rules, SETTLEMENT_STP, Seen,
+            Server,
+        },
     },
     coverage::Coverage,
     decide, invariants, steps,
@@ -43,6 +46,27 @@ pub(super) fn rules() -> Rules {
     }
 }
 
+/// The server that the books of a test are on; they were held against the bank's orders there.
+pub(super) fn server() -> Seen {
+    Seen {
+        server: Server {
+            system: "7400000000000000001".to_owned(),
+            timeline: 1,
+            started_us: 1_800_000_000_000_000,
+        },
+        wal: 1_000_000,
+    }
+}
+
+/// A begin by a process that has caught up.
+pub(super) fn begin(payout: PayoutId, sender: Sender) -> Command {
+    Command::Begin(Begin {
+        payout,
+        sender,
+        seen: Some(server()),
+    })
+}
+
 pub(super) fn payout_id(n: u128) -> PayoutId {
     PayoutId::new(Uuid::from_u128(0x0199_d3f0_0000_7000_8000_0000_0000_0000 | n))
 }
@@ -54,6 +78,7 @@ pub(super) fn account_id(n: u128) -> AccountId {
 /// Books with giro's own accounts and one bank.
 pub(super) fn books(refuses_repeated_keys: bool) -> Books {
     let mut rows = Rows::empty(morning());
+    rows.server = Some(server());
     for (id, code) in [(SETTLEMENT_STP, 1101), (FEE_INCOME, 4101), (IVA_PAYABLE, 2150)] {
         rows.accounts.insert(
             id,
@@ -84,6 +109,8 @@ pub(super) fn books(refuses_repeated_keys: bool) -> Books {
             closed_until: None,
             backoff_seconds: 0,
             probe_at: None,
+            begins: 0,
+            caught_up: Some(server().server),
         },
     );
     Books {
@@ -176,10 +203,6 @@ impl Books {
 }
 
 /// A wish to send.
-pub(super) fn begin(payout: PayoutId, sender: Sender) -> Command {
-    Command::Begin(Begin { payout, sender })
-}
-
 /// A request to open account `n` with an opening credit.
 pub(super) fn opening(n: usize, centavos: i64) -> Open {
     Open {

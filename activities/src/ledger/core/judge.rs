@@ -153,7 +153,7 @@ pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<Oper
     };
     match bank.paused_by {
         None => {}
-        Some(PausedBy::People | PausedBy::PaidAfterRelease | PausedBy::SecondOrder) => {
+        Some(PausedBy::People | PausedBy::PaidAfterRelease | PausedBy::SecondOrder | PausedBy::StrayOrder) => {
             return shut(later(now, PAUSE_LOOK));
         }
         Some(PausedBy::Configuration) => {

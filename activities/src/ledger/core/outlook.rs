@@ -180,7 +180,7 @@ fn waits_to_send(rules: &Rules, bank: &BankRow, now: Timestamp) -> Option<Next> 
     let at = match gate(rules, bank, now) {
         Ok(_) => None,
         Err(shut) => match bank.paused_by {
-            Some(PausedBy::People | PausedBy::PaidAfterRelease | PausedBy::SecondOrder) => {
+            Some(PausedBy::People | PausedBy::PaidAfterRelease | PausedBy::SecondOrder | PausedBy::StrayOrder) => {
                 return Some(Next {
                     what: Step::AwaitBank,
                     at: None,

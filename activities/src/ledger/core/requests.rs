@@ -246,6 +246,11 @@ pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, W
     if no_cancel(before).is_some() {
         return (Answer::TooLate(before.clone()), writes);
     }
+    // Where the books may have lost its send, the bank says first whether there was one.
+    let caught_up = rows.banks.get(&before.bank).and_then(|bank| bank.caught_up.as_ref());
+    if caught_up.is_none() || caught_up != rows.server.as_ref().map(|now| &now.server) {
+        return (Answer::CatchingUp(before.clone()), writes);
+    }
     let Some(account) = released(rows, before) else {
         return (Answer::Unknown, writes);
     };

@@ -6,8 +6,8 @@ use workflows::domain::{Evidence, State};
 
 use super::{
     super::{
-        command::{Answer, Begin, Record, Stand},
-        rows::{BankRow, ExchangeRow, PausedBy, Payout, Question, Rows, Rules, Writes},
+        command::{Adopt, Answer, Begin, Record, Stand},
+        rows::{BankRow, ExchangeRow, PausedBy, Payout, Question, Rows, Rules, Seen, Writes},
     },
     judge::{PROBE_EVERY, Shut, gate, known_unsent, may_resend, stand},
     later,
@@ -19,6 +19,8 @@ use crate::bank::{NotSent, Submitted};
 /// After a send that certainly did not happen, wait this long; twice as long each time, up to the last.
 const BACKOFF_FIRST: i32 = 30;
 const BACKOFF_LAST: i32 = 300;
+/// While the books are held against the bank's orders, a payout looks this often.
+const CATCH_UP_LOOK: SignedDuration = SignedDuration::from_secs(2);
 
 /// Gives the right to send once, to one execution, until `send_before`.
 pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Writes) {
@@ -42,7 +44,15 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
         State::Settled | State::Failed | State::Cancelled | State::Returned => return stays(Stand::Closed),
     }
     let mut row = before.clone();
-    let operating_date = match gate(rules, bank, rows.now) {
+    let opens = if holds(begin.seen.as_ref(), rows.server.as_ref()) {
+        gate(rules, bank, rows.now)
+    } else {
+        Err(Shut {
+            until: later(rows.now, CATCH_UP_LOOK),
+            by_calendar: false,
+        })
+    };
+    let operating_date = match opens {
         Ok(operating_date) => operating_date,
         Err(_) if before.state == State::Sending => return stays(Stand::Doubt),
         Err(Shut { until, by_calendar }) => {
@@ -54,12 +64,12 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
             return (Answer::Stands(row, Stand::NotSent { until }), writes);
         }
     };
-    if bank.paused_by == Some(PausedBy::Configuration) {
-        writes.banks.push(BankRow {
-            probe_at: Some(rows.now),
-            ..bank.clone()
-        });
-    }
+    let probes = bank.paused_by == Some(PausedBy::Configuration);
+    writes.banks.push(BankRow {
+        begins: bank.begins + 1,
+        probe_at: if probes { Some(rows.now) } else { bank.probe_at },
+        ..bank.clone()
+    });
     row.send_no += 1;
     row.sender = Some(begin.sender.0);
     row.unproven += 1;
@@ -71,6 +81,41 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
     transition(rules, &mut row, State::Sending, rows.now, &mut writes);
     let row = settle_row(before, row, rows.now, &mut writes);
     (Answer::Stands(row, Stand::Go), writes)
+}
+
+/// True when the books are the ones that were held against the bank's orders: what they say was never sent, was not.
+fn holds(seen: Option<&Seen>, server: Option<&Seen>) -> bool {
+    seen.zip(server).is_some_and(|(seen, server)| seen.still(server))
+}
+
+/// Takes in an order that the bank has of a payout that was never sent, as the books have it: it was begun once, and
+/// that is lost. It is asked about like any other. Nobody may send by it, and what differs or is proven is for people.
+pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let Some(before) = rows.payouts.get(&adopt.payout) else {
+        return (Answer::Unknown, writes);
+    };
+    let Some(bank) = rows.banks.get(&before.bank) else {
+        return (Answer::Unknown, writes);
+    };
+    let key = before.tracking_key.as_str();
+    let differs = adopt.line.differs(key, before.amount, before.clabe.expose(), None);
+    let mut row = before.clone();
+    if before.state == State::Accepted && before.evidence.is_none() && differs.is_empty() {
+        row.send_no += 1;
+        row.sender = Some(adopt.sender.0);
+        row.unproven += 1;
+        row.operating_date = adopt.line.operating_date;
+        // Nobody sends by this: what was sent is at the bank already.
+        row.send_before = Some(rows.now);
+        row.not_found = 0;
+        row.not_found_at = None;
+        row.doubt = Some("begin_lost".to_owned());
+        transition(rules, &mut row, State::Sending, rows.now, &mut writes);
+    }
+    let row = settle_row(before, row, rows.now, &mut writes);
+    let stand = stand(rules, &row, bank, rows.now);
+    (Answer::Stands(row, stand), writes)
 }
 
 /// Writes what became of a send, with its bytes.

@@ -190,7 +190,7 @@ impl Bench {
         rows.now = instant(key.now);
         let bank = rows.banks.get_mut(&self.born.bank).expect("the bank");
         bank.paused_by = key.bank.paused_by;
-        bank.attention = None;
+        (bank.attention, bank.begins) = (None, 0);
         bank.closed_until = key.bank.away.then(|| instant(key.now + 30));
         bank.backoff_seconds = if key.bank.away { 30 } else { 0 };
         bank.probe_at = key.bank.probed.then(|| instant(key.now));

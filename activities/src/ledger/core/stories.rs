@@ -795,3 +795,5 @@ fn a_webhook_that_contradicts_an_end_tells_a_person_and_moves_nothing() {
         (State::Failed, Some(Attention::EvidenceAfterEnd))
     );
 }
+
+mod loss;

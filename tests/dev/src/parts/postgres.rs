@@ -118,6 +118,11 @@ impl Server {
         self.child().map(Child::pid)
     }
 
+    /// Where a private cluster has its files; they are whole while it is stopped.
+    pub fn data(&self) -> Option<&Path> {
+        self.cluster.as_ref().map(|cluster| cluster.data.as_path())
+    }
+
     /// The server's process, unless it was given or is stopped.
     pub fn child(&self) -> Option<&Child> {
         self.cluster.as_ref()?.child.as_ref()

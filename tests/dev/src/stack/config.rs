@@ -74,6 +74,10 @@ accepted_seconds = 20
 sending_seconds = 12
 sent_seconds = 60
 
+# Above the simulator's longest hiding place; a start on the books of an earlier one waits this long before it sends.
+[rules]
+horizon_seconds = 8
+
 [stp]
 company = "GIRO"
 orders_url = "{bank}/speiws/rest"

@@ -136,6 +136,8 @@ mod tests {
             closed_until: None,
             backoff_seconds: 0,
             probe_at: None,
+            begins: 0,
+            caught_up: None,
         }
     }
 

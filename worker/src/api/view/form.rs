@@ -1,6 +1,6 @@
 //! The domain's words, ids and amounts as the OpenAPI document describes them: one schema each, made from the domain.
 
-use activities::ledger::outlook;
+use activities::ledger::{outlook, rows};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -79,7 +79,7 @@ forms! {
     /// Whether an account takes part.
     AccountStatus = words("Whether an account takes part.", &["open", "frozen", "closed"]);
     /// Who paused a bank.
-    PausedBy = words("Who paused a bank.", &["people", "configuration", "paid_after_release", "second_order"]);
+    PausedBy = words("Who paused a bank.", &all(&rows::PausedBy::ALL, rows::PausedBy::word));
 }
 
 fn all<T: Copy>(words: &[T], word: fn(T) -> &'static str) -> Vec<&'static str> {

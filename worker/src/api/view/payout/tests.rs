@@ -35,6 +35,8 @@ fn bank() -> BankRow {
         closed_until: None,
         backoff_seconds: 0,
         probe_at: None,
+        begins: 0,
+        caught_up: None,
     }
 }
 

@@ -1,0 +1,245 @@
+//! The bank is senior to the books: on a server that may have lost commits nothing is sent until the bank's own orders
+//! were read, and each stands on a row that says it was sent.
+//!
+//! What the bank has and the books have as never sent is taken in; what they cannot explain is named, and the bank is
+//! paused. The right to send is checked against the server by begin itself, in its own transaction.
+
+mod books;
+mod lines;
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::{sync::watch, time::Instant};
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::{
+    bank::{Sender, StatementLine, StatementUnknown},
+    ledger::{
+        LedgerError, StoreError,
+        command::Adopt,
+        rows::{Rules, Seen},
+        strays::{self, Stray},
+    },
+    meters,
+    steps::BankSteps,
+};
+use books::Books;
+use lines::Sort;
+
+/// Between two looks at the server.
+const LOOK: Duration = Duration::from_secs(1);
+/// After a statement that could not be read, wait this long; twice as long each time, up to the last.
+const AGAIN_FIRST: Duration = Duration::from_secs(1);
+const AGAIN_LAST: Duration = Duration::from_secs(15);
+
+/// On which server this process has held the books against the bank's orders; shared by all that send or listen.
+#[derive(Clone, Debug)]
+pub struct CaughtUp(watch::Sender<Option<Seen>>);
+
+impl Default for CaughtUp {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
+
+impl CaughtUp {
+    /// The server; `None` before, and while another is caught up with.
+    pub fn seen(&self) -> Option<Seen> {
+        self.0.borrow().clone()
+    }
+
+    /// The same, after a wait if need be.
+    pub(crate) async fn within(&self, limit: Duration) -> Option<Seen> {
+        let mut watching = self.0.subscribe();
+        let seen = tokio::time::timeout(limit, watching.wait_for(Option::is_some)).await;
+        seen.ok()?.ok()?.clone()
+    }
+
+    fn set(&self, bank: &'static str, seen: Option<Seen>) {
+        meters::caught_up(bank, seen.is_some());
+        self.0.send_replace(seen);
+    }
+}
+
+/// Why the books could not be held against the bank's orders now.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("{0}")]
+    Bank(#[from] StatementUnknown),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Ledger(#[from] LedgerError),
+    #[error("the bank calendar has no such day: {0}")]
+    Calendar(#[from] workflows::domain::CalendarError),
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Watches the server until `stop` resolves, and catches up whenever it is another, or has lost something.
+pub async fn keep(steps: BankSteps, stop: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop => {}
+        () = watch(&steps) => {}
+    }
+}
+
+/// A server that is caught up with.
+struct Pending {
+    seen: Seen,
+    /// When the orders that may still surface have surfaced; `None`: nothing can be lost.
+    surfaced: Option<Instant>,
+    /// What was told already.
+    told: bool,
+    again: Duration,
+}
+
+async fn watch(steps: &BankSteps) -> ! {
+    let bank = steps.bank().name();
+    // The books when they were last known to be whole: what a later server is judged by.
+    let mut whole: Option<Books> = None;
+    let mut pending: Option<Pending> = None;
+    loop {
+        let pause = match Books::read(steps.ledger(), bank).await {
+            // Nothing is known to be different: begin itself looks at the server that it runs on.
+            Err(error) => {
+                warn!(bank, %error, "the server of the books cannot be looked at");
+                LOOK
+            }
+            Ok(now) => match &whole {
+                Some(before) if steps.caught_up().seen().is_some() && now.continues(before) => {
+                    steps.caught_up().set(bank, Some(now.seen.clone()));
+                    whole = Some(now);
+                    LOOK
+                }
+                Some(_) | None => {
+                    steps.caught_up().set(bank, None);
+                    let mut at = pending
+                        .take()
+                        .filter(|pending| pending.seen.still(&now.seen))
+                        .unwrap_or_else(|| Pending::new(steps.ledger().rules(), &now, whole.as_ref()));
+                    match round(steps, &now, &mut at).await {
+                        Ok(true) => {
+                            whole = Some(now);
+                            LOOK
+                        }
+                        Ok(false) => {
+                            pending = Some(at);
+                            LOOK
+                        }
+                        Err(error) => {
+                            error!(bank, %error, "the bank's orders could not be read through: nothing is sent until they are");
+                            let pause = at.again;
+                            at.again = (at.again * 2).min(AGAIN_LAST);
+                            let _tried = books::tell(steps.ledger(), bank).await;
+                            pending = Some(at);
+                            pause
+                        }
+                    }
+                }
+            },
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+impl Pending {
+    fn new(rules: &Rules, now: &Books, whole: Option<&Books>) -> Self {
+        let surfaced = now.suspect(whole).map(|since| {
+            // A begin that was lost may be sent until its fence, be on its way for one call, and surface by the horizon.
+            let longest = [rules.fence, rules.margin, rules.horizon]
+                .into_iter()
+                .sum::<SignedDuration>();
+            let left = Duration::try_from(longest.saturating_sub(since)).unwrap_or_default();
+            Instant::now() + left
+        });
+        Self {
+            seen: now.seen.clone(),
+            surfaced,
+            told: false,
+            again: AGAIN_FIRST,
+        }
+    }
+}
+
+/// Reads the bank's orders once. True: the books stand, and may be sent from.
+async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool, Trouble> {
+    let (ledger, bank) = (steps.ledger(), steps.bank());
+    let began = Instant::now();
+    let early = at.surfaced.is_some_and(|surfaced| began < surfaced);
+    if early && at.told {
+        // Once at the start, and once when all has surfaced: between them the bank is left alone.
+        return Ok(false);
+    }
+    // Around the roll the bank's running day may be another than ours; nothing is sent then anyway.
+    if ledger.rules().calendar.guard(now.at)?.is_on {
+        return Ok(false);
+    }
+    let today = ledger.rules().calendar.operating_date(now.at)?.date();
+    let (mut orders, mut adopted, mut named) = (0, 0, 0);
+    for day in now.days(&ledger.rules().calendar, at.surfaced.is_some())? {
+        let lines = bank.whole_statement(day, today).await?;
+        orders += lines.len();
+        let (fresh, strange) = take_in(steps, &lines, now).await?;
+        adopted += fresh;
+        named += strange;
+    }
+    if early {
+        let seconds = at
+            .surfaced
+            .map_or(0, |surfaced| surfaced.duration_since(began).as_secs());
+        warn!(
+            bank = bank.name(),
+            orders,
+            adopted,
+            named,
+            seconds,
+            "the books may have lost commits: nothing is sent until lost orders have surfaced and the bank's are read again"
+        );
+        books::tell(ledger, bank.name()).await?;
+        at.told = true;
+        return Ok(false);
+    }
+    if !books::mark(ledger, bank.name(), &at.seen).await? {
+        return Ok(false);
+    }
+    info!(
+        bank = bank.name(),
+        orders, adopted, named, "the books stand against the bank's orders"
+    );
+    steps.caught_up().set(bank.name(), Some(now.seen.clone()));
+    Ok(true)
+}
+
+/// Holds lines against the books: how many orders were taken in, and how many were named for the first time.
+async fn take_in(steps: &BankSteps, lines: &[StatementLine], now: &Books) -> Result<(u64, u64), Trouble> {
+    let (ledger, bank) = (steps.ledger(), steps.bank().name());
+    let (mut adopted, mut strange) = (0, Vec::new());
+    for (line, sort) in lines::sorted(ledger.pool(), lines).await? {
+        match sort {
+            Sort::Known => {}
+            Sort::Lost(payout) => {
+                let (sender, line) = (Sender(Uuid::new_v4()), line.clone());
+                ledger.adopt(Adopt { payout, sender, line }).await?;
+                warn!(bank, %payout, workflow = payout.workflow_id(), "the bank has it, and its begin is lost: taken in");
+                meters::adopted(bank);
+                adopted += 1;
+            }
+            Sort::Stray(reason) => strange.push(Stray::new(bank, line, reason, now.at)),
+        }
+    }
+    let named = strays::name(ledger.pool(), bank, &strange).await?;
+    if named > 0 {
+        error!(
+            bank,
+            named, "the bank has orders that the books cannot explain: it is paused until people resume it"
+        );
+    }
+    Ok((adopted, named))
+}

@@ -1,0 +1,211 @@
+//! What tells whether the books may have lost commits: their server, how far its log is, and the rights to send given.
+
+use jiff::{SignedDuration, Timestamp, civil::Date};
+use serde_json::Value;
+use workflows::domain::{BankCalendar, CalendarError};
+
+use crate::ledger::{
+    Ledger, StoreError,
+    rows::{Seen, Server},
+};
+
+/// Banking days that are read at the most; what is older is found by the daily comparison.
+const MOST_DAYS: usize = 20;
+
+/// The books at a moment.
+#[derive(Clone, Debug)]
+pub(super) struct Books {
+    /// Where they are.
+    pub(super) seen: Seen,
+    /// `giro_now()`.
+    pub(super) at: Timestamp,
+    /// How long ago the server started, by its own clock.
+    up: SignedDuration,
+    /// Rights to send given through the bank. Only a process that caught up gives any: no other write hides a loss.
+    begins: i64,
+    /// The server that the bank's row names as caught up with.
+    caught_up: Option<Server>,
+    /// Since when a lost begin may be missing: the oldest payout that waits, or the newest that is there.
+    oldest: Option<Timestamp>,
+}
+
+impl Books {
+    pub(super) async fn read(ledger: &Ledger, bank: &str) -> Result<Self, StoreError> {
+        let row = sqlx::query!(
+            r#"select giro_server() as "server!", to_jsonb(giro_now()) as "now!", begins, caught_up,
+                   (extract(epoch from clock_timestamp() - pg_postmaster_start_time()) * 1000)::bigint as "up_ms!",
+                   (select to_jsonb(least(
+                       (select min(accepted_at) from payout where state = 'accepted'),
+                       (select max(accepted_at) from payout)))) as oldest
+               from bank where name = $1"#,
+            bank
+        )
+        .fetch_one(ledger.pool())
+        .await?;
+        Ok(Self {
+            seen: serde_json::from_value(row.server)?,
+            at: serde_json::from_value(row.now)?,
+            up: SignedDuration::from_millis(row.up_ms),
+            begins: row.begins,
+            caught_up: row.caught_up.map(serde_json::from_value).transpose()?,
+            oldest: serde_json::from_value(row.oldest.unwrap_or(Value::Null))?,
+        })
+    }
+
+    /// True when these are the books that were whole before, on the same server, with nothing gone.
+    pub(super) fn continues(&self, before: &Self) -> bool {
+        before.seen.still(&self.seen) && before.begins <= self.begins
+    }
+
+    /// For how long lost orders may have been on their way; `None` when nothing can be lost. `whole` are the books as
+    /// this process last knew them to be.
+    pub(super) fn suspect(&self, whole: Option<&Self>) -> Option<SignedDuration> {
+        let now = &self.seen.server;
+        let known = match whole {
+            Some(before) => {
+                let kept = before.seen.wal <= self.seen.wal && before.begins <= self.begins;
+                if same_history(&before.seen.server, now) && kept {
+                    return None;
+                }
+                Some(&before.seen.server)
+            }
+            None if self.caught_up.as_ref() == Some(now) => return None,
+            None => self.caught_up.as_ref(),
+        };
+        // What the old server gave a right to was given before this one started. Elsewhere its end is not known.
+        let restarted = known.is_some_and(|known| same_history(known, now) && known.started_us < now.started_us);
+        Some(if restarted { self.up } else { SignedDuration::ZERO })
+    }
+
+    /// The operating dates to read: this and the one before, and where commits may be lost, each since the oldest
+    /// payout that may have been begun.
+    pub(super) fn days(&self, calendar: &BankCalendar, suspect: bool) -> Result<Vec<Date>, CalendarError> {
+        let today = calendar.operating_date(self.at)?.date();
+        let mut days = vec![today, calendar.previous_banking_day(today)?];
+        let oldest = self.oldest.filter(|_| suspect);
+        if let Some(first) = oldest.and_then(|oldest| calendar.operating_date(oldest).ok()) {
+            while days.len() < MOST_DAYS && days.last().is_some_and(|day| *day > first.date()) {
+                let last = days.last().copied().unwrap_or(today);
+                days.push(calendar.previous_banking_day(last)?);
+            }
+        }
+        days.reverse();
+        Ok(days)
+    }
+}
+
+/// The same cluster on the same timeline: it was started again, or put back.
+fn same_history(one: &Server, other: &Server) -> bool {
+    one.system == other.system && one.timeline == other.timeline
+}
+
+/// Writes that the bank's orders were read through on this server; false when it is another by now.
+pub(super) async fn mark(ledger: &Ledger, bank: &str, seen: &Seen) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        r#"update bank set caught_up = $2, attention = nullif(attention, 'catching_up')
+           where name = $1 and giro_server() - 'wal' = $2"#,
+        bank,
+        serde_json::to_value(&seen.server)?
+    )
+    .execute(ledger.pool())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Tells people that nothing is sent for now.
+pub(super) async fn tell(ledger: &Ledger, bank: &str) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update bank set attention = 'catching_up' where name = $1 and attention is null",
+        bank
+    )
+    .execute(ledger.pool())
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn server(timeline: i32, started_us: i64) -> Server {
+        Server {
+            system: "7".to_owned(),
+            timeline,
+            started_us,
+        }
+    }
+
+    /// Books on timeline 1 that were caught up with on the server that started at 100.
+    fn books(started_us: i64, wal: i64, begins: i64) -> Books {
+        Books {
+            seen: Seen {
+                server: server(1, started_us),
+                wal,
+            },
+            at: "2026-11-24T17:00:00Z".parse().expect("a time"),
+            up: SignedDuration::from_secs(3),
+            begins,
+            caught_up: Some(server(1, 100)),
+            oldest: Some("2026-11-19T17:00:00Z".parse().expect("a time")),
+        }
+    }
+
+    const UP: Option<SignedDuration> = Some(SignedDuration::from_secs(3));
+    const NOW: Option<SignedDuration> = Some(SignedDuration::ZERO);
+
+    #[test]
+    fn a_process_that_starts_trusts_the_server_that_the_row_names_alone() {
+        assert_eq!(books(100, 5, 5).suspect(None), None);
+        assert_eq!(books(200, 5, 5).suspect(None), UP, "started again, or put back");
+        let mut promoted = books(100, 5, 5);
+        promoted.seen.server.timeline = 2;
+        assert_eq!(promoted.suspect(None), NOW, "since when is not known");
+        let mut elsewhere = books(200, 5, 5);
+        elsewhere.seen.server.system = "8".to_owned();
+        assert_eq!(elsewhere.suspect(None), NOW);
+        let mut never = books(200, 5, 5);
+        never.caught_up = None;
+        assert_eq!(never.suspect(None), NOW);
+    }
+
+    #[test]
+    fn a_process_that_lives_tells_a_restart_from_a_loss() {
+        let whole = books(100, 50, 7);
+        assert_eq!(books(200, 50, 7).suspect(Some(&whole)), None, "a mere restart");
+        assert_eq!(books(200, 49, 7).suspect(Some(&whole)), UP, "its log went back");
+        // What others wrote since has hidden that: the rights given have not come back.
+        assert_eq!(books(200, 90, 6).suspect(Some(&whole)), UP);
+        assert_eq!(
+            books(100, 49, 7).suspect(Some(&whole)),
+            NOW,
+            "a machine put back as it was"
+        );
+        let mut promoted = books(200, 90, 9);
+        promoted.seen.server.timeline = 2;
+        assert_eq!(promoted.suspect(Some(&whole)), NOW);
+    }
+
+    #[test]
+    fn books_go_on_only_on_their_server_and_forwards() {
+        let whole = books(100, 50, 7);
+        assert!(books(100, 50, 7).continues(&whole) && books(100, 51, 8).continues(&whole));
+        for other in [books(100, 49, 7), books(100, 50, 6), books(200, 50, 7)] {
+            assert!(!other.continues(&whole));
+        }
+    }
+
+    #[test]
+    fn a_loss_is_looked_for_since_the_oldest_payout_that_may_be_begun() {
+        let calendar = BankCalendar::builtin().expect("compiled in");
+        let books = books(100, 5, 5);
+        let days = |suspect| books.days(&calendar, suspect).expect("in the table");
+        assert_eq!(days(false), [date(2026, 11, 23), date(2026, 11, 24)]);
+        let since = [19, 20, 23, 24].map(|day| date(2026, 11, day));
+        assert_eq!(days(true), since);
+        let mut old = books.clone();
+        old.oldest = Some("2026-01-05T17:00:00Z".parse().expect("a time"));
+        assert_eq!(old.days(&calendar, true).expect("in the table").len(), MOST_DAYS);
+    }
+}

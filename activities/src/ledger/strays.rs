@@ -1,0 +1,94 @@
+//! Orders that a bank has under our name and the books cannot explain: named once, and the bank is paused for people.
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::{Acquire, PgConnection, PgPool};
+use workflows::domain::Centavos;
+
+use super::store::StoreError;
+use crate::bank::StatementLine;
+
+/// One such order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stray {
+    /// Whose order it is.
+    pub bank: String,
+    /// As the bank has it.
+    pub tracking_key: String,
+    /// The bank's own reference; empty when it gave none.
+    pub bank_ref: String,
+    /// As the bank states it.
+    pub operating_date: Option<Date>,
+    /// In centavos.
+    pub amount: Option<Centavos>,
+    /// Of the beneficiary.
+    pub clabe_last4: Option<String>,
+    /// The bank's state, in our words.
+    pub said: String,
+    /// Why the books cannot explain it.
+    pub reason: String,
+    /// When it was first seen, by the time of the books.
+    pub first_seen: Timestamp,
+}
+
+impl Stray {
+    /// A line of a statement that the books cannot explain.
+    pub fn new(bank: &str, line: &StatementLine, reason: String, now: Timestamp) -> Self {
+        Self {
+            bank: bank.to_owned(),
+            tracking_key: line.tracking_key.clone(),
+            bank_ref: line.bank_ref.clone().unwrap_or_default(),
+            operating_date: line.operating_date,
+            amount: line.amount,
+            clabe_last4: line.clabe.as_ref().map(|clabe| clabe.last4().to_owned()),
+            said: line.says.code().to_owned(),
+            reason,
+            first_seen: now,
+        }
+    }
+}
+
+/// Names what was not named before, and pauses the bank for it; how many those are. What people have seen and resumed
+/// after does not pause again.
+pub async fn name(pool: &PgPool, bank: &str, strays: &[Stray]) -> Result<u64, StoreError> {
+    if strays.is_empty() {
+        return Ok(0);
+    }
+    let mut connection = pool.acquire().await?;
+    let mut transaction = Acquire::begin(&mut *connection).await?;
+    let named = sqlx::query!(
+        r#"insert into stray_order select n.* from jsonb_populate_recordset(null::stray_order, $1) n
+           order by n.tracking_key, n.bank_ref on conflict do nothing"#,
+        serde_json::to_value(strays)?
+    )
+    .execute(&mut *transaction)
+    .await?
+    .rows_affected();
+    if named > 0 {
+        sqlx::query!(
+            r#"update bank
+               set paused_by = 'stray_order', pause_reason = $2, paused_at = giro_now()
+               where name = $1 and coalesce(paused_by, '') not in ('paid_after_release', 'second_order', 'stray_order')"#,
+            bank,
+            format!("it has orders that the books cannot explain ({named} new): giro bank strays {bank}")
+        )
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await?;
+    Ok(named)
+}
+
+/// All that a bank ever had, newest first.
+pub async fn list(connection: &mut PgConnection, bank: &str) -> Result<Vec<Stray>, StoreError> {
+    let rows: Vec<Option<Value>> = sqlx::query_scalar!(
+        r#"select to_jsonb(s) as "row" from stray_order s where bank = $1
+           order by first_seen desc, tracking_key, bank_ref"#,
+        bank
+    )
+    .fetch_all(connection)
+    .await?;
+    let read = |row| serde_json::from_value(row).map_err(StoreError::from);
+    rows.into_iter().flatten().map(read).collect()
+}

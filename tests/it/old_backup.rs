@@ -1,0 +1,144 @@
+//! An old backup of the books under a bank that went on: nothing is paid twice, and what the books forgot is taken in or
+//! named.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tests::{
+    books::Books,
+    client::is,
+    sim::Fault,
+    stack::{PATIENCE, Setup, Stack},
+};
+
+/// The longest wait of a worker that suspects a loss is 50 s here, and what follows takes as long again.
+const LONG: Duration = Duration::from_secs(180);
+
+/// Copies a stopped cluster's files with their owner.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let done = Command::new("cp").arg("-a").arg(from).arg(to).status()?;
+    ensure!(done.success(), "cp -a {} {}", from.display(), to.display());
+    Ok(())
+}
+
+/// Stops Postgres, lets `change` have its files, and starts it again.
+async fn stopped(stack: &mut Stack, change: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let server = stack.postgres.as_mut().context("its own Postgres")?;
+    server.stop();
+    change(server.data().context("a private cluster")?)?;
+    server.restart()?;
+    stack.ready().await
+}
+
+/// Waits until the bank has so many orders of a key.
+async fn at_bank(stack: &Stack, key: &str) -> Result<()> {
+    let start = tokio::time::Instant::now();
+    while stack.bank.orders_of(key).await?.is_empty() {
+        ensure!(start.elapsed() < PATIENCE, "the bank never got {key}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+/// Waits until this holds of the bank as giro shows it.
+async fn bank_is(stack: &Stack, until: impl Fn(&Value) -> bool) -> Result<()> {
+    let start = tokio::time::Instant::now();
+    loop {
+        let bank = stack.giro.get("/v1/banks").await?.body["data"][0].clone();
+        if until(&bank) {
+            return Ok(());
+        }
+        ensure!(start.elapsed() < LONG, "the bank is still {bank}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_old_backup_under_a_live_bank_never_pays_twice() -> Result<()> {
+    let setup = Setup {
+        // It would take a second order under the same key.
+        dedupes: false,
+        own_postgres: true,
+        programs: &["worker", "api", "relay"],
+        variables: &[("worker-2", "GIRO__RULES__HORIZON_SECONDS", "30")],
+        ..Setup::default()
+    };
+    let mut stack = Stack::with("old_backup", setup).await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    let kept = stack.giro.pay(&account, 10_000).await?;
+    stack.giro.wait(&kept, PATIENCE, is("settled")).await?;
+
+    // The backup has two payouts that wait.
+    stack.kill("worker");
+    let [silent, plain] = [
+        stack.giro.pay(&account, 20_000).await?,
+        stack.giro.pay(&account, 30_000).await?,
+    ];
+    let keys = [stack.key(&silent).await?, stack.key(&plain).await?];
+    let backup = stack.postgres.as_ref().and_then(|server| server.data());
+    let backup = backup.context("a private cluster")?.with_extension("backup");
+    stopped(&mut stack, |data| copy(data, &backup)).await?;
+
+    // Life goes on: one settles, one is taken by a bank that says nothing of it, and so is one that the backup has not.
+    stack.bank.fault(Some(&keys[0]), Some(Fault::Silent), Some(1)).await?;
+    stack.run("worker")?;
+    stack.giro.wait(&plain, LONG, is("settled")).await?;
+    at_bank(&stack, &keys[0]).await?;
+    stack.bank.fault(None, Some(Fault::Silent), Some(1)).await?;
+    let unknown = stack.giro.pay(&account, 40_000).await?;
+    let unknown_key = stack.key(&unknown).await?;
+    at_bank(&stack, &unknown_key).await?;
+
+    // The backup is put back.
+    stack.kill("worker");
+    stopped(&mut stack, |data| {
+        std::fs::remove_dir_all(data)?;
+        copy(&backup, data)
+    })
+    .await?;
+    assert_eq!(stack.giro.get(&format!("/v1/payouts/{unknown}")).await?.status, 404);
+    let refused = stack
+        .giro
+        .post(&format!("/v1/payouts/{silent}/cancel"), "too-early", &json!({}))
+        .await?;
+    assert_eq!(
+        (refused.status, &refused.body["code"]),
+        (503, &json!("catching_up")),
+        "it was sent, and the books do not know"
+    );
+    stack.run("worker-2")?;
+    bank_is(&stack, |bank| bank["attention"] == "catching_up").await?;
+    // What the bank shows is taken in at once, and ends by its answer. What it does not show yet is not sent again.
+    stack.giro.wait(&plain, LONG, is("settled")).await?;
+    assert_eq!(stack.bank.orders_of(&keys[0]).await?.len(), 1, "a second order");
+    assert_eq!(stack.giro.payout(&silent).await?["state"], "accepted");
+    stack.bank.speak(&keys[0]).await?;
+    stack.bank.speak(&unknown_key).await?;
+    bank_is(&stack, |bank| {
+        bank["paused_by"] == "stray_order" && bank["attention"].is_null()
+    })
+    .await?;
+    stack.giro.retry(&silent).await?;
+    stack.giro.wait(&silent, LONG, is("settled")).await?;
+    let strays = stack.giro_command(&["bank", "strays", "stp"])?;
+    ensure!(strays.contains(&unknown_key) && !strays.contains(&keys[0]), "{strays}");
+    ensure!(strays.contains("400.00"), "{strays}");
+
+    // People have understood it: what comes next is sent, and nothing twice.
+    let next = stack.giro.pay(&account, 50_000).await?;
+    stack.giro_command(&["bank", "resume", "stp", "--reason", "the lost payout is entered again"])?;
+    stack.giro.retry(&next).await?;
+    stack.giro.wait(&next, PATIENCE, is("settled")).await?;
+    let next_key = stack.key(&next).await?;
+    for key in [&keys[0], &keys[1], &unknown_key, &next_key] {
+        assert_eq!(stack.bank.orders_of(key).await?.len(), 1, "{key}");
+        assert_eq!(stack.bank.requests_of(key).await?.len(), 1, "{key}");
+    }
+    let sums = Books::connect(&stack.database).await?.sums().await?;
+    assert_eq!(
+        (sums.open, sums.held, sums.difference, sums.drift, sums.gaps),
+        (0, 0, 0, 0, 0)
+    );
+    Ok(())
+}
