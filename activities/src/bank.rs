@@ -1,6 +1,7 @@
 //! The port to a bank: what giro asks, what a bank may answer, and which adapter answers for whom.
 
 pub mod fence;
+mod pace;
 mod reason;
 pub mod stp;
 
@@ -15,6 +16,7 @@ use workflows::domain::{
 use crate::meters;
 
 pub use fence::{Fence, Late};
+pub use pace::{Call, NoTurn, Pace};
 pub use reason::reason;
 
 /// Everything a bank needs to pay one payout; read from the payout's row, the same for every send.
@@ -215,6 +217,20 @@ impl Bank {
         }
     }
 
+    /// Waits for the turn of a call; every call but the balance needs one, taken before anything is begun.
+    pub async fn turn(&self, call: Call, calls: u32) -> Result<(), NoTurn> {
+        match self {
+            Self::Stp(stp) => stp.pace().turn(call, calls).await,
+        }
+    }
+
+    /// How many calls one question about the order is, at most. `today` is the operating date now.
+    pub fn calls_to_ask(&self, order: &Order, today: Date) -> u32 {
+        match self {
+            Self::Stp(_) => stp::calls_to_ask(order, today),
+        }
+    }
+
     /// Hands the order over once: no redirect, no retry; the fence is checked at the first byte.
     pub async fn submit(&self, order: &Order, fence: Fence) -> (Submitted, Exchange) {
         let began = Instant::now();
@@ -244,6 +260,8 @@ impl Bank {
 
     /// The money giro has at the bank, in centavos.
     pub async fn balance(&self, account: &Clabe) -> Result<Centavos, BalanceUnknown> {
+        let no_turn = |error: NoTurn| BalanceUnknown { why: error.to_string() };
+        self.turn(Call::Question, 1).await.map_err(no_turn)?;
         match self {
             Self::Stp(stp) => stp.balance(account).await,
         }

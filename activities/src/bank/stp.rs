@@ -11,6 +11,7 @@ mod sign;
 mod webhook;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::{fmt, io};
 
 use aws_lc_rs::rsa::KeyPair;
@@ -26,7 +27,7 @@ use self::client::{Client, LIMITS, Limits, Sent};
 use self::codes::Verdict;
 use self::order::{Fields, Place};
 use self::query::Asker;
-use super::{BalanceUnknown, Capabilities, Exchange, Fence, Found, NotSent, Order, Submitted};
+use super::{BalanceUnknown, Capabilities, Exchange, Fence, Found, NotSent, Order, Pace, Submitted};
 
 pub use query::QueryFormat;
 pub(in crate::bank) use reasons::reason;
@@ -58,12 +59,19 @@ pub struct StpConfig {
     /// State the operating date in each order, so that STP refuses one that comes after the roll. Default: true.
     #[serde(default = "yes")]
     pub pin_operating_date: bool,
+    /// Calls in a second, orders and questions together, that this process makes at most. Default: 100.
+    #[serde(default = "hundred")]
+    pub per_second: u32,
     /// STP: `latitud` of where orders are made, decimal degrees, at most 30 characters. Default: not sent.
     #[serde(default)]
     pub latitude: Option<String>,
     /// STP: `longitud`, as `latitude`. Default: not sent.
     #[serde(default)]
     pub longitude: Option<String>,
+}
+
+fn hundred() -> u32 {
+    100
 }
 
 fn yes() -> bool {
@@ -107,6 +115,7 @@ pub struct Stp {
     pin_operating_date: bool,
     refuses_repeated_keys: bool,
     key: KeyPair,
+    pace: Arc<Pace>,
     orders: Client,
     queries: Asker,
 }
@@ -147,7 +156,8 @@ impl Stp {
                 "orders travel unencrypted: set bank.stp orders_url to an https address"
             );
         }
-        let orders = Client::new(&order_url, limits).map_err(|fix| StpError::Field {
+        let pace = Arc::new(Pace::new(NAME, config.per_second));
+        let orders = Client::new(&order_url, limits, Arc::clone(&pace)).map_err(|fix| StpError::Field {
             field: "orders_url",
             fix,
         })?;
@@ -156,11 +166,17 @@ impl Stp {
             QueryFormat::Legacy => url("orders_url", &config.orders_url, "ordenPago/consOrdEnvRastreo")?,
         };
         let balance_url = url("queries_url", &config.queries_url, "consultaSaldoCuenta")?;
-        let queries =
-            Asker::new(question_url, config.query_format, balance_url, limits).map_err(|fix| StpError::Field {
-                field: "queries_url",
-                fix,
-            })?;
+        let queries = Asker::new(
+            question_url,
+            config.query_format,
+            balance_url,
+            limits,
+            Arc::clone(&pace),
+        )
+        .map_err(|fix| StpError::Field {
+            field: "queries_url",
+            fix,
+        })?;
         Ok(Self {
             latitude: place("latitude", config.latitude)?,
             longitude: place("longitude", config.longitude)?,
@@ -168,6 +184,7 @@ impl Stp {
             refuses_repeated_keys: config.refuses_repeated_keys,
             key: key::load(&config.key_file, &config.key_passphrase)?,
             company,
+            pace,
             orders,
             queries,
         })
@@ -178,6 +195,11 @@ impl Stp {
         Capabilities {
             refuses_repeated_keys: self.refuses_repeated_keys,
         }
+    }
+
+    /// The turns at STP.
+    pub(in crate::bank) fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// Registers the order once. The exchange is empty when no byte left.
@@ -240,6 +262,11 @@ impl Stp {
     pub async fn balance(&self, account: &Clabe) -> Result<Centavos, BalanceUnknown> {
         self.queries.balance(account, &self.company, &self.key).await
     }
+}
+
+/// An order of a past day is asked for by its date, and when that finds nothing once more without.
+pub(in crate::bank) fn calls_to_ask(order: &Order, today: Date) -> u32 {
+    if order.operating_date < today { 2 } else { 1 }
 }
 
 fn is_this_machine(host: &str) -> bool {

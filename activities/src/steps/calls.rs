@@ -13,13 +13,16 @@ use workflows::{
 
 use super::{seconds_until, standing};
 use crate::{
-    bank::{Bank, Fence, Found, NotSent, Order, Payer, Sender, Submitted},
+    bank::{Bank, Call, Fence, Found, NoTurn, NotSent, Order, Payer, Sender, Submitted},
     failure,
     ledger::{
         Ledger, LedgerError,
         command::{Begin, By, Finding, Record, Stand},
-        core::{outlook::why_no_resend, stand},
-        rows::{BankRow, Payout},
+        core::{
+            outlook::{Step, why_no_resend},
+            stand,
+        },
+        rows::{BankRow, PausedBy, Payout},
     },
 };
 
@@ -27,6 +30,10 @@ use crate::{
 /// server may start another attempt beside it: that one finds somebody else's send, and asks.
 const PATIENCE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(500);
+/// A call whose turn did not come is tried again after this many seconds, and up to as many more.
+const PUT_OFF: u64 = 5;
+/// What waits for the same moment comes back over this many seconds at most.
+const LONGEST_SPREAD: u64 = 30;
 
 /// Calls to one bank. Only this bank's worker has them.
 #[derive(Clone)]
@@ -107,6 +114,8 @@ impl BankSteps {
             .map_err(|error| failure::bug(format!("the bank calendar has no such day: {error}")))?;
         let payer = self.payer(payout.id).await?;
         let order = order(payout, payer, today.date())?;
+        let calls = self.bank.calls_to_ask(&order, today.date());
+        self.turn(Call::Question, calls).await?;
         let (found, exchange) = self.bank.inquire(&order, today.date()).await;
         let by = By::Inquiry {
             send_no: payout.send_no,
@@ -128,6 +137,12 @@ impl BankSteps {
             found: Some(found),
             now: before.now,
         })
+    }
+
+    /// Waits for the turn of calls at the bank, for seconds; else the activity is put off, each by its own while.
+    async fn turn(&self, call: Call, calls: u32) -> Result<(), ActivityError> {
+        let turn = self.bank.turn(call, calls).await;
+        turn.map_err(|NoTurn| failure::put_off(spread(PUT_OFF, PUT_OFF)))
     }
 
     /// The ordering customer of a payout, as the bank has it.
@@ -170,9 +185,19 @@ impl BankSteps {
     /// Takes the right to send, sends once, records; asks nothing.
     #[activity(definition = markers::Submit)]
     pub async fn submit(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Submit, ActivityError> {
-        let Some(before) = self.ledger.payout(subject.payout).await.map_err(failure::store)? else {
+        let Some(looked) = self.read(subject.payout).await? else {
             return Ok(Submit::Unknown);
         };
+        // Nothing waits between begin and the first byte. What the bank's row holds back takes nobody's turn.
+        let sends = match looked.stand {
+            Stand::NotSent { until } => until <= looked.now,
+            Stand::Resend => true,
+            Stand::Closed | Stand::Go | Stand::Sent | Stand::Doubt => false,
+        };
+        if sends {
+            self.turn(Call::Order, 1).await?;
+        }
+        let before = looked.payout;
         let payer = self.payer(before.id).await?;
         let today = before.operating_date.unwrap_or_default();
         let mut order = order(&before, payer, today)?;
@@ -265,10 +290,14 @@ impl BankSteps {
             Stand::Sent => Submit::Sent { standing },
             Stand::Doubt | Stand::Resend | Stand::Go => Submit::Doubt { standing },
             Stand::Closed => Submit::Closed { standing },
-            Stand::NotSent { until } => Submit::NotSent {
-                wait_seconds: seconds_until(now, until),
-                standing,
-            },
+            Stand::NotSent { until } => {
+                // Thousands wait for the same moment: they do not all come back in one second.
+                let wait = seconds_until(now, until);
+                Submit::NotSent {
+                    wait_seconds: spread(wait, (wait / 2).min(LONGEST_SPREAD)),
+                    standing,
+                }
+            }
         })
     }
 
@@ -287,6 +316,9 @@ impl BankSteps {
             Stand::Resend => {
                 return (Next::Resends.sentence().en.to_owned(), true);
             }
+            Stand::NotSent { .. } if held_by_people(bank) => Step::AwaitBank.sentence().to_owned(),
+            // The question woke the run.
+            Stand::NotSent { until } if until <= now => Next::Sending.sentence().en.to_owned(),
             Stand::NotSent { until } => filled(
                 Next::TriedAgain.sentence().en,
                 &[("seconds", &seconds_until(*now, *until))],
@@ -318,14 +350,26 @@ fn order(payout: &Payout, payer: Payer, date: jiff::civil::Date) -> Result<Order
     })
 }
 
-/// Seconds before the next question: quick at first, then once a minute.
+/// True for a pause that only people end.
+fn held_by_people(bank: &BankRow) -> bool {
+    bank.paused_by.is_some_and(|by| by != PausedBy::Configuration)
+}
+
+/// `seconds`, and up to so many `more` by chance.
+fn spread(seconds: u64, more: u64) -> u64 {
+    let (_, chance) = Uuid::new_v4().as_u64_pair();
+    seconds + chance % (more + 1)
+}
+
+/// Seconds before the next question: quick at first, then once a minute, and not all in the same second.
 fn next_question(attempt: u32) -> u64 {
-    match attempt {
+    let seconds = match attempt {
         0 | 1 => 2,
         2 => 4,
         3 => 8,
         4 => 15,
         5 => 30,
         _ => 60,
-    }
+    };
+    spread(seconds, seconds / 4)
 }

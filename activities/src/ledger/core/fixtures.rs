@@ -72,20 +72,8 @@ pub(super) fn books(refuses_repeated_keys: bool) -> Books {
             },
         );
     }
-    rows.banks.insert(
-        "stp".to_owned(),
-        BankRow {
-            name: "stp".to_owned(),
-            refuses_repeated_keys,
-            paused_by: None,
-            pause_reason: None,
-            paused_at: None,
-            attention: None,
-            closed_until: None,
-            backoff_seconds: 0,
-            probe_at: None,
-        },
-    );
+    rows.banks
+        .insert("stp".to_owned(), BankRow::new("stp", refuses_repeated_keys));
     Books {
         rules: rules(),
         rows,

@@ -76,7 +76,8 @@ async fn ask_as(format: QueryFormat, answers: Vec<Answer>, today: Date) -> (Foun
         asked
     });
     let url = |path: &str| Url::parse(&format!("{base}/{path}")).expect("a URL");
-    let asker = Asker::new(url("consultaOrden"), format, url("consultaSaldoCuenta"), SHORT).expect("an asker");
+    let pace = std::sync::Arc::new(Pace::new("stp", 1_000));
+    let asker = Asker::new(url("consultaOrden"), format, url("consultaSaldoCuenta"), SHORT, pace).expect("an asker");
     let (pair, _) = key::tests::protected("x");
     let (found, exchange) = asker.order(&order(), today, "GIRO", &pair).await;
     (found, exchange, served.await.expect("served"))
