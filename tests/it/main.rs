@@ -11,6 +11,7 @@ mod faults;
 mod histories;
 mod kills;
 mod metrics;
+mod outage;
 mod raw;
 mod reads;
 mod runs;
