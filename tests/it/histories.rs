@@ -184,6 +184,16 @@ async fn fates_are_recorded_and_say_what_they_wait_for() -> Result<()> {
     stack.giro.wait(&came_back, PATIENCE, shown).await?;
     said.extend(ends(&stack, "came_back", &came_back, End::Settled).await?);
 
+    // Its send has been heard of, and the bank has paid it: what it says next is no matter of milliseconds.
+    let start = tokio::time::Instant::now();
+    while stack.orders(&retried).await?.iter().all(|order| order.estado != "LQ") {
+        ensure!(start.elapsed() < PATIENCE, "the bank never paid the silent one");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    stack
+        .giro
+        .wait(&retried, PATIENCE, |payout| payout["doubt"].is_string())
+        .await?;
     let silent = stack.giro.answered(&retried, PATIENCE).await?;
     ensure!(text(&silent.body, "/bank_said")?.starts_with("no answer"), "{silent:?}");
     stack.bank.speak(&stack.key(&retried).await?).await?;
