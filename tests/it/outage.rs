@@ -17,7 +17,7 @@ use tests::{
 };
 
 /// Calls in a second that the bank has agreed to.
-const PER_SECOND: usize = 25;
+const PER_SECOND: usize = 12;
 const PAYOUTS: usize = 160;
 /// The last runs look after a backoff, half a minute of spread, and a minute between two questions.
 const LONG: Duration = Duration::from_secs(200);
@@ -107,10 +107,13 @@ async fn empties(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
-/// The most calls that came within any second.
+/// So long is counted: a machine that stands still for a moment delivers together what left apart.
+const WINDOW: i64 = 5;
+
+/// The most calls that came within any window.
 fn busiest(mut times: Vec<Timestamp>) -> usize {
     times.sort();
-    let within = |first: &Timestamp| *first + SignedDuration::from_secs(1);
+    let within = |first: &Timestamp| *first + SignedDuration::from_secs(WINDOW);
     let count = |(at, first): (usize, &Timestamp)| times[at..].iter().take_while(|time| **time < within(first)).count();
     times.iter().enumerate().map(count).max().unwrap_or_default()
 }
@@ -146,6 +149,7 @@ async fn one_cause_is_one_entry_and_the_list_empties_by_itself() -> Result<()> {
     );
     refuse_all(&stack, None).await?;
     // The next order is the probe that a minute allows; what waits follows at its own times.
+    pass(&stack, 120).await?;
     let probe = stack.giro.pay(&account, 12_300).await?;
     stack.giro.wait(&probe, PATIENCE, is("settled")).await?;
 
@@ -206,10 +210,10 @@ async fn one_cause_is_one_entry_and_the_list_empties_by_itself() -> Result<()> {
         .collect();
     calls.extend(stack.bank.questions().await?);
     ensure!(calls.len() >= 60, "only {} calls", calls.len());
-    // What leaves evenly spaced may arrive a little closer.
     let most = busiest(calls);
-    eprintln!("the busiest second at the bank had {most} calls of {PER_SECOND}");
-    ensure!(most <= PER_SECOND + PER_SECOND / 4, "{most} calls within a second");
+    let agreed = PER_SECOND * usize::try_from(WINDOW)?;
+    eprintln!("the busiest {WINDOW} seconds at the bank had {most} calls of {agreed}");
+    ensure!(most <= agreed + PER_SECOND, "{most} calls within {WINDOW} seconds");
 
     // People pause it: it stands there until they resume it.
     stack.giro_command(&["bank", "pause", "stp", "--reason", "an exercise"])?;
