@@ -251,7 +251,7 @@ impl BankRow {
 }
 
 /// How a bank is away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AwayBy {
     /// No connection: no byte of an order left.
