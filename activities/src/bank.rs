@@ -1,6 +1,7 @@
 //! The port to a bank: what giro asks, what a bank may answer, and which adapter answers for whom.
 
 pub mod fence;
+mod pace;
 mod reason;
 mod statement;
 pub mod stp;
@@ -16,6 +17,7 @@ use workflows::domain::{
 use crate::meters;
 
 pub use fence::{Fence, Late};
+pub use pace::{Call, NoTurn, Pace};
 pub use reason::reason;
 pub use statement::{Said, StatementLine, StatementPage, StatementUnknown};
 
@@ -217,6 +219,20 @@ impl Bank {
         }
     }
 
+    /// Waits for the turn of a call; every call but the balance needs one, taken before anything is begun.
+    pub async fn turn(&self, call: Call, calls: u32) -> Result<(), NoTurn> {
+        match self {
+            Self::Stp(stp) => stp.pace().turn(call, calls).await,
+        }
+    }
+
+    /// How many calls one question about the order is, at most. `today` is the operating date now.
+    pub fn calls_to_ask(&self, order: &Order, today: Date) -> u32 {
+        match self {
+            Self::Stp(_) => stp::calls_to_ask(order, today),
+        }
+    }
+
     /// Hands the order over once: no redirect, no retry; the fence is checked at the first byte.
     pub async fn submit(&self, order: &Order, fence: Fence) -> (Submitted, Exchange) {
         let began = Instant::now();
@@ -247,7 +263,12 @@ impl Bank {
 
     /// All of it: each order once, complete or unknown.
     pub async fn whole_statement(&self, date: Date, today: Date) -> Result<Vec<StatementLine>, StatementUnknown> {
-        statement::whole(|page| self.statement(date, today, page)).await
+        let page = async |page| {
+            let turn = self.turn(Call::Question, 1).await;
+            turn.map_err(|no| StatementUnknown { why: no.to_string() })?;
+            self.statement(date, today, page).await
+        };
+        statement::whole(page).await
     }
 
     /// Reads a status webhook; `None` when no tracking key is in it.
@@ -259,6 +280,8 @@ impl Bank {
 
     /// The money giro has at the bank, in centavos.
     pub async fn balance(&self, account: &Clabe) -> Result<Centavos, BalanceUnknown> {
+        let no_turn = |error: NoTurn| BalanceUnknown { why: error.to_string() };
+        self.turn(Call::Question, 1).await.map_err(no_turn)?;
         match self {
             Self::Stp(stp) => stp.balance(account).await,
         }

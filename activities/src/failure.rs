@@ -3,7 +3,10 @@
 use temporalio_common::error::{ApplicationErrorCategory, ApplicationFailure};
 use temporalio_sdk::activities::ActivityError;
 
-use crate::ledger::{LedgerError, StoreError};
+use crate::{
+    bank::NoTurn,
+    ledger::{LedgerError, StoreError},
+};
 
 /// The books are away: the server retries, nobody is told.
 pub const LATER: &str = "Later";
@@ -24,6 +27,17 @@ struct Said(String);
 pub fn pending(said: &str, seconds: u64) -> ActivityError {
     ActivityError::application(
         ApplicationFailure::builder(Said(format!("the bank says: {said}")))
+            .type_name(PENDING.to_owned())
+            .category(ApplicationErrorCategory::Benign)
+            .next_retry_delay(std::time::Duration::from_secs(seconds))
+            .build(),
+    )
+}
+
+/// Its turn at the bank did not come: nothing was begun or asked. Tried again after `seconds`, and no failure.
+pub fn put_off(seconds: u64) -> ActivityError {
+    ActivityError::application(
+        ApplicationFailure::builder(NoTurn)
             .type_name(PENDING.to_owned())
             .category(ApplicationErrorCategory::Benign)
             .next_retry_delay(std::time::Duration::from_secs(seconds))

@@ -1,13 +1,20 @@
 //! What stands in the books, as gauges: one cheap read each, for the one program that exports them.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
+use jiff::Timestamp;
 use metrics::{counter, gauge};
 use sqlx::PgPool;
 use workflows::domain::{Attention, State};
 
 use crate::{
-    ledger::{StoreError, heard, rows::PausedBy},
+    ledger::{
+        StoreError, heard, read,
+        rows::{Cause, PausedBy},
+    },
     meters,
 };
 
@@ -71,31 +78,34 @@ async fn open(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Attention as the view has it: a deadline past counts, also when no worker lives.
+/// Attention as the view has it: a deadline past counts, also when no worker lives. What a bank keeps waiting counts
+/// for the bank, once.
 async fn attention(pool: &PgPool) -> Result<(), StoreError> {
-    let rows = sqlx::query!(
-        r#"select reason as "reason!", count(*) as "count!",
-               greatest(extract(epoch from giro_now() - min(since)), 0)::float8 as "age!"
-           from payout_attention group by reason"#
-    )
-    .fetch_all(pool)
-    .await?;
-    let by_reason: BTreeMap<&str, Waiting> = rows
-        .iter()
-        .map(|row| {
-            (
-                row.reason.as_str(),
-                Waiting {
-                    count: row.count,
-                    age: row.age,
-                },
-            )
-        })
-        .collect();
+    let standing = read::standing(pool, None).await?;
+    let now = read::now(pool).await?;
+    let age = |since: Option<Timestamp>| {
+        let age = since.map(|since| since.duration_until(now)).unwrap_or_default();
+        Duration::try_from(age).unwrap_or_default()
+    };
     for reason in Attention::ALL {
-        let waiting = by_reason.get(reason.word()).copied().unwrap_or_default();
-        gauge!(meters::ATTENTION, "reason" => reason.word()).set(number(waiting.count));
-        gauge!(meters::ATTENTION_AGE, "reason" => reason.word()).set(waiting.age);
+        let single = standing.payouts.iter().find(|single| single.reason == *reason);
+        let count = single.map_or(0, |single| single.count);
+        gauge!(meters::ATTENTION, "reason" => reason.word()).set(number(count));
+        let age = age(single.map(|single| single.oldest));
+        gauge!(meters::ATTENTION_AGE, "reason" => reason.word()).set(age);
+    }
+    for bank in read::banks(pool).await? {
+        for cause in Cause::all() {
+            let mut covered = standing.banks.iter();
+            let covered = covered.find(|covered| covered.bank.name == bank.name && covered.cause == cause);
+            let (name, cause) = (bank.name.clone(), cause.word());
+            let told = u32::from(covered.is_some());
+            gauge!(meters::BANK_ATTENTION, "bank" => name.clone(), "cause" => cause).set(told);
+            let count = covered.map_or(0, |covered| covered.count);
+            gauge!(meters::BANK_WAITING, "bank" => name.clone(), "cause" => cause).set(number(count));
+            let age = age(covered.and_then(|covered| covered.oldest));
+            gauge!(meters::BANK_WAITING_AGE, "bank" => name, "cause" => cause).set(age);
+        }
     }
     Ok(())
 }

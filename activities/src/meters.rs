@@ -139,6 +139,12 @@ meters! {
         "1 while the books stand as they were held against the bank's orders; nothing is sent at 0.";
     ADOPTED = Counter "giro_bank_adopted_total" ["bank"] of [Worker]:
         "Orders that the bank had of payouts whose begin the books had lost.";
+    TURN_SECONDS = Gauge "giro_bank_turn_seconds" ["bank"] of [Worker]:
+        "Seconds between two calls that this process allows itself; it grows when the bank says 429, and shrinks again.";
+    NO_TURN = Counter "giro_bank_put_off_total" ["bank"] of [Worker]:
+        "Calls that were put off because their turn did not come within seconds; nothing was begun.";
+    THROTTLED = Counter "giro_bank_throttled_total" ["bank"] of [Worker]:
+        "Times that the bank said 429 and giro halved its rate.";
     WORKED = Counter "giro_inbox_looks_total" ["bank" "fate"] of [Worker]:
         "Looks at stored webhooks, by what became of the row.";
     OPEN = Gauge "giro_payouts_open" ["state"] of [Relay]:
@@ -148,9 +154,15 @@ meters! {
     IN_DOUBT = Gauge "giro_payouts_in_doubt" [] of [Relay]:
         "Open payouts in doubt: their outcome is unknown.";
     ATTENTION = Gauge "giro_payouts_attention" ["reason"] of [Relay]:
-        "Payouts that a person should look at.";
+        "Payouts that a person should look at one by one: what only waits for its bank is not counted here.";
     ATTENTION_AGE = Gauge "giro_payouts_attention_oldest_age_seconds" ["reason"] of [Relay]:
         "How long a person has been wanted at the longest; 0 without attention.";
+    BANK_ATTENTION = Gauge "giro_bank_attention" ["bank" "cause"] of [Relay]:
+        "1 while the bank stands in the list of what a person should look at, for this cause.";
+    BANK_WAITING = Gauge "giro_bank_waiting_payouts" ["bank" "cause"] of [Relay]:
+        "Payouts past their deadline for nothing but this cause, which lies with the bank.";
+    BANK_WAITING_AGE = Gauge "giro_bank_waiting_oldest_age_seconds" ["bank" "cause"] of [Relay]:
+        "How long the first of them has been past its deadline; 0 without one.";
     BANK_PAUSED = Gauge "giro_bank_paused" ["bank" "reason"] of [Relay]:
         "1 while nothing is sent through the bank for this reason, until people or a probe resume it.";
     BANK_CLOSED = Gauge "giro_bank_closed" ["bank"] of [Relay]:
@@ -198,6 +210,8 @@ pub fn bank(bank: &'static str) {
     counter!(SENDS, "bank" => bank).absolute(0);
     counter!(DOUBTS, "bank" => bank).absolute(0);
     counter!(ADOPTED, "bank" => bank).absolute(0);
+    counter!(NO_TURN, "bank" => bank).absolute(0);
+    counter!(THROTTLED, "bank" => bank).absolute(0);
     caught_up(bank, false);
 }
 
@@ -209,6 +223,22 @@ pub(crate) fn caught_up(bank: &'static str, is_so: bool) {
 /// An order was taken in whose begin was lost.
 pub(crate) fn adopted(bank: &'static str) {
     counter!(ADOPTED, "bank" => bank).increment(1);
+}
+
+/// What lies between two calls now.
+pub(crate) fn pace(bank: &'static str, every: Duration) {
+    gauge!(TURN_SECONDS, "bank" => bank).set(every);
+}
+
+/// A call was put off.
+pub(crate) fn no_turn(bank: &'static str) {
+    counter!(NO_TURN, "bank" => bank).increment(1);
+}
+
+/// The bank said that it is too much.
+pub(crate) fn throttled(bank: &'static str, every: Duration) {
+    counter!(THROTTLED, "bank" => bank).increment(1);
+    pace(bank, every);
 }
 
 /// The writer took a block and left `commands` waiting.

@@ -34,8 +34,11 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/", &[]),
     ("GET", "/healthz", &[]),
     ("GET", "/readyz", &[]),
+    ("GET", "/v1/attention", &["read"]),
     ("GET", "/docs/problems", &[]),
     ("GET", "/docs/problems/{code}", &[]),
+    ("GET", "/docs/runbook", &[]),
+    ("GET", "/docs/runbook/{cause}", &[]),
 ];
 
 /// What a key with one scope may do.
@@ -108,7 +111,8 @@ fn place(route: &str, account: &str, payout: &str) -> String {
     let path = route
         .replace("{id}", id)
         .replace("{name}", "stp")
-        .replace("{code}", code);
+        .replace("{code}", code)
+        .replace("{cause}", "deadline");
     if route.ends_with("/statement") {
         path + "?from=2026-11-01&to=2026-11-30"
     } else {

@@ -109,7 +109,10 @@ async fn support_finds_a_stuck_payout_and_unsticks_it() -> Result<()> {
     let ctl = |words: &[&str]| giroctl(stack.giro.base(), words);
     let account = stack.giro.account(1, 1_000_000).await?;
 
-    ctl(&["status"])?.ended(0, &["giroctl  ", "ready at http://127.0.0.1:"])?;
+    ctl(&["status"])?.ended(
+        0,
+        &["giroctl  ", "ready at http://127.0.0.1:", "bank     stp, open: now"],
+    )?;
     ctl(&["payouts", "list"])?.ended(0, &["There are no payouts yet"])?;
     ctl(&create(&account, &["--dry-run"]))?.ended(
         0,
@@ -132,7 +135,7 @@ async fn support_finds_a_stuck_payout_and_unsticks_it() -> Result<()> {
                 "MXN 123.00 to BBVA",
                 "the order may be at the bank",
                 "attention",
-                "docs/runbook.md#deadline",
+                "/docs/runbook/deadline",
                 &format!("giroctl payouts retry {id}"),
                 "cancel: the order may be at the bank",
             ],

@@ -14,6 +14,7 @@ mod histories;
 mod kills;
 mod metrics;
 mod old_backup;
+mod outage;
 mod raw;
 mod reads;
 mod runs;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn ids(page: &Value) -> Vec<String> {
 /// A page of payouts.
 async fn listed(stack: &Stack, query: &str) -> Result<Vec<String>> {
     let reply = stack.giro.get(&format!("/v1/payouts?{query}")).await?;
-    anyhow::ensure!(reply.status == 200, "{query}: {reply:?}");
+    ensure!(reply.status == 200, "{query}: {reply:?}");
     Ok(ids(&reply.body))
 }
 
@@ -36,7 +36,7 @@ fn api_only() -> Setup {
 
 #[tokio::test]
 async fn every_filter_finds_its_payouts_and_nothing_else() -> Result<()> {
-    let stack = Stack::start("filters").await?;
+    let mut stack = Stack::start("filters").await?;
     let one = stack.giro.account(1, 1_000_000).await?;
     let two = stack.giro.account(2, 1_000_000).await?;
     let settled = stack.giro.pay(&one, 12_300).await?;
@@ -78,13 +78,28 @@ async fn every_filter_finds_its_payouts_and_nothing_else() -> Result<()> {
     for (query, found) in expected {
         assert_eq!(listed(&stack, &query).await?, found, "{query}");
     }
-    // Nobody sends it: after its five seconds a person is told.
-    let told = |payout: &Value| payout["attention"]["reason"] == "deadline";
-    let waiting = stack.giro.wait(&waits, PATIENCE, told).await?;
+    // Nobody sends it: after its five seconds its bank is told of, and not the payout.
+    let start = tokio::time::Instant::now();
+    while listed(&stack, "attention=bank").await? != just(&waits) {
+        ensure!(start.elapsed() < PATIENCE, "it is never overdue");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let waiting = stack.giro.payout(&waits).await?;
     assert_eq!(waiting["next"]["step"], "await_bank", "{waiting}");
-    assert_eq!(listed(&stack, "attention=any").await?, just(&waits));
-    assert_eq!(listed(&stack, "attention=deadline").await?, just(&waits));
-    assert_eq!(listed(&stack, "attention=mismatch").await?, none);
+    assert_eq!(waiting["waits_for"]["cause"], "people", "{waiting}");
+    for own in ["any", "deadline", "mismatch"] {
+        assert_eq!(listed(&stack, &format!("attention={own}")).await?, none);
+    }
+    // Where the bank is not the cause, it is the payout that wants a person.
+    stack.kill("worker");
+    stack.giro_command(&["bank", "resume", "stp", "--reason", "test"])?;
+    sqlx::query("update bank set back_at = null")
+        .execute(&mut PgConnection::connect(&stack.database).await?)
+        .await?;
+    for own in ["any", "deadline"] {
+        assert_eq!(listed(&stack, &format!("attention={own}")).await?, just(&waits));
+    }
+    assert_eq!(listed(&stack, "attention=bank").await?, none);
     Ok(())
 }
 
@@ -302,7 +317,7 @@ async fn a_timeline_tells_all_that_happened_in_order() -> Result<()> {
     let start = Instant::now();
     let mut timeline = stack.giro.get(&path).await?.body;
     while !done(&timeline) {
-        anyhow::ensure!(start.elapsed() < PATIENCE, "no webhook: {timeline}");
+        ensure!(start.elapsed() < PATIENCE, "no webhook: {timeline}");
         tokio::time::sleep(Duration::from_millis(100)).await;
         timeline = stack.giro.get(&path).await?.body;
     }

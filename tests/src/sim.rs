@@ -105,12 +105,17 @@ pub struct Options {
     pub opening_balance: i64,
 }
 
+/// Questions whose time is remembered.
+const QUESTIONS: usize = 100_000;
+
 struct Bank {
     empresa: String,
     key: CompanyKey,
     calendar: Calendar,
     settings: Mutex<SettingsView>,
     book: Mutex<Book>,
+    /// When it was asked something, since it was started: not in the journal, for no answer depends on it.
+    questions: Mutex<Vec<Timestamp>>,
     journal: Journal,
     http: reqwest::Client,
 }
@@ -143,6 +148,7 @@ impl Bank {
                 clock_offset_seconds: options.clock_offset,
             }),
             book: Mutex::new(book),
+            questions: Mutex::default(),
             journal,
             http: reqwest::Client::builder()
                 .timeout(std::time::Duration::from_secs(5))
@@ -157,6 +163,15 @@ impl Bank {
 
     fn settings(&self) -> SettingsView {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers that it was asked something, whatever it answers.
+    fn count_question(&self) {
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        if questions.len() == QUESTIONS {
+            questions.drain(..QUESTIONS / 2);
+        }
+        questions.push(Timestamp::now());
     }
 
     /// The bank's clock.
@@ -206,6 +221,7 @@ fn router(bank: Arc<Bank>) -> Router {
         .route("/control/orders", get(control::orders))
         .route("/control/requests", get(control::requests))
         .route("/control/tally", get(control::tally))
+        .route("/control/questions", get(control::questions))
         .route("/control/statement", get(control::statement))
         .route("/control/fault", put(control::fault))
         .route("/control/speak", post(control::speak))

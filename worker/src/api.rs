@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `payouts`, `lists`, `accounts`, `banks`, `institutions` | what callers and people ask for |
+//! | `payouts`, `lists`, `accounts`, `banks`, `institutions`, `attention` | what callers and people ask for |
 //! | `pauses` | a bank paused or resumed by people |
 //! | `webhooks` | what banks tell us, on a listener of its own |
 //! | `health` | whether this process lives, and whether it can accept |
@@ -10,7 +10,7 @@
 //! | `show` | answers as HTTP |
 //! | `document` | the OpenAPI document, made from the routes, and the page that shows it |
 //! | `problem` | every answer that is not what was asked for (RFC 9457) |
-//! | `docs` | what each problem means, for people |
+//! | `docs` | what each problem and each cause of attention means, for people |
 //! | `listen` | the socket: limits of connections, of headers and in time |
 //! | `door` | keys, checked against the books |
 //! | `caller` | who asks, and what they may do |
@@ -18,6 +18,7 @@
 //! | `trace` | an id, a span and a limit in time for each request |
 
 mod accounts;
+mod attention;
 mod banks;
 mod caller;
 mod docs;
@@ -84,6 +85,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .merge(document::pages(document::finished(document)))
         .route("/docs/problems", get(docs::problems))
         .route("/docs/problems/{code}", get(docs::one))
+        .route("/docs/runbook", get(docs::all_of_runbook))
+        .route("/docs/runbook/{cause}", get(docs::of_runbook))
         .fallback(|| async { Problem::from(Code::NotFound) })
         .method_not_allowed_fallback(|| async { Problem::from(Code::MethodNotAllowed) })
         .layer(from_fn(trace::request))
@@ -105,6 +108,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::statement))
         .routes(routes!(institutions::list))
         .routes(routes!(institutions::show))
+        .routes(routes!(attention::list))
         .routes(routes!(banks::list))
         .routes(routes!(pauses::pause))
         .routes(routes!(pauses::resume))

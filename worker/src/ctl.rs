@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `args` | what people type |
-//! | `payouts`, `accounts`, `banks`, `institutions`, `status` | the commands |
+//! | `payouts`, `attention`, `accounts`, `banks`, `institutions`, `status` | the commands |
 //! | `page` | one payout as a page to read |
 //! | `session` | one run: whom it asks, and where it writes |
 //! | `client` | requests and answers, the key of a caller, the key of a request |
@@ -15,6 +15,7 @@
 
 mod accounts;
 mod args;
+mod attention;
 mod banks;
 mod client;
 mod failure;
@@ -67,6 +68,7 @@ fn run(typed: &Giroctl) -> Result<Exit, Failure> {
     runtime.block_on(async {
         match &typed.command {
             Command::Payouts(command) => payouts::run(&session, command).await,
+            Command::Attention => attention::run(&session).await,
             Command::Accounts(command) => accounts::run(&session, command).await,
             Command::Banks(command) => banks::run(&session, command).await,
             Command::Institutions { search } => institutions::run(&session, search.as_deref()).await,

@@ -12,6 +12,7 @@ mod statement;
 mod webhook;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::{fmt, io};
 
 use aws_lc_rs::rsa::KeyPair;
@@ -28,7 +29,8 @@ use self::codes::Verdict;
 use self::order::{Fields, Place};
 use self::query::{Addresses, Asker};
 use super::{
-    BalanceUnknown, Capabilities, Exchange, Fence, Found, NotSent, Order, StatementPage, StatementUnknown, Submitted,
+    BalanceUnknown, Capabilities, Exchange, Fence, Found, NotSent, Order, Pace, StatementPage, StatementUnknown,
+    Submitted,
 };
 
 pub use query::QueryFormat;
@@ -61,12 +63,19 @@ pub struct StpConfig {
     /// State the operating date in each order, so that STP refuses one that comes after the roll. Default: true.
     #[serde(default = "yes")]
     pub pin_operating_date: bool,
+    /// Calls in a second, orders and questions together, that this process makes at most. Default: 100.
+    #[serde(default = "hundred")]
+    pub per_second: u32,
     /// STP: `latitud` of where orders are made, decimal degrees, at most 30 characters. Default: not sent.
     #[serde(default)]
     pub latitude: Option<String>,
     /// STP: `longitud`, as `latitude`. Default: not sent.
     #[serde(default)]
     pub longitude: Option<String>,
+}
+
+fn hundred() -> u32 {
+    100
 }
 
 fn yes() -> bool {
@@ -110,6 +119,7 @@ pub struct Stp {
     pin_operating_date: bool,
     refuses_repeated_keys: bool,
     key: KeyPair,
+    pace: Arc<Pace>,
     orders: Client,
     queries: Asker,
 }
@@ -150,7 +160,8 @@ impl Stp {
                 "orders travel unencrypted: set bank.stp orders_url to an https address"
             );
         }
-        let orders = Client::new(&order_url, limits).map_err(|fix| StpError::Field {
+        let pace = Arc::new(Pace::new(NAME, config.per_second));
+        let orders = Client::new(&order_url, limits, Arc::clone(&pace)).map_err(|fix| StpError::Field {
             field: "orders_url",
             fix,
         })?;
@@ -163,7 +174,8 @@ impl Stp {
             balance: url("queries_url", &config.queries_url, "consultaSaldoCuenta")?,
             statement: url("queries_url", &config.queries_url, "V2/conciliacion")?,
         };
-        let queries = Asker::new(addresses, config.query_format, limits).map_err(|fix| StpError::Field {
+        let asker = Asker::new(addresses, config.query_format, limits, Arc::clone(&pace));
+        let queries = asker.map_err(|fix| StpError::Field {
             field: "queries_url",
             fix,
         })?;
@@ -174,6 +186,7 @@ impl Stp {
             refuses_repeated_keys: config.refuses_repeated_keys,
             key: key::load(&config.key_file, &config.key_passphrase)?,
             company,
+            pace,
             orders,
             queries,
         })
@@ -184,6 +197,11 @@ impl Stp {
         Capabilities {
             refuses_repeated_keys: self.refuses_repeated_keys,
         }
+    }
+
+    /// The turns at STP.
+    pub(in crate::bank) fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// Registers the order once. The exchange is empty when no byte left.
@@ -257,6 +275,11 @@ impl Stp {
     pub async fn balance(&self, account: &Clabe) -> Result<Centavos, BalanceUnknown> {
         self.queries.balance(account, &self.company, &self.key).await
     }
+}
+
+/// An order of a past day is asked for by its date, and when that finds nothing once more without.
+pub(in crate::bank) fn calls_to_ask(order: &Order, today: Date) -> u32 {
+    if order.operating_date < today { 2 } else { 1 }
 }
 
 fn is_this_machine(host: &str) -> bool {

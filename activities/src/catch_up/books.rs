@@ -102,7 +102,8 @@ fn same_history(one: &Server, other: &Server) -> bool {
 /// Writes that the bank's orders were read through on this server; false when it is another by now.
 pub(super) async fn mark(ledger: &Ledger, bank: &str, seen: &Seen) -> Result<bool, StoreError> {
     let done = sqlx::query!(
-        r#"update bank set caught_up = $2, attention = nullif(attention, 'catching_up')
+        r#"update bank set caught_up = $2, attention = nullif(attention, 'catching_up'),
+               back_at = case attention when 'catching_up' then giro_now() else back_at end
            where name = $1 and giro_server() - 'wal' = $2"#,
         bank,
         serde_json::to_value(&seen.server)?

@@ -7,12 +7,14 @@
 //! | `proof` | evidence: what is known |
 //! | `ending` | apply: the end that follows |
 //! | `judge` | none: what a row allows, which all of them ask |
+//! | `reach` | none: whether the bank answers, which record and evidence write on its row |
 //! | `outlook` | none: the same, told to people |
 
 mod ending;
 mod judge;
 pub mod outlook;
 mod proof;
+mod reach;
 mod requests;
 mod sending;
 

@@ -1,5 +1,6 @@
 //! The rows as readers see them: one statement each, without a lock, in no transaction with the writer.
 
+mod causes;
 mod payouts;
 mod statement;
 
@@ -9,11 +10,12 @@ use serde_json::Value;
 use sqlx::PgPool;
 use workflows::domain::{AccountId, Attention, MovementId, PayoutId};
 
+pub use causes::{Covered, Single, Standing, standing};
 pub use payouts::{Raising, Wanted, payouts};
 pub use statement::{Days, Statement, movement, statement};
 
 use super::{
-    rows::{Account, BankRow, Movement, Payout, Request},
+    rows::{Account, BankRow, Cause, Movement, Payout, Request},
     store::{self, StoreError},
 };
 
@@ -24,6 +26,8 @@ pub struct Raised {
     pub reason: Attention,
     /// Since when.
     pub since: Timestamp,
+    /// What keeps its bank from ending it: then that cause is what a person should look at, once for all payouts.
+    pub cause: Option<Cause>,
 }
 
 /// A payout, with what a reader must know to understand it.
@@ -35,13 +39,19 @@ pub struct Seen {
     pub raised: Option<Raised>,
     /// The bank that pays it.
     pub bank: BankRow,
+    /// Why it waits for that bank, past its deadline or not.
+    pub waits_for: Option<Cause>,
     /// `giro_now()`, when it was read.
     pub now: Timestamp,
 }
 
+/// Payout, raised, bank, the cause it waits for, now.
+type SeenRow = (Value, Option<Value>, Value, Option<String>, Value);
+
 impl Seen {
-    fn read(payout: Value, raised: Option<Value>, bank: Value, now: Value) -> Result<Self, StoreError> {
+    fn read((payout, raised, bank, waits, now): SeenRow) -> Result<Self, StoreError> {
         Ok(Self {
+            waits_for: waits.map(Cause::try_from).transpose().map_err(StoreError::Disagree)?,
             payout: row(payout)?,
             raised: raised.map(row).transpose()?,
             bank: row(bank)?,
@@ -98,14 +108,15 @@ pub async fn movements(
 /// A payout as it stands, and why a person should look at it now: the row's own reason, or its deadline past.
 pub async fn payout(pool: &PgPool, id: PayoutId) -> Result<Option<Seen>, StoreError> {
     let found = sqlx::query!(
-        r#"select to_jsonb(p) as "row!", to_jsonb(a) as raised, to_jsonb(b) as "bank!", to_jsonb(giro_now()) as "now!"
+        r#"select to_jsonb(p) as "row!", to_jsonb(a) as raised, to_jsonb(b) as "bank!", to_jsonb(giro_now()) as "now!",
+               waits_for(p.state, p.changed_at, p.deadline_at, b, giro_now()) as waits
            from payout p left join payout_attention a on a.payout = p.id join bank b on b.name = p.bank
            where p.id = $1"#,
         id.uuid()
     );
     let found = found.fetch_optional(pool).await?;
     found
-        .map(|found| Seen::read(found.row, found.raised, found.bank, found.now))
+        .map(|found| Seen::read((found.row, found.raised, found.bank, found.waits, found.now)))
         .transpose()
 }
 
@@ -124,6 +135,11 @@ pub async fn accounts(
         i64::from(limit)
     );
     found.fetch_all(pool).await?.into_iter().flatten().map(row).collect()
+}
+
+/// `giro_now()`.
+pub async fn now(pool: &PgPool) -> Result<Timestamp, StoreError> {
+    store::now(&mut *pool.acquire().await?).await
 }
 
 /// Every bank as it stands.

@@ -249,10 +249,114 @@ pub struct BankRow {
     pub begins: i64,
     /// The server on which the bank's orders were last read through.
     pub caught_up: Option<Server>,
+    /// How it is away; `None`: it is not.
+    pub away_by: Option<AwayBy>,
+    pub away_since: Option<Timestamp>,
+    /// Nothing was answered since; any answer ends it.
+    pub silent_since: Option<Timestamp>,
+    /// Whose send or question was the first without an answer.
+    pub silent_first: Option<Uuid>,
+    /// When its last pause or absence ended.
+    pub back_at: Option<Timestamp>,
+}
+
+impl BankRow {
+    /// A bank that nothing is known of.
+    pub fn new(name: &str, refuses_repeated_keys: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            refuses_repeated_keys,
+            paused_by: None,
+            pause_reason: None,
+            paused_at: None,
+            attention: None,
+            closed_until: None,
+            backoff_seconds: 0,
+            probe_at: None,
+            begins: 0,
+            caught_up: None,
+            away_by: None,
+            away_since: None,
+            silent_since: None,
+            silent_first: None,
+            back_at: None,
+        }
+    }
+}
+
+/// How a bank is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AwayBy {
+    /// No connection: no byte of an order left.
+    Unreachable,
+    /// It only answers questions.
+    ReadOnly,
+    /// It answers nothing, neither orders nor questions.
+    Silent,
+}
+
+/// Why payouts wait for their bank, and not for a reason of their own; the words are those of `waits_for` in SQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Cause {
+    /// It is paused.
+    Paused(PausedBy),
+    /// It does not answer, or takes no orders.
+    Away,
+    /// The books are held against its orders.
+    CatchingUp,
+    /// It is back, and has not been asked about all of them.
+    Recovering,
+}
+
+impl Cause {
+    /// Every cause.
+    pub fn all() -> impl Iterator<Item = Self> {
+        PausedBy::ALL
+            .into_iter()
+            .map(Self::Paused)
+            .chain([Self::Away, Self::CatchingUp, Self::Recovering])
+    }
+
+    /// The stable word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Paused(by) => by.word(),
+            Self::Away => "away",
+            Self::CatchingUp => "catching_up",
+            Self::Recovering => "recovering",
+        }
+    }
+
+    /// Since when it has kept the payouts of this bank waiting; `None` when the row does not have it.
+    pub const fn since(self, bank: &BankRow) -> Option<Timestamp> {
+        match self {
+            Self::Paused(_) => bank.paused_at,
+            Self::Away => bank.away_since,
+            Self::CatchingUp => None,
+            Self::Recovering => bank.back_at,
+        }
+    }
+}
+
+impl TryFrom<String> for Cause {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let found = Self::all().find(|cause| cause.word() == word);
+        found.ok_or_else(|| format!("no cause is called {word}"))
+    }
+}
+
+impl From<Cause> for String {
+    fn from(cause: Cause) -> Self {
+        cause.word().to_owned()
+    }
 }
 
 /// Who paused a bank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PausedBy {
     /// `giro bank pause`; ends only by `giro bank resume`.

@@ -66,7 +66,9 @@ pub async fn set_pause(
             tracing::info!(bank, reason, "resumed by people");
             sqlx::query!(
                 r#"update bank set paused_by = null, pause_reason = null, paused_at = null, attention = null,
-                       closed_until = null, backoff_seconds = 0, probe_at = null
+                       closed_until = null, backoff_seconds = 0, probe_at = null, away_by = null, away_since = null,
+                       silent_since = null, silent_first = null,
+                       back_at = case when coalesce(paused_by, away_by) is null then back_at else giro_now() end
                    where name = $1"#,
                 bank
             )

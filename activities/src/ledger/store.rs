@@ -253,7 +253,8 @@ pub(super) async fn write(connection: &mut PgConnection, before: &Rows, writes: 
             r#"update bank b
                set paused_by = n.paused_by, pause_reason = n.pause_reason, paused_at = n.paused_at,
                    attention = n.attention, closed_until = n.closed_until, backoff_seconds = n.backoff_seconds,
-                   probe_at = n.probe_at, begins = n.begins
+                   probe_at = n.probe_at, begins = n.begins, away_by = n.away_by, away_since = n.away_since,
+                   silent_since = n.silent_since, silent_first = n.silent_first, back_at = n.back_at
                from jsonb_populate_recordset(null::bank, $1) n where b.name = n.name"#,
             set(&writes.banks)?
         )

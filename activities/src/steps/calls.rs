@@ -13,15 +13,18 @@ use workflows::{
 
 use super::{seconds_until, standing};
 use crate::{
-    bank::{Bank, Fence, Found, NotSent, Order, Payer, Sender, Submitted},
+    bank::{Bank, Call, Fence, Found, NoTurn, NotSent, Order, Payer, Sender, Submitted},
     catch_up::CaughtUp,
     crash::{self, Point},
     failure,
     ledger::{
         Ledger, LedgerError,
         command::{Begin, By, Finding, Record, Stand},
-        core::{outlook::why_no_resend, stand},
-        rows::{BankRow, Payout},
+        core::{
+            outlook::{Step, why_no_resend},
+            stand,
+        },
+        rows::{BankRow, PausedBy, Payout},
     },
 };
 
@@ -29,6 +32,10 @@ use crate::{
 /// server may start another attempt beside it: that one finds somebody else's send, and asks.
 const PATIENCE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(500);
+/// A call whose turn did not come is tried again after this many seconds, and up to as many more.
+const PUT_OFF: u64 = 5;
+/// What waits for the same moment comes back over this many seconds at most.
+const LONGEST_SPREAD: u64 = 30;
 
 /// How long a send waits for the books to be held against the bank's orders, before it says that it was not sent.
 const CATCH_UP: Duration = Duration::from_secs(5);
@@ -119,6 +126,8 @@ impl BankSteps {
             .map_err(|error| failure::bug(format!("the bank calendar has no such day: {error}")))?;
         let payer = self.payer(payout.id).await?;
         let order = order(payout, payer, today.date())?;
+        let calls = self.bank.calls_to_ask(&order, today.date());
+        self.turn(Call::Question, calls).await?;
         crash::at(Point::AskBeforeQuestion, &payout.id);
         let (found, exchange) = self.bank.inquire(&order, today.date()).await;
         let by = By::Inquiry {
@@ -143,6 +152,12 @@ impl BankSteps {
             found: Some(found),
             now: before.now,
         })
+    }
+
+    /// Waits for the turn of calls at the bank, for seconds; else the activity is put off, each by its own while.
+    async fn turn(&self, call: Call, calls: u32) -> Result<(), ActivityError> {
+        let turn = self.bank.turn(call, calls).await;
+        turn.map_err(|NoTurn| failure::put_off(spread(PUT_OFF, PUT_OFF)))
     }
 
     /// The ordering customer of a payout, as the bank has it.
@@ -185,13 +200,23 @@ impl BankSteps {
     /// Takes the right to send, sends once, records; asks nothing.
     #[activity(definition = markers::Submit)]
     pub async fn submit(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Submit, ActivityError> {
-        let Some(before) = self.ledger.payout(subject.payout).await.map_err(failure::store)? else {
+        let Some(looked) = self.read(subject.payout).await? else {
             return Ok(Submit::Unknown);
         };
+        // Nothing waits between begin and the first byte. What the bank's row holds back takes nobody's turn.
+        let sends = match looked.stand {
+            Stand::NotSent { until } => until <= looked.now,
+            Stand::Resend => true,
+            Stand::Closed | Stand::Go | Stand::Sent | Stand::Doubt => false,
+        };
+        let seen = self.caught_up.within(CATCH_UP).await;
+        if sends {
+            self.turn(Call::Order, 1).await?;
+        }
+        let before = looked.payout;
         let payer = self.payer(before.id).await?;
         let today = before.operating_date.unwrap_or_default();
         let mut order = order(&before, payer, today)?;
-        let seen = self.caught_up.within(CATCH_UP).await;
         // Both own clocks are read before begin, so that `send_before` is never earlier than what they allow.
         let fence = Fence::default();
         let sender = Sender(Uuid::new_v4());
@@ -295,10 +320,14 @@ impl BankSteps {
             Stand::Sent => Submit::Sent { standing },
             Stand::Doubt | Stand::Resend | Stand::Go => Submit::Doubt { standing },
             Stand::Closed => Submit::Closed { standing },
-            Stand::NotSent { until } => Submit::NotSent {
-                wait_seconds: seconds_until(now, until),
-                standing,
-            },
+            Stand::NotSent { until } => {
+                // Thousands wait for the same moment: they do not all come back in one second.
+                let wait = seconds_until(now, until);
+                Submit::NotSent {
+                    wait_seconds: spread(wait, (wait / 2).min(LONGEST_SPREAD)),
+                    standing,
+                }
+            }
         })
     }
 
@@ -317,6 +346,9 @@ impl BankSteps {
             Stand::Resend => {
                 return (Next::Resends.sentence().en.to_owned(), true);
             }
+            Stand::NotSent { .. } if held_by_people(bank) => Step::AwaitBank.sentence().to_owned(),
+            // The question woke the run.
+            Stand::NotSent { until } if until <= now => Next::Sending.sentence().en.to_owned(),
             Stand::NotSent { until } => filled(
                 Next::TriedAgain.sentence().en,
                 &[("seconds", &seconds_until(*now, *until))],
@@ -348,14 +380,26 @@ fn order(payout: &Payout, payer: Payer, date: jiff::civil::Date) -> Result<Order
     })
 }
 
-/// Seconds before the next question: quick at first, then once a minute.
+/// True for a pause that only people end.
+fn held_by_people(bank: &BankRow) -> bool {
+    bank.paused_by.is_some_and(|by| by != PausedBy::Configuration)
+}
+
+/// `seconds`, and up to so many `more` by chance.
+fn spread(seconds: u64, more: u64) -> u64 {
+    let (_, chance) = Uuid::new_v4().as_u64_pair();
+    seconds + chance % (more + 1)
+}
+
+/// Seconds before the next question: quick at first, then once a minute, and not all in the same second.
 fn next_question(attempt: u32) -> u64 {
-    match attempt {
+    let seconds = match attempt {
         0 | 1 => 2,
         2 => 4,
         3 => 8,
         4 => 15,
         5 => 30,
         _ => 60,
-    }
+    };
+    spread(seconds, seconds / 4)
 }

@@ -1,6 +1,7 @@
 //! The tests' hand on the bank: a small client of its control API.
 
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -48,6 +49,11 @@ impl Control {
     pub async fn requests_of(&self, clave: &str) -> Result<Vec<RequestView>> {
         self.call(Method::GET, "/control/requests", &[("clave", clave)], None)
             .await
+    }
+
+    /// When each question came since the bank was started, oldest first, on the machine's own clock.
+    pub async fn questions(&self) -> Result<Vec<Timestamp>> {
+        self.call(Method::GET, "/control/questions", &[], None).await
     }
 
     /// Arms a fault for a clave (`None`: whoever comes next), a number of times (`None`: for ever); no fault disarms.

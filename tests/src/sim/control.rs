@@ -214,6 +214,12 @@ pub(super) async fn tally(State(bank): Shared) -> Answer<Tally> {
     Ok(Json(bank.read(|book| book.tally()).await?))
 }
 
+/// `GET /control/questions`: when each question came, oldest first.
+pub(super) async fn questions(State(bank): Shared) -> Answer<Vec<Timestamp>> {
+    let questions = bank.questions.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(Json(questions.clone()))
+}
+
 /// `GET /control/statement?date=AAAAMMDD`; without a date, the current operating date.
 pub(super) async fn statement(State(bank): Shared, Query(which): Query<Which>) -> Answer<Statement> {
     let date = match which.date.as_deref() {

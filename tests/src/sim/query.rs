@@ -73,6 +73,7 @@ const UNAVAILABLE: Refusal = Refusal(StatusCode::SERVICE_UNAVAILABLE, 1, "Servic
 
 /// Reads a signed question of the registered company.
 fn asked(bank: &Bank, body: &str, cadena: impl Fn(&Fields) -> String) -> Result<Fields, Refusal> {
+    bank.count_question();
     let fields = Fields::parse(body).map_err(|_| BAD)?;
     if fields.get("empresa") != bank.empresa {
         return Err(BAD);

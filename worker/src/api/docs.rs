@@ -1,4 +1,5 @@
-//! What each problem means, for people: `docs/problems.md`, carried by the program and served without a network.
+//! What each problem and each cause of attention means, for people: pages of `docs`, carried by the program and served
+//! without a network.
 
 use axum::{
     extract::Path,
@@ -6,16 +7,24 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use workflows::domain::Attention;
+
 use super::{
     Answered,
     problem::{Code, Problem},
 };
 
 const PROBLEMS: &str = include_str!("../../../docs/problems.md");
+const RUNBOOK: &str = include_str!("../../../docs/runbook.md");
 
 /// Where a problem is explained: a path of this API.
 pub(super) fn problem(code: Code) -> String {
     format!("/docs/problems/{}", code.word())
+}
+
+/// Where a cause of attention is explained: a path of this API.
+pub(super) fn runbook(cause: &str) -> String {
+    format!("/docs/runbook/{cause}")
 }
 
 /// `GET /docs/problems`: all of them.
@@ -26,14 +35,41 @@ pub(super) async fn problems() -> Response {
 /// `GET /docs/problems/{code}`: one of them.
 pub(super) async fn one(Path(word): Path<String>) -> Answered<Response> {
     let code = Code::all().find(|code| code.word() == word);
-    code.and_then(section).map(text).ok_or(Problem::from(Code::NotFound))
+    let found = code.and_then(|code| section(PROBLEMS, &format!("## {}", code.word())));
+    found.map(text).ok_or(Problem::from(Code::NotFound))
 }
 
-/// The heading of a code with what stands below it.
-fn section(code: Code) -> Option<&'static str> {
-    let start = PROBLEMS.find(&format!("\n## {}\n", code.word()))? + 1;
-    let rest = PROBLEMS.get(start..)?;
-    let end = rest.find("\n## ").map_or(rest.len(), |end| end + 1);
+/// `GET /docs/runbook`: all of it.
+pub(super) async fn all_of_runbook() -> Response {
+    text(RUNBOOK)
+}
+
+/// `GET /docs/runbook/{cause}`: what one cause of attention means, and what to do.
+pub(super) async fn of_runbook(Path(word): Path<String>) -> Answered<Response> {
+    of_cause(&word).map(text).ok_or(Problem::from(Code::NotFound))
+}
+
+/// The part of the runbook about a cause: a payout's own reason, or the bank's.
+fn of_cause(word: &str) -> Option<&'static str> {
+    let is_reason = Attention::ALL.iter().any(|reason| reason.word() == word);
+    let heading = match word {
+        _ if is_reason => format!("### `{word}`"),
+        "people" | "configuration" => format!("### Paused by {word}"),
+        "stray_order" => format!("### Paused by `{word}`"),
+        "away" | "catching_up" | "recovering" => format!("### Bank `{word}`"),
+        _ => return None,
+    };
+    section(RUNBOOK, &heading)
+}
+
+/// A heading of a page with what stands below it, up to the next heading of its level or above.
+fn section(page: &'static str, heading: &str) -> Option<&'static str> {
+    let start = page.find(&format!("\n{heading}\n"))? + 1;
+    let rest = page.get(start..)?;
+    let end = rest
+        .match_indices("\n##")
+        .find(|(at, _)| !rest[at + 1..].starts_with("####"))
+        .map_or(rest.len(), |(at, _)| at + 1);
     rest.get(..end)
 }
 
@@ -43,6 +79,7 @@ fn text(text: &'static str) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use activities::ledger::rows::Cause;
     use workflows::domain::FieldCode;
 
     use super::*;
@@ -68,7 +105,7 @@ mod tests {
     #[test]
     fn each_problem_says_its_status_what_became_of_the_key_whether_to_retry_and_what_to_do() {
         for code in Code::all() {
-            let section = section(code).expect("a heading");
+            let section = section(PROBLEMS, &format!("## {}", code.word())).expect("a heading");
             let retry = if code.is_retryable() {
                 "- **Retry:** yes"
             } else {
@@ -90,6 +127,17 @@ mod tests {
             .collect();
         let words: Vec<&str> = FieldCode::ALL.iter().map(|code| code.word()).collect();
         assert_eq!(lines, words, "in the order of the enum");
+    }
+
+    #[test]
+    fn every_cause_of_attention_is_explained_alone() {
+        let reasons = Attention::ALL.iter().map(|reason| reason.word());
+        for cause in reasons.chain(Cause::all().map(Cause::word)) {
+            let part = of_cause(cause).expect(cause);
+            assert!(part.starts_with("### ") && part.contains("\n**Means**"), "{part}");
+            assert_eq!(part.matches("\n#").count(), 0, "{part}");
+        }
+        assert_eq!(of_cause("looking"), None);
     }
 
     #[tokio::test]

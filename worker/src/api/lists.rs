@@ -29,7 +29,8 @@ pub(super) struct List {
     /// In one of these states; write it once for each.
     #[param(value_type = Vec<form::State>, inline, required = false, example = json!(["settled"]))]
     state: Vec<State>,
-    /// That a person should look at, for this reason or for `any`.
+    /// That a person should look at one by one, for this reason or for `any`; or `bank`: those past their deadline that
+    /// only wait for their bank, which `GET /v1/attention` counts.
     #[param(value_type = Option<form::Raising>, inline, example = "any")]
     attention: Option<Raising>,
     /// That this bank pays out; `GET /v1/banks` names them.
@@ -75,7 +76,7 @@ impl Parameters for List {
             state: query.many("state", &states, |text| text.parse().ok()),
             attention: query.one(
                 "attention",
-                "write any, or a reason as attention.reason has it",
+                "write any, bank, or a reason as attention.reason has it",
                 raising,
             ),
             bank: query.one("bank", "write a name that GET /v1/banks has", name),
@@ -98,6 +99,7 @@ impl Parameters for List {
 fn raising(text: &str) -> Option<Raising> {
     match text {
         "any" => Some(Raising::Any),
+        "bank" => Some(Raising::Bank),
         reason => reason.parse().ok().map(Raising::Reason),
     }
 }

@@ -2,6 +2,7 @@
 //! tax id. Written by the API, read by `giroctl`. Every field is there; what is absent is null.
 
 pub mod account;
+pub mod attention;
 pub mod bank;
 pub mod form;
 pub mod health;
@@ -28,4 +29,5 @@ pub enum Thing {
     Statement,
     Bank,
     Institution,
+    Attention,
 }

@@ -25,6 +25,9 @@ pub(super) fn check(config: &Config) -> Result<(), Vec<String>> {
     seconds(config, &mut wrong);
     metrics(config, &mut wrong);
     if let Some(stp) = &config.stp {
+        need((1..=1_000).contains(&stp.per_second), &mut wrong, || {
+            "stp.per_second: write a number from 1 to 1000".to_owned()
+        });
         for (key, url) in [
             ("stp.orders_url", &stp.orders_url),
             ("stp.queries_url", &stp.queries_url),

@@ -92,6 +92,8 @@ pub(super) enum Command {
     /// Payouts: find them, look at one, unstick it, take it back, ask for one.
     #[command(subcommand, visible_alias = "payout")]
     Payouts(Payouts),
+    /// What a person should look at, by its cause: banks that are away or paused, payouts with a reason of their own.
+    Attention,
     /// Accounts: what they have, and what moved.
     #[command(subcommand, visible_alias = "account")]
     Accounts(Accounts),
@@ -176,7 +178,8 @@ pub(super) struct Filter {
     /// Only in this state; repeat it for several.
     #[arg(long, value_parser = words(State::ALL, State::word))]
     pub(super) state: Vec<String>,
-    /// Only those that a person should look at, for any reason or for this one.
+    /// Only those that a person should look at, for any reason or for this one; `bank`: those that only wait for their
+    /// bank.
     #[arg(long, value_name = "REASON", num_args = 0..=1, default_missing_value = "any", value_parser = reasons())]
     pub(super) attention: Option<String>,
     /// Only those that this bank pays.
@@ -333,7 +336,7 @@ fn words<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> PossibleValuesParse
 
 fn reasons() -> impl TypedValueParser<Value = String> {
     PossibleValuesParser::new(
-        ["any"]
+        ["any", "bank"]
             .into_iter()
             .chain(Attention::ALL.iter().map(|reason| reason.word())),
     )

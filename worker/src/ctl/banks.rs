@@ -68,7 +68,7 @@ fn listing(banks: &[Bank], paper: &Paper) -> String {
     paper.table(&columns, rows.collect())
 }
 
-fn state(state: BankState) -> (&'static str, Tone) {
+pub(super) fn state(state: BankState) -> (&'static str, Tone) {
     match state {
         BankState::Open => ("open", Tone::Good),
         BankState::Closed => ("closed", Tone::Odd),
@@ -78,7 +78,7 @@ fn state(state: BankState) -> (&'static str, Tone) {
 }
 
 /// When it is sent to, and why not now.
-fn sends(bank: &Bank, paper: &Paper) -> String {
+pub(super) fn sends(bank: &Bank, paper: &Paper) -> String {
     let mut text = match (bank.state, bank.sends_at) {
         (BankState::Open, _) => match bank.guard {
             Some(guard) => format!("now, until {}", paper.clock.full(guard.starts_at)),
@@ -93,7 +93,14 @@ fn sends(bank: &Bank, paper: &Paper) -> String {
                 .unwrap_or_default();
             format!("paused by {who}{since}: {why}")
         }
-        (BankState::Closed | BankState::Away, Some(at)) => format!("from {} on, by itself", paper.clock.full(at)),
+        (BankState::Away, Some(at)) => {
+            let since = bank
+                .away_since
+                .map(|since| format!("away since {}, ", paper.clock.full(since)))
+                .unwrap_or_default();
+            format!("{since}tried again by itself from {} on", paper.clock.full(at))
+        }
+        (BankState::Closed, Some(at)) => format!("from {} on, by itself", paper.clock.full(at)),
         (BankState::Closed | BankState::Away, None) => "not before the calendar is mended".to_owned(),
     };
     if let Some(attention) = &bank.attention {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use workflows::domain::{Centavos, State};
 
 use super::{
+    attention::waits,
     paper::{Paper, Text, Tone},
     when::between,
     words::{age, amount, plain, since},
@@ -35,9 +36,9 @@ pub(super) fn institution(to: &Beneficiary) -> String {
     to.institution.name.as_deref().map_or_else(code, plain)
 }
 
-/// The whole page.
-pub(super) fn page(payout: &Payout, paper: &Paper, now: Timestamp) -> String {
-    let mut facts = standing(payout, paper, now);
+/// The whole page; `base` is where giro is.
+pub(super) fn page(payout: &Payout, base: &str, paper: &Paper, now: Timestamp) -> String {
+    let mut facts = standing(payout, base, paper, now);
     facts.extend(outlook(payout, paper));
     facts.extend(order(payout));
     facts.extend(times(payout, paper, now));
@@ -52,7 +53,7 @@ pub(super) fn page(payout: &Payout, paper: &Paper, now: Timestamp) -> String {
 }
 
 /// Where it stands, and why a person should look.
-fn standing(payout: &Payout, paper: &Paper, now: Timestamp) -> Vec<(&'static str, Text)> {
+fn standing(payout: &Payout, base: &str, paper: &Paper, now: Timestamp) -> Vec<(&'static str, Text)> {
     let since = format!("{}, since {}", payout.state, paper.since(payout.changed_at, now));
     let said = payout.bank_said.as_deref().unwrap_or("nothing yet");
     let mut facts = vec![
@@ -79,7 +80,11 @@ fn standing(payout: &Payout, paper: &Paper, now: Timestamp) -> Vec<(&'static str
         let told = format!("{}, since {}", attention.reason, paper.since(attention.since, now));
         facts.push(("attention", Text::new(told, Tone::Bad)));
         facts.push(("", Text::from(&attention.what)));
-        facts.push(("", Text::from(format!("more in {}", attention.doc))));
+        facts.push(("", Text::from(format!("more at {base}{}", attention.doc))));
+    }
+    if let Some(waiting) = &payout.waits_for {
+        facts.extend(waits(waiting, paper, now));
+        facts.push(("", Text::from(format!("more at {base}{}", waiting.doc))));
     }
     facts
 }
@@ -169,8 +174,9 @@ pub(super) mod tests {
             "evidence": null, "doubt": "the answer was lost",
             "attention": {
                 "reason": "deadline", "since": "2026-11-23T17:05:00Z", "what": "it takes longer than it should",
-                "bank_said": null, "doc": "docs/runbook.md#deadline",
+                "bank_said": null, "doc": "/docs/runbook/deadline",
             },
+            "waits_for": null,
             "next": {"step": "ask", "what": "giro asks the bank again, within a minute", "at": null},
             "may": [
                 {"action": "cancel", "allowed": false, "why": "the order may be at the bank"},
@@ -189,6 +195,7 @@ pub(super) mod tests {
     fn shown(differs: Value) -> String {
         let text = page(
             &payout(differs),
+            "http://giro",
             &plain_paper(),
             "2026-11-23T17:08:12Z".parse().expect("a time"),
         );
@@ -207,7 +214,7 @@ pub(super) mod tests {
             "in doubt     the answer was lost",
             "tell payer   Lo estamos verificando.",
             "attention    deadline, since 2026-11-23 11:05:00 CDMX (3m 12s ago)",
-            "             more in docs/runbook.md#deadline",
+            "             more at http://giro/docs/runbook/deadline",
             "next         giro asks the bank again, within a minute",
             "you may not  cancel: the order may be at the bank",
             "you may      giroctl payouts retry po_00000000000000000000000000000007",
@@ -218,6 +225,24 @@ pub(super) mod tests {
         ] {
             assert!(text.lines().any(|told| told == line), "{line:?} is not in:\n{text}");
         }
+    }
+
+    #[test]
+    fn one_that_waits_for_its_bank_says_for_which_and_since_when() {
+        let text = shown(json!({"attention": null, "waits_for": {
+            "bank": "stp", "cause": "away", "since": "2026-11-23T17:00:12Z",
+            "what": "stp answers neither orders nor questions", "next": "giro goes on asking",
+            "doc": "/docs/runbook/away",
+        }}));
+        for line in [
+            "waits for    stp: away, since 2026-11-23 11:00:12 CDMX (8m ago)",
+            "             stp answers neither orders nor questions",
+            "             giro goes on asking",
+            "             more at http://giro/docs/runbook/away",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line:?} is not in:\n{text}");
+        }
+        assert!(!text.contains("attention"), "{text}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use workflows::domain::{AccountId, Centavos, PayoutId};
 
 use super::{
     args::{Create, Filter, Key, Payouts},
+    attention,
     client::Answer,
     failure::{Exit, Failure},
     page::{institution, page, title, tone},
@@ -18,6 +19,8 @@ use super::{
     words::{age, amount, plain, since},
 };
 use crate::api::view::{
+    attention::Attention,
+    page::Page,
     payout::{Payout, Preview, Retried},
     request::{NewBeneficiary, NewPayout},
     timeline::{Happened, Timeline},
@@ -62,7 +65,12 @@ async fn list(session: &Session, filter: &Filter) -> Result<Exit, Failure> {
     let query = query(filter, now)?;
     let listed = session.list("/v1/payouts", &query, filter.much).await?;
     if !session.is_json() {
-        session.say(&listing(&listed, !query.is_empty(), &session.paper, now))?;
+        let mut text = listing(&listed, !query.is_empty(), &session.paper, now);
+        if filter.attention.is_some() {
+            let causes: Page<Attention> = session.get(attention::PATH, &[]).await?.read()?;
+            text.push_str(&attention::footer(&causes.data));
+        }
+        session.say(&text)?;
     }
     Ok(Exit::Done)
 }
@@ -112,14 +120,23 @@ fn listing(listed: &Listed<Payout>, is_filtered: bool, paper: &Paper, now: Times
         Column::whole("ATTENTION"),
     ];
     let rows = listed.rows.iter().map(|payout| {
-        let attention = payout.attention.as_ref().map_or("", |raised| raised.reason.word());
+        let waits = payout.waits_for.as_ref();
+        let (attention, tone_of_it) = match &payout.attention {
+            Some(raised) => (raised.reason.word().to_owned(), Tone::Bad),
+            None => (
+                waits.map_or_else(String::new, |waits| {
+                    format!("{}: {}", plain(&waits.bank), waits.cause.word())
+                }),
+                Tone::Odd,
+            ),
+        };
         vec![
             Text::from(payout.id.to_string()),
             Text::new(payout.state.word(), tone(payout.state)),
             Text::from(amount(payout.amount)),
             Text::from(institution(&payout.beneficiary)),
             Text::from(since(payout.accepted_at, now).unwrap_or_default()),
-            Text::new(attention, Tone::Bad),
+            Text::new(attention, tone_of_it),
         ]
     });
     let mut text = paper.table(&columns, rows.collect());
@@ -134,7 +151,7 @@ fn listing(listed: &Listed<Payout>, is_filtered: bool, paper: &Paper, now: Times
 
 async fn show(session: &Session, id: PayoutId) -> Result<Exit, Failure> {
     let (answer, now) = session.get_with_now(&path(id), &[]).await?;
-    session.tell(&answer, |payout| page(payout, &session.paper, now))
+    session.tell(&answer, |payout| page(payout, session.base(), &session.paper, now))
 }
 
 async fn timeline(session: &Session, id: PayoutId) -> Result<Exit, Failure> {
@@ -293,6 +310,9 @@ fn line(payout: &Payout) -> String {
             plain(&raised.what),
             plain(&raised.doc)
         ));
+    }
+    if let Some(waits) = &payout.waits_for {
+        text.push_str(&format!("it waits: {}. {}\n", plain(&waits.what), plain(&waits.next)));
     }
     text
 }

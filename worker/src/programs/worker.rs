@@ -69,9 +69,12 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
             .await
             .context("the bank's row cannot be written")?;
         meters::bank(bank.name());
+        // For all workers of this bank together; the pace in each is for what is no activity, and is exact.
+        let per_second = f64::from(config.stp.as_ref().map_or(1, |stp| stp.per_second));
         let steps = BankSteps::new(ledger.clone(), bank);
         let options = WorkerOptions::new(bank_queue(&config.temporal.task_queue, steps.bank().name()))
             .register_activities(steps.clone())
+            .max_task_queue_activities_per_second(per_second)
             .graceful_shutdown_period(GRACE)
             .build();
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);

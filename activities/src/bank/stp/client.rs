@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
-use hyper::{Request, header};
+use hyper::{HeaderMap, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
 use rustls::ClientConfig;
@@ -24,7 +24,7 @@ use tokio_rustls::TlsConnector;
 use workflows::domain::TrackingKey;
 
 use crate::{
-    bank::{Fence, Late, NotSent},
+    bank::{Fence, Late, NotSent, Pace, pace::pause},
     crash::{self, Point},
 };
 
@@ -73,11 +73,13 @@ pub(super) struct Client {
     path: String,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     limits: Limits,
+    /// Told when the bank says that it is too much.
+    pace: Arc<Pace>,
 }
 
 impl Client {
     /// A client for `url` (http or https with a host); the error says what is wrong with it.
-    pub(super) fn new(url: &Url, limits: Limits) -> Result<Self, &'static str> {
+    pub(super) fn new(url: &Url, limits: Limits, pace: Arc<Pace>) -> Result<Self, &'static str> {
         let host = url.host_str().ok_or("it has no host")?;
         let port = url.port_or_known_default().ok_or("it has no port")?;
         let authority = url
@@ -98,6 +100,7 @@ impl Client {
             path: url.path().to_owned(),
             tls,
             limits,
+            pace,
         })
     }
 
@@ -184,6 +187,9 @@ impl Client {
                 .await
                 .map_err(|_| "cut before the answer")?;
             reply.status = Some(response.status().as_u16());
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                self.pace.throttled(asked_pause(response.headers()));
+            }
             let mut frames = response.into_body();
             while let Some(frame) = frames.frame().await {
                 let frame = frame.map_err(|_| "cut in the answer")?;
@@ -202,6 +208,11 @@ impl Client {
             _ = &mut connection => answer.await,
         }
     }
+}
+
+/// How long an answer asks to be left alone.
+pub(super) fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
+    pause(headers.get(header::RETRY_AFTER)?.to_str().ok()?)
 }
 
 /// The TLS side: aws-lc and the platform's own list of authorities.

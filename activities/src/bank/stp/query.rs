@@ -1,20 +1,21 @@
 //! Questions to STP: what it knows of an order (query v2, or the legacy one) and how much money is there.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::rsa::KeyPair;
 use jiff::civil::Date;
-use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
+use reqwest::{StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use workflows::domain::{Centavos, Clabe};
 
-use super::client::Limits;
+use super::client::{Limits, asked_pause};
 use super::order::{STP_INSTITUTION, aaaammdd};
 use super::record::{no_answer, read_balance, read_order};
 use super::{sign, statement};
-use crate::bank::{BalanceUnknown, Exchange, Found, Order, StatementPage, StatementUnknown};
+use crate::bank::{BalanceUnknown, Exchange, Found, Order, Pace, StatementPage, StatementUnknown};
 
 /// Two questions about one order end within this, so that the activity that asks can record the answer.
 const BOTH_QUESTIONS: Duration = Duration::from_secs(15);
@@ -36,6 +37,8 @@ pub(super) struct Asker {
     format: QueryFormat,
     at: Addresses,
     limits: Limits,
+    /// Told when the bank says that it is too much.
+    pace: Arc<Pace>,
 }
 
 /// Where the services are.
@@ -88,7 +91,12 @@ struct BalanceQuestion<'a> {
 
 impl Asker {
     /// An asker of these services; the error says what is wrong with this machine.
-    pub(super) fn new(at: Addresses, format: QueryFormat, limits: Limits) -> Result<Self, &'static str> {
+    pub(super) fn new(
+        at: Addresses,
+        format: QueryFormat,
+        limits: Limits,
+        pace: Arc<Pace>,
+    ) -> Result<Self, &'static str> {
         let http = reqwest::Client::builder()
             .connect_timeout(limits.connect)
             .redirect(Policy::none())
@@ -100,6 +108,7 @@ impl Asker {
             format,
             at,
             limits,
+            pace,
         })
     }
 
@@ -224,6 +233,9 @@ impl Asker {
         };
         let status = response.status().as_u16();
         exchange.status = Some(status);
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            self.pace.throttled(asked_pause(response.headers()));
+        }
         loop {
             match response.chunk().await {
                 Ok(None) => return Ok((status, exchange)),

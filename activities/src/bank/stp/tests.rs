@@ -24,6 +24,7 @@ fn config(base: &str) -> (StpConfig, KeyPair) {
         key_passphrase: SecretString::from("open sesame"),
         refuses_repeated_keys: true,
         pin_operating_date: true,
+        per_second: 1_000,
         latitude: None,
         longitude: None,
     };

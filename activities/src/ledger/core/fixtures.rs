@@ -97,22 +97,9 @@ pub(super) fn books(refuses_repeated_keys: bool) -> Books {
             },
         );
     }
-    rows.banks.insert(
-        "stp".to_owned(),
-        BankRow {
-            name: "stp".to_owned(),
-            refuses_repeated_keys,
-            paused_by: None,
-            pause_reason: None,
-            paused_at: None,
-            attention: None,
-            closed_until: None,
-            backoff_seconds: 0,
-            probe_at: None,
-            begins: 0,
-            caught_up: Some(server().server),
-        },
-    );
+    let mut bank = BankRow::new("stp", refuses_repeated_keys);
+    bank.caught_up = Some(server().server);
+    rows.banks.insert("stp".to_owned(), bank);
     Books {
         rules: rules(),
         rows,

@@ -13,6 +13,8 @@ use super::{
 
 /// While our configuration is refused, one payout in this time goes through to see.
 pub(super) const PROBE_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// While the bank is away, one payout finds out for all: so long the others wait for what becomes of it. Above a call.
+const PROBE_LASTS: SignedDuration = SignedDuration::from_secs(20);
 /// While people have paused the bank, a payout looks this often; `look` wakes it at once.
 const PAUSE_LOOK: SignedDuration = SignedDuration::from_secs(300);
 
@@ -164,6 +166,10 @@ pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<Oper
         }
     }
     if let Some(until) = bank.closed_until.filter(|until| *until > now) {
+        return shut(until);
+    }
+    let probed = bank.probe_at.filter(|_| bank.away_by.is_some());
+    if let Some(until) = probed.map(|at| later(at, PROBE_LASTS)).filter(|until| *until > now) {
         return shut(until);
     }
     match rules.calendar.window(now) {

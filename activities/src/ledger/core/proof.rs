@@ -10,7 +10,9 @@ use super::{
         rows::{BankRow, EvidenceRow, ExchangeRow, PausedBy, Payout, Question, Rows, Rules, Writes},
     },
     judge::stand,
-    later, raise, settle_row, transition,
+    later, raise,
+    reach::asked as asked_bank,
+    settle_row, transition,
 };
 use crate::bank::{Found, FoundDoubt};
 
@@ -52,6 +54,7 @@ pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer
                 id: finding.id,
             };
             learn(rules, &mut row, found, asked, now, bank, &mut writes);
+            asked_bank(row.id, found, bank, now, &mut writes);
         }
         By::Claim => {
             if !row.state.is_open() {

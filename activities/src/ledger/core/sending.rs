@@ -7,18 +7,18 @@ use workflows::domain::{Evidence, State};
 use super::{
     super::{
         command::{Adopt, Answer, Begin, Record, Stand},
-        rows::{BankRow, ExchangeRow, PausedBy, Payout, Question, Rows, Rules, Seen, Writes},
+        rows::{AwayBy, BankRow, ExchangeRow, Payout, Question, Rows, Rules, Seen, Writes},
     },
     judge::{PROBE_EVERY, Shut, gate, known_unsent, may_resend, stand},
     later,
     proof::{has_order, put_evidence},
+    reach::{away, begun, misconfigured, sent},
     settle_row, transition,
 };
 use crate::bank::{NotSent, Submitted};
 
-/// After a send that certainly did not happen, wait this long; twice as long each time, up to the last.
-const BACKOFF_FIRST: i32 = 30;
-const BACKOFF_LAST: i32 = 300;
+/// A send that came too late for its fence is tried again after this.
+const LATE: SignedDuration = SignedDuration::from_secs(30);
 /// While the books are held against the bank's orders, a payout looks this often.
 const CATCH_UP_LOOK: SignedDuration = SignedDuration::from_secs(2);
 
@@ -64,12 +64,7 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
             return (Answer::Stands(row, Stand::NotSent { until }), writes);
         }
     };
-    let probes = bank.paused_by == Some(PausedBy::Configuration);
-    writes.banks.push(BankRow {
-        begins: bank.begins + 1,
-        probe_at: if probes { Some(rows.now) } else { bank.probe_at },
-        ..bank.clone()
-    });
+    begun(bank, rows.now, &mut writes);
     row.send_no += 1;
     row.sender = Some(begin.sender.0);
     row.unproven += 1;
@@ -157,7 +152,7 @@ pub(super) fn record(rules: &Rules, rows: &Rows, record: &Record) -> (Answer, Wr
         row.sender = None;
         row.bank_said = Some(exchange.said.clone());
     }
-    answered(bank, &record.submitted, &mut writes);
+    sent(record, bank, now, &mut writes);
     writes.exchanges.push(exchange);
     let row = settle_row(before, row, now, &mut writes);
     let stand = match until {
@@ -178,21 +173,12 @@ fn not_sent(
     now: Timestamp,
     writes: &mut Writes,
 ) -> Timestamp {
-    let wait = |seconds: i32| later(now, SignedDuration::from_secs(i64::from(seconds)));
     let until = match why {
-        NotSent::Late => wait(BACKOFF_FIRST),
-        NotSent::Unreachable | NotSent::ReadOnly => away(bank, now, writes),
+        NotSent::Late => later(now, LATE),
+        NotSent::Unreachable => away(AwayBy::Unreachable, bank, now, writes),
+        NotSent::ReadOnly => away(AwayBy::ReadOnly, bank, now, writes),
         NotSent::Configuration { code } => {
-            if bank.paused_by.is_none() {
-                writes.banks.push(BankRow {
-                    paused_by: Some(PausedBy::Configuration),
-                    pause_reason: Some(code.clone()),
-                    paused_at: Some(now),
-                    attention: Some(code.clone()),
-                    probe_at: Some(now),
-                    ..bank.clone()
-                });
-            }
+            misconfigured(code, bank, now, writes);
             later(now, PROBE_EVERY)
         }
     };
@@ -207,48 +193,6 @@ fn not_sent(
         row.deadline_at = Some(later(row.accepted_at, rules.accepted));
     }
     until
-}
-
-/// Until when a bank that is away is left alone. Sends that were under way when it went are one sign of it: the pause
-/// grows only when a try after it fails.
-fn away(bank: &BankRow, now: Timestamp, writes: &mut Writes) -> Timestamp {
-    if let Some(until) = bank.closed_until.filter(|until| *until > now) {
-        return until;
-    }
-    let backoff_seconds = (bank.backoff_seconds * 2).clamp(BACKOFF_FIRST, BACKOFF_LAST);
-    let until = later(now, SignedDuration::from_secs(i64::from(backoff_seconds)));
-    let last = backoff_seconds == BACKOFF_LAST;
-    writes.banks.push(BankRow {
-        backoff_seconds,
-        closed_until: Some(until),
-        attention: bank.attention.clone().or(last.then(|| "away".to_owned())),
-        ..bank.clone()
-    });
-    until
-}
-
-/// A bank that answers orders is neither away nor misconfigured.
-fn answered(bank: &BankRow, submitted: &Submitted, writes: &mut Writes) {
-    match submitted {
-        Submitted::Accepted { .. } | Submitted::Refused { .. } => {}
-        Submitted::NotSent(_) | Submitted::Doubt { .. } => return,
-    }
-    let away = bank.closed_until.is_some() || bank.backoff_seconds > 0;
-    let misconfigured = bank.paused_by == Some(PausedBy::Configuration);
-    if !away && !misconfigured {
-        return;
-    }
-    let mut next = writes.banks.pop().unwrap_or_else(|| bank.clone());
-    next.closed_until = None;
-    next.backoff_seconds = 0;
-    next.attention = None;
-    if next.paused_by == Some(PausedBy::Configuration) {
-        next.paused_by = None;
-        next.pause_reason = None;
-        next.paused_at = None;
-        next.probe_at = None;
-    }
-    writes.banks.push(next);
 }
 
 /// The bytes of a send; one row per execution, however often it is recorded.

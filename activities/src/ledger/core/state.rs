@@ -5,7 +5,7 @@ use uuid::Uuid;
 use workflows::domain::{Attention, Centavos, Evidence, State};
 
 use super::{
-    super::rows::{Account, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, Rules, SETTLEMENT_STP},
+    super::rows::{Account, AwayBy, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, Rules, SETTLEMENT_STP},
     case::Case,
     fixtures::{Books, books, payout_id, rules},
     world::{At, Limits, QUIET, Seen, Slot, World, at, day, instant, seconds, uuid},
@@ -67,6 +67,7 @@ struct RowKey {
 struct BankKey {
     paused_by: Option<PausedBy>,
     away: bool,
+    away_by: Option<AwayBy>,
     probed: bool,
 }
 
@@ -176,7 +177,11 @@ impl Bench {
             bank: BankKey {
                 paused_by: bank.paused_by,
                 away: recent(bank.closed_until, 0),
-                probed: bank.paused_by == Some(PausedBy::Configuration) && recent(bank.probe_at, 60),
+                away_by: bank.away_by,
+                probed: match bank.paused_by {
+                    Some(PausedBy::Configuration) => recent(bank.probe_at, 60),
+                    _ => bank.away_by.is_some() && recent(bank.probe_at, 20),
+                },
             },
             world,
         }
@@ -191,6 +196,9 @@ impl Bench {
         let bank = rows.banks.get_mut(&self.born.bank).expect("the bank");
         bank.paused_by = key.bank.paused_by;
         (bank.attention, bank.begins) = (None, 0);
+        bank.away_by = key.bank.away_by;
+        bank.away_since = key.bank.away_by.map(|_| instant(key.now));
+        (bank.silent_since, bank.silent_first, bank.back_at) = (None, None, None);
         bank.closed_until = key.bank.away.then(|| instant(key.now + 30));
         bank.backoff_seconds = if key.bank.away { 30 } else { 0 };
         bank.probe_at = key.bank.probed.then(|| instant(key.now));

@@ -41,6 +41,8 @@ pub enum Raising {
     Any,
     /// For this one.
     Reason(Attention),
+    /// Not at it alone: it is past its deadline for a cause that lies with its bank.
+    Bank,
 }
 
 /// Payouts as they stand, the last accepted first.
@@ -50,19 +52,17 @@ pub enum Raising {
 pub async fn payouts(pool: &PgPool, wanted: &Wanted) -> Result<Vec<Seen>, StoreError> {
     let mut query = question(wanted);
     let found = query
-        .build_query_as::<(Value, Option<Value>, Value, Value)>()
+        .build_query_as::<(Value, Option<Value>, Value, Option<String>, Value)>()
         .persistent(false)
         .fetch_all(pool)
         .await?;
-    found
-        .into_iter()
-        .map(|(payout, raised, bank, now)| Seen::read(payout, raised, bank, now))
-        .collect()
+    found.into_iter().map(Seen::read).collect()
 }
 
 fn question(wanted: &Wanted) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new(
-        "select to_jsonb(p), to_jsonb(a), to_jsonb(b), to_jsonb(giro_now()) from (select * from payout where true",
+        "select to_jsonb(p), to_jsonb(a), to_jsonb(b), waits_for(p.state, p.changed_at, p.deadline_at, b, (select giro_now())),
+             to_jsonb(giro_now()) from (select * from payout where true",
     );
     if let Some(caller) = &wanted.caller {
         query.push(" and caller = ").push_bind(caller.clone());
@@ -88,11 +88,24 @@ fn question(wanted: &Wanted) -> QueryBuilder<Postgres> {
     match wanted.raising {
         None => {}
         Some(Raising::Any) => {
-            query.push(" and (attention is not null or ").push(OVERDUE).push(")");
+            query.push(" and (attention <> 'deadline' or ");
+            query.push(OVERDUE).push(" and ").push(CAUSE).push(" is null)");
         }
         Some(Raising::Reason(Attention::Deadline)) => {
-            query.push(" and (attention = 'deadline' or attention is null and ");
-            query.push(OVERDUE).push(")");
+            query
+                .push(" and (")
+                .push(OVERDUE)
+                .push(" and ")
+                .push(CAUSE)
+                .push(" is null)");
+        }
+        Some(Raising::Bank) => {
+            query
+                .push(" and (")
+                .push(OVERDUE)
+                .push(" and ")
+                .push(CAUSE)
+                .push(" is not null)");
         }
         Some(Raising::Reason(reason)) => {
             query.push(" and attention = ").push_bind(reason.word());
@@ -121,4 +134,7 @@ fn question(wanted: &Wanted) -> QueryBuilder<Postgres> {
 }
 
 /// As the view `payout_attention` has it, with the clock read once, so that the index on deadlines serves.
-const OVERDUE: &str = "ended_at is null and deadline_at < (select giro_now())";
+const OVERDUE: &str =
+    "coalesce(attention, 'deadline') = 'deadline' and ended_at is null and deadline_at < (select giro_now())";
+const CAUSE: &str =
+    "waits_for(state, changed_at, deadline_at, (select b from bank b where b.name = payout.bank), (select giro_now()))";

@@ -30,7 +30,9 @@ pub struct Bank {
     pub pause_reason: Option<String>,
     /// Since when.
     pub paused_at: Option<Timestamp>,
-    /// It was away: tried again then.
+    /// It is away, since then: it does not answer, or takes no orders.
+    pub away_since: Option<Timestamp>,
+    /// It is away: tried again then.
     pub closed_until: Option<Timestamp>,
     /// Why a person should look.
     pub attention: Option<String>,
@@ -75,7 +77,7 @@ impl Bank {
         let guard = calendar.guard(now).ok();
         let state = match guard {
             _ if row.paused_by.is_some() => BankState::Paused,
-            _ if row.closed_until.is_some_and(|until| until > now) => BankState::Away,
+            _ if row.away_by.is_some() => BankState::Away,
             Some(domain::Guard { is_on: true, .. }) => BankState::Closed,
             Some(_) | None => BankState::Open,
         };
@@ -93,6 +95,7 @@ impl Bank {
             paused_by: row.paused_by,
             pause_reason: row.pause_reason.clone(),
             paused_at: row.paused_at,
+            away_since: row.away_since,
             closed_until: row.closed_until,
             attention: row.attention.clone(),
         }
@@ -108,7 +111,7 @@ impl Bank {
 fn opens_at(row: &BankRow, state: BankState, calendar: &BankCalendar, now: Timestamp) -> Option<Timestamp> {
     let from = match state {
         BankState::Paused => return None,
-        BankState::Away => row.closed_until?,
+        BankState::Away => row.closed_until.map_or(now, |until| until.max(now)),
         BankState::Open | BankState::Closed => now,
     };
     // A day that the calendar does not have is a day on which nothing is sent.
@@ -119,6 +122,8 @@ fn opens_at(row: &BankRow, state: BankState, calendar: &BankCalendar, now: Times
 
 #[cfg(test)]
 mod tests {
+    use activities::ledger::rows::AwayBy;
+
     use super::*;
 
     fn at(time: &str) -> Timestamp {
@@ -126,19 +131,7 @@ mod tests {
     }
 
     fn open() -> BankRow {
-        BankRow {
-            name: "stp".to_owned(),
-            refuses_repeated_keys: true,
-            paused_by: None,
-            pause_reason: None,
-            paused_at: None,
-            attention: None,
-            closed_until: None,
-            backoff_seconds: 0,
-            probe_at: None,
-            begins: 0,
-            caught_up: None,
-        }
+        BankRow::new("stp", true)
     }
 
     #[test]
@@ -161,6 +154,8 @@ mod tests {
             (BankState::Closed, Some(at("2026-04-08T00:10:00Z")))
         );
         let away = BankRow {
+            away_by: Some(AwayBy::Unreachable),
+            away_since: Some(at("2026-04-07T23:48:00Z")),
             closed_until: Some(at("2026-04-07T23:51:00Z")),
             ..open()
         };

@@ -64,9 +64,16 @@ forms! {
     Attention = words("Why a person should look.", &all(domain::Attention::ALL, domain::Attention::word));
     /// Why a person should look, or `any`.
     Raising = words(
-        "Why a person should look, or `any` reason.",
-        &[&["any"], all(domain::Attention::ALL, domain::Attention::word).as_slice()].concat(),
+        "Why a person should look at a payout itself, or `any` reason; `bank`: not at it, but at its bank.",
+        &[&["any", "bank"], all(domain::Attention::ALL, domain::Attention::word).as_slice()].concat(),
     );
+    /// Why payouts wait for their bank.
+    Cause = words(
+        "Why payouts wait for their bank: who paused it, or that it is away, or back and not asked about all of them.",
+        &rows::Cause::all().map(rows::Cause::word).collect::<Vec<_>>(),
+    );
+    /// Everything that a person should look at.
+    ListedCause = words("Why a bank keeps payouts waiting, or why payouts should be looked at one by one.", &listed_causes());
     /// A step of giro.
     Step = words("What giro does next by itself, or waits for.", &all(outlook::Step::ALL, outlook::Step::word));
     /// What people may ask for.
@@ -80,6 +87,16 @@ forms! {
     AccountStatus = words("Whether an account takes part.", &["open", "frozen", "closed"]);
     /// Who paused a bank.
     PausedBy = words("Who paused a bank.", &all(&rows::PausedBy::ALL, rows::PausedBy::word));
+}
+
+/// A bank's causes, then the reasons of payouts; a word that is both stands once.
+fn listed_causes() -> Vec<&'static str> {
+    let mut words: Vec<&str> = rows::Cause::all().map(rows::Cause::word).collect();
+    let reasons = all(domain::Attention::ALL, domain::Attention::word);
+    words.extend(reasons);
+    let mut seen = std::collections::BTreeSet::new();
+    words.retain(|word| seen.insert(*word));
+    words
 }
 
 fn all<T: Copy>(words: &[T], word: fn(T) -> &'static str) -> Vec<&'static str> {

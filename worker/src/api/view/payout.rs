@@ -18,11 +18,12 @@ use workflows::{
 
 use super::{
     Thing,
+    attention::Waiting,
     bank::Bank,
     form,
     told::{Reason, Said, Told},
 };
-use crate::api::show::payout_path;
+use crate::api::{docs, show::payout_path};
 
 /// One payout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -68,8 +69,10 @@ pub struct Payout {
     pub evidence: Option<Evidence>,
     /// Why the outcome is unknown; null when nothing is in doubt.
     pub doubt: Option<String>,
-    /// Why a person should look; null when none should.
+    /// Why a person should look at this payout; null when none should, or when its bank alone keeps it waiting.
     pub attention: Option<RaisedAttention>,
+    /// The bank's pause or absence that keeps it waiting; null when there is none.
+    pub waits_for: Option<Waiting>,
     /// What giro does next by itself; null once it has ended.
     pub next: Option<Next>,
     /// What may be asked for now, and why not.
@@ -124,8 +127,8 @@ pub struct RaisedAttention {
     pub what: String,
     /// What the bank last said, in our words.
     pub bank_said: Option<String>,
-    /// Where the runbook says more.
-    #[schema(example = "docs/runbook.md#deadline")]
+    /// The path of this API where the runbook says more.
+    #[schema(example = "/docs/runbook/deadline")]
     pub doc: String,
 }
 
@@ -194,6 +197,7 @@ impl Payout {
             payout,
             raised,
             bank,
+            waits_for,
             now,
         } = seen;
         let Outlook { next, may } = outlook::outlook(context.rules, payout, bank, *now);
@@ -220,7 +224,10 @@ impl Payout {
             bank_said: payout.bank_said.clone(),
             evidence: payout.evidence,
             doubt: payout.doubt.clone(),
-            attention: raised.map(|raised| RaisedAttention::of(raised, payout)),
+            attention: raised
+                .filter(|raised| raised.cause.is_none())
+                .map(|raised| RaisedAttention::of(raised, payout)),
+            waits_for: waits_for.map(|cause| Waiting::of(cause, bank, *now)),
             next: next.map(Next::of),
             may: may.into_iter().map(May::of).collect(),
             accepted_at: payout.accepted_at,
@@ -252,13 +259,13 @@ impl PayoutLinks {
 
 impl RaisedAttention {
     fn of(raised: Raised, payout: &rows::Payout) -> Self {
-        let Raised { reason, since } = raised;
+        let Raised { reason, since, .. } = raised;
         Self {
             reason,
             since,
             what: sentences::attention(reason).to_owned(),
             bank_said: payout.bank_said.clone(),
-            doc: format!("docs/runbook.md#{reason}"),
+            doc: docs::runbook(reason.word()),
         }
     }
 }

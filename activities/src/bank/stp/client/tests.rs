@@ -75,7 +75,7 @@ fn whole(read: &[u8]) -> bool {
 
 fn client(base: &str) -> Client {
     let url = Url::parse(&format!("{base}/speiws/rest/ordenPago/registra")).expect("a URL");
-    Client::new(&url, SHORT).expect("a client")
+    Client::new(&url, SHORT, Arc::new(Pace::new("stp", 1_000))).expect("a client")
 }
 
 async fn put(base: &str, fence: Fence) -> Sent {

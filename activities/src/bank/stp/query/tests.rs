@@ -81,7 +81,8 @@ async fn ask_as(format: QueryFormat, answers: Vec<Answer>, today: Date) -> (Foun
         balance: url("consultaSaldoCuenta"),
         statement: url("V2/conciliacion"),
     };
-    let asker = Asker::new(addresses, format, SHORT).expect("an asker");
+    let pace = std::sync::Arc::new(Pace::new("stp", 1_000));
+    let asker = Asker::new(addresses, format, SHORT, pace).expect("an asker");
     let (pair, _) = key::tests::protected("x");
     let (found, exchange) = asker.order(&order(), today, "GIRO", &pair).await;
     (found, exchange, served.await.expect("served"))

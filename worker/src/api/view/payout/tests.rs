@@ -1,6 +1,6 @@
 //! What is shown of a payout, and what is not.
 
-use activities::ledger::rows::{BankRow, Private};
+use activities::ledger::rows::{AwayBy, BankRow, Cause, Private};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -25,19 +25,7 @@ fn rules() -> Rules {
 }
 
 fn bank() -> BankRow {
-    BankRow {
-        name: "stp".to_owned(),
-        refuses_repeated_keys: true,
-        paused_by: None,
-        pause_reason: None,
-        paused_at: None,
-        attention: None,
-        closed_until: None,
-        backoff_seconds: 0,
-        probe_at: None,
-        begins: 0,
-        caught_up: None,
-    }
+    BankRow::new("stp", true)
 }
 
 pub(in crate::api::view) fn seen() -> Seen {
@@ -90,8 +78,10 @@ pub(in crate::api::view) fn seen() -> Seen {
         raised: Some(Raised {
             reason: Attention::Deadline,
             since: Timestamp::UNIX_EPOCH,
+            cause: None,
         }),
         bank: bank(),
+        waits_for: None,
         now: noon(),
     }
 }
@@ -140,7 +130,7 @@ fn an_open_payout_says_what_comes_next_and_what_may_be_asked_for() {
     seen.payout.bank_said = Some("unreachable".to_owned());
     let open = shown(&seen);
     assert_eq!(open["attention"]["bank_said"], "unreachable");
-    assert_eq!(open["attention"]["doc"], "docs/runbook.md#deadline");
+    assert_eq!(open["attention"]["doc"], "/docs/runbook/deadline");
     assert_eq!(
         (&open["next"]["step"], &open["next"]["at"]),
         (&json!("send"), &Value::Null)
@@ -166,9 +156,25 @@ fn an_open_payout_says_what_comes_next_and_what_may_be_asked_for() {
 }
 
 #[test]
-fn every_reason_for_attention_has_its_place_in_the_runbook() {
-    let runbook = include_str!("../../../../../docs/runbook.md");
-    for reason in Attention::ALL {
-        assert!(runbook.contains(&format!("\n### `{reason}`\n")), "{reason}");
-    }
+fn what_only_waits_for_its_bank_says_so_and_wants_nobody_itself() {
+    let mut seen = seen();
+    let since: Timestamp = "2026-04-07T17:30:00Z".parse().expect("a time");
+    seen.bank.away_by = Some(AwayBy::Silent);
+    seen.bank.away_since = Some(since);
+    seen.waits_for = Some(Cause::Away);
+    seen.raised = seen.raised.map(|raised| Raised {
+        cause: Some(Cause::Away),
+        ..raised
+    });
+    let shown = shown(&seen);
+    assert!(shown["attention"].is_null(), "{shown}");
+    assert_eq!(
+        shown["waits_for"],
+        json!({
+            "bank": "stp", "cause": "away", "since": "2026-04-07T17:30:00Z",
+            "what": "stp answers neither orders nor questions",
+            "next": "giro goes on asking and tries one order at a time; an answer ends it, and the rest follow in waves",
+            "doc": "/docs/runbook/away",
+        })
+    );
 }

@@ -1,0 +1,208 @@
+//! What a person should look at: one row for each cause, with what giro does about it and what people may do.
+
+use activities::ledger::{
+    read,
+    rows::{AwayBy, BankRow, Cause, PausedBy},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use workflows::sentences;
+
+use super::{Thing, form};
+use crate::api::docs;
+
+/// One cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attention {
+    /// `attention`.
+    pub object: Thing,
+    /// Why a bank keeps payouts waiting, or why payouts should be looked at one by one.
+    #[schema(value_type = form::ListedCause)]
+    pub cause: String,
+    /// The bank that it lies with; null where it lies with each payout.
+    #[schema(example = "stp")]
+    pub bank: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Payouts past their deadline for it, or that have this reason: of those that the caller may see.
+    pub payouts: i64,
+    /// Since when a person has been wanted for the first of them; null without one.
+    pub oldest: Option<Timestamp>,
+    /// What it means.
+    pub what: String,
+    /// What giro does by itself.
+    pub next: String,
+    /// What people may do.
+    pub you_may: String,
+    /// Who paused the bank and why; null for who does not operate, and where nobody did.
+    pub pause_reason: Option<String>,
+    /// The path of this API where the runbook says more.
+    #[schema(example = "/docs/runbook/away")]
+    pub doc: String,
+    pub links: AttentionLinks,
+}
+
+/// Where the payouts of a cause are found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AttentionLinks {
+    /// The list of them.
+    #[schema(example = "/v1/payouts?attention=bank&bank=stp")]
+    pub payouts: String,
+}
+
+/// Why an open payout waits for its bank.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Waiting {
+    #[schema(example = "stp")]
+    pub bank: String,
+    #[schema(value_type = form::Cause)]
+    pub cause: Cause,
+    /// Since when.
+    pub since: Timestamp,
+    /// What it means.
+    #[schema(example = "stp answers neither orders nor questions")]
+    pub what: String,
+    /// What giro does by itself.
+    pub next: String,
+    /// The path of this API where the runbook says more.
+    #[schema(example = "/docs/runbook/away")]
+    pub doc: String,
+}
+
+impl Waiting {
+    /// Why a payout waits for `bank`, read at `now`.
+    pub(in crate::api) fn of(cause: Cause, bank: &BankRow, now: Timestamp) -> Self {
+        Self {
+            bank: bank.name.clone(),
+            cause,
+            since: cause.since(bank).unwrap_or(now),
+            what: what(cause, bank),
+            next: next(cause).to_owned(),
+            doc: docs::runbook(cause.word()),
+        }
+    }
+}
+
+impl Attention {
+    /// All rows, the banks' first; `operates`: who may read why a bank is paused.
+    pub(in crate::api) fn all(standing: &read::Standing, operates: bool, now: Timestamp) -> Vec<Self> {
+        let banks = standing
+            .banks
+            .iter()
+            .map(|covered| Self::of_bank(covered, operates, now));
+        banks.chain(standing.payouts.iter().map(Self::of_payouts)).collect()
+    }
+
+    fn of_bank(covered: &read::Covered, operates: bool, now: Timestamp) -> Self {
+        let read::Covered {
+            bank,
+            cause,
+            count,
+            oldest,
+        } = covered;
+        let Waiting {
+            bank: name,
+            since,
+            what,
+            next,
+            doc,
+            ..
+        } = Waiting::of(*cause, bank, now);
+        let reason = bank.pause_reason.clone().filter(|_| operates);
+        Self {
+            object: Thing::Attention,
+            cause: cause.word().to_owned(),
+            since,
+            payouts: *count,
+            oldest: *oldest,
+            what,
+            next,
+            you_may: you_may(*cause, &name),
+            pause_reason: reason.filter(|_| matches!(cause, Cause::Paused(_))),
+            doc,
+            links: AttentionLinks {
+                payouts: format!("/v1/payouts?attention=bank&bank={name}"),
+            },
+            bank: Some(name),
+        }
+    }
+
+    fn of_payouts(single: &read::Single) -> Self {
+        let read::Single { reason, count, oldest } = *single;
+        Self {
+            object: Thing::Attention,
+            cause: reason.word().to_owned(),
+            bank: None,
+            since: oldest,
+            payouts: count,
+            oldest: Some(oldest),
+            what: sentences::attention(reason).to_owned(),
+            next: "giro goes on asking; each payout says what comes next".to_owned(),
+            you_may: format!("look at each: giroctl payouts list --attention {reason}"),
+            pause_reason: None,
+            doc: docs::runbook(reason.word()),
+            links: AttentionLinks {
+                payouts: format!("/v1/payouts?attention={reason}"),
+            },
+        }
+    }
+}
+
+fn what(cause: Cause, bank: &BankRow) -> String {
+    let does = match cause {
+        Cause::Paused(PausedBy::People) => "was paused by people: nothing is sent, and asking goes on",
+        Cause::Paused(PausedBy::Configuration) => "refuses everything of giro's: key, signature, company or network",
+        Cause::Paused(PausedBy::PaidAfterRelease) => "paid what had been given back: an alarm paused it",
+        Cause::Paused(PausedBy::SecondOrder) => "took an order twice: an alarm paused it",
+        Cause::Paused(PausedBy::StrayOrder) => "has an order that the books cannot explain: an alarm paused it",
+        Cause::Away => match bank.away_by {
+            Some(AwayBy::ReadOnly) => "answers questions only, and takes no orders",
+            Some(AwayBy::Unreachable) => "cannot be reached",
+            Some(AwayBy::Silent) | None => "answers neither orders nor questions",
+        },
+        Cause::CatchingUp => "is sent nothing while the books are held against its orders: they may have lost commits",
+        Cause::Recovering => "is back, and has not been asked about all that waited",
+    };
+    format!("{} {does}", bank.name)
+}
+
+const fn next(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Paused(PausedBy::People | PausedBy::PaidAfterRelease | PausedBy::SecondOrder | PausedBy::StrayOrder) => {
+            "giro waits until people resume it, then sends what waits in waves"
+        }
+        Cause::Paused(PausedBy::Configuration) => {
+            "giro tries one order a minute; the first that gets through ends it, and the rest follow in waves"
+        }
+        Cause::Away => {
+            "giro goes on asking and tries one order at a time; an answer ends it, and the rest follow in waves"
+        }
+        Cause::CatchingUp => {
+            "giro reads the bank's statements until all that was sent must be in them, then sends what waits"
+        }
+        Cause::Recovering => "giro asks and sends in waves, within the bank's rate; this empties by itself",
+    }
+}
+
+fn you_may(cause: Cause, bank: &str) -> String {
+    match cause {
+        Cause::Paused(PausedBy::People) => {
+            format!("resume it, once its reason is gone: giroctl banks resume {bank} --reason \"...\"")
+        }
+        Cause::Paused(PausedBy::Configuration) => {
+            "mend the key, its passphrase, the company's alias or the registered network".to_owned()
+        }
+        Cause::Paused(PausedBy::PaidAfterRelease | PausedBy::SecondOrder) => {
+            "find the cause with the bank; do not resume it before".to_owned()
+        }
+        Cause::Paused(PausedBy::StrayOrder) => {
+            format!("find the owner of each: giro bank strays {bank}; do not resume it before")
+        }
+        Cause::CatchingUp => {
+            "wait some minutes; if it lasts, see in the worker's log why the statement does not read".to_owned()
+        }
+        Cause::Away => format!("ask {bank} when it is back; nothing has to be clicked when it is"),
+        Cause::Recovering => "wait; what is still open after half an hour stands in the list by itself".to_owned(),
+    }
+}
