@@ -16,4 +16,6 @@ mod reads;
 mod runs;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;
+mod webhooks;
 mod wire;
+mod writers;
