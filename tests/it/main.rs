@@ -21,4 +21,6 @@ mod runs;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;
 mod statement;
+mod webhooks;
 mod wire;
+mod writers;

@@ -7,7 +7,7 @@ use workflows::domain::{AccountId, Attention, Centavos, End, Evidence, Refusal, 
 use super::{
     super::{
         command::{Answer, By, Command, Finding, Record, Stand},
-        rows::{PausedBy, Payout},
+        rows::{AccountStatus, PausedBy, Payout},
     },
     fixtures::{Books, FEE, IVA, begin, books, payout_id, request},
 };
@@ -198,6 +198,63 @@ fn the_same_request_gets_the_same_answer_and_another_body_a_conflict() {
             replayed: false
         }
     );
+}
+
+/// The same key of two callers is two keys: neither sees what the other asked.
+#[test]
+fn a_key_belongs_to_its_caller() {
+    let (mut books, account) = accepted(true);
+    let other = super::super::command::Accept {
+        caller: "other".to_owned(),
+        payout: payout_id(2),
+        ..request(1, account, AMOUNT)
+    };
+    let answer = books.run(Command::Accept(other));
+    assert_eq!(
+        answer,
+        Answer::Refused {
+            refusal: Refusal::AccountUnknown,
+            replayed: false
+        }
+    );
+}
+
+/// A hold is a promise: what people say of the account afterwards stops new payouts, never the end of this one.
+#[test]
+fn an_account_frozen_after_the_send_does_not_hold_up_the_end() {
+    for (found, end) in [(paid(), End::Settled), (not_paid(), End::Failed)] {
+        let (mut books, account) = accepted(true);
+        books.begin(1);
+        books.record(1, 1, took());
+        for row in books.rows.accounts.values_mut().filter(|row| row.id == account) {
+            row.status = AccountStatus::Frozen;
+        }
+        books.found(found);
+        assert_eq!(books.apply(), Some(end));
+        assert_eq!(books.held(account), 0);
+    }
+}
+
+/// Every transition says until when it may take; past it a person is told, also when nobody drives the payout.
+#[test]
+fn every_transition_sets_the_deadline_of_its_state() {
+    let (mut books, _) = accepted(true);
+    let deadline = |books: &Books| {
+        books
+            .row()
+            .deadline_at
+            .map(|at| at.duration_since(books.rows.now).as_secs())
+    };
+    assert_eq!(deadline(&books), Some(60), "accepted");
+    books.tick(5);
+    books.begin(1);
+    assert_eq!(deadline(&books), Some(300), "sending");
+    books.tick(5);
+    books.record(1, 1, took());
+    assert_eq!(deadline(&books), Some(600), "sent");
+    books.found(paid());
+    books.apply();
+    assert_eq!(deadline(&books), None, "settled");
 }
 
 #[test]
