@@ -2,6 +2,7 @@
 
 pub mod fence;
 mod reason;
+mod statement;
 pub mod stp;
 
 use std::{fmt, time::Instant};
@@ -16,6 +17,7 @@ use crate::meters;
 
 pub use fence::{Fence, Late};
 pub use reason::reason;
+pub use statement::{Said, StatementLine, StatementPage, StatementUnknown};
 
 /// Everything a bank needs to pay one payout; read from the payout's row, the same for every send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,6 +235,19 @@ impl Bank {
         };
         meters::found(self.name(), &found, began.elapsed());
         (found, exchange)
+    }
+
+    /// One page, from 0, of what the bank says it did on operating date `date`; `today` is the operating date now.
+    /// A page without lines says that there is nothing more.
+    pub async fn statement(&self, date: Date, today: Date, page: u32) -> Result<StatementPage, StatementUnknown> {
+        match self {
+            Self::Stp(stp) => stp.statement(date, today, page).await,
+        }
+    }
+
+    /// All of it: each order once, complete or unknown.
+    pub async fn whole_statement(&self, date: Date, today: Date) -> Result<Vec<StatementLine>, StatementUnknown> {
+        statement::whole(|page| self.statement(date, today, page)).await
     }
 
     /// Reads a status webhook; `None` when no tracking key is in it.

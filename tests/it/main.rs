@@ -16,4 +16,5 @@ mod reads;
 mod runs;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;
+mod statement;
 mod wire;

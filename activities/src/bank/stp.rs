@@ -1,4 +1,4 @@
-//! STP's REST API as a bank of giro: register an order, ask for it, read its webhook, read the balance.
+//! STP's REST API as a bank of giro: register an order, ask for it, read its webhook, the day's statement, the balance.
 
 mod client;
 mod codes;
@@ -8,6 +8,7 @@ mod query;
 mod reasons;
 mod record;
 mod sign;
+mod statement;
 mod webhook;
 
 use std::path::PathBuf;
@@ -25,8 +26,10 @@ use workflows::domain::{Centavos, Clabe};
 use self::client::{Client, LIMITS, Limits, Sent};
 use self::codes::Verdict;
 use self::order::{Fields, Place};
-use self::query::Asker;
-use super::{BalanceUnknown, Capabilities, Exchange, Fence, Found, NotSent, Order, Submitted};
+use self::query::{Addresses, Asker};
+use super::{
+    BalanceUnknown, Capabilities, Exchange, Fence, Found, NotSent, Order, StatementPage, StatementUnknown, Submitted,
+};
 
 pub use query::QueryFormat;
 pub(in crate::bank) use reasons::reason;
@@ -155,12 +158,15 @@ impl Stp {
             QueryFormat::V2 => url("queries_url", &config.queries_url, "consultaOrden")?,
             QueryFormat::Legacy => url("orders_url", &config.orders_url, "ordenPago/consOrdEnvRastreo")?,
         };
-        let balance_url = url("queries_url", &config.queries_url, "consultaSaldoCuenta")?;
-        let queries =
-            Asker::new(question_url, config.query_format, balance_url, limits).map_err(|fix| StpError::Field {
-                field: "queries_url",
-                fix,
-            })?;
+        let addresses = Addresses {
+            orders: question_url,
+            balance: url("queries_url", &config.queries_url, "consultaSaldoCuenta")?,
+            statement: url("queries_url", &config.queries_url, "V2/conciliacion")?,
+        };
+        let queries = Asker::new(addresses, config.query_format, limits).map_err(|fix| StpError::Field {
+            field: "queries_url",
+            fix,
+        })?;
         Ok(Self {
             latitude: place("latitude", config.latitude)?,
             longitude: place("longitude", config.longitude)?,
@@ -234,6 +240,13 @@ impl Stp {
     /// What STP knows of the order; `today` is the operating date now.
     pub async fn inquire(&self, order: &Order, today: Date) -> (Found, Exchange) {
         self.queries.order(order, today, &self.company, &self.key).await
+    }
+
+    /// A page, from 0, of the orders that STP has of operating date `date`; `today` is the operating date now.
+    pub async fn statement(&self, date: Date, today: Date, page: u32) -> Result<StatementPage, StatementUnknown> {
+        self.queries
+            .statement(date, today, page, &self.company, &self.key)
+            .await
     }
 
     /// The money in `account` at STP, in centavos.

@@ -189,6 +189,17 @@ impl BankCalendar {
         self.on_or_after(self.day_after(date)?)
     }
 
+    /// The last banking day before `date`. Error: the search leaves the table.
+    pub fn previous_banking_day(&self, date: Date) -> Result<Date, CalendarError> {
+        let mut before = date;
+        loop {
+            before = before.yesterday().map_err(|_| self.past(before))?;
+            if self.is_banking_day(before)? {
+                return Ok(before);
+            }
+        }
+    }
+
     /// The operating date at an instant: from 18:00 Mexico City the next day's; weekends and holidays belong to the
     /// next banking day. Error: the search leaves the table.
     pub fn operating_date(&self, at: Timestamp) -> Result<OperatingDate, CalendarError> {
@@ -425,6 +436,8 @@ mod tests {
         assert!(table.next_banking_day(Date::MAX).is_err());
         assert!(table.is_banking_day(date(2024, 12, 31)).is_err());
         assert_eq!(table.next_banking_day(date(2026, 4, 1)), Ok(date(2026, 4, 6)));
+        assert_eq!(table.previous_banking_day(date(2026, 4, 6)), Ok(date(2026, 4, 1)));
+        assert_eq!(table.previous_banking_day(date(2026, 4, 4)), Ok(date(2026, 4, 1)));
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(super) struct Limits {
     pub(super) total: Duration,
     /// Bytes of an answer that are kept and judged.
     pub(super) reply: usize,
+    /// For one page of a statement, which may hold a thousand records.
+    pub(super) page: Duration,
 }
 
 /// The limits of every call to a bank.
@@ -39,6 +41,7 @@ pub(super) const LIMITS: Limits = Limits {
     connect: Duration::from_secs(5),
     total: Duration::from_secs(10),
     reply: 64 * 1024,
+    page: Duration::from_secs(30),
 };
 
 /// What became of one request.

@@ -13,8 +13,8 @@ use workflows::domain::{Centavos, Clabe};
 use super::client::Limits;
 use super::order::{STP_INSTITUTION, aaaammdd};
 use super::record::{no_answer, read_balance, read_order};
-use super::sign;
-use crate::bank::{BalanceUnknown, Exchange, Found, Order};
+use super::{sign, statement};
+use crate::bank::{BalanceUnknown, Exchange, Found, Order, StatementPage, StatementUnknown};
 
 /// Two questions about one order end within this, so that the activity that asks can record the answer.
 const BOTH_QUESTIONS: Duration = Duration::from_secs(15);
@@ -34,15 +34,24 @@ pub enum QueryFormat {
 pub(super) struct Asker {
     http: reqwest::Client,
     format: QueryFormat,
-    orders: Url,
-    balance: Url,
+    at: Addresses,
     limits: Limits,
 }
 
+/// Where the services are.
+pub(super) struct Addresses {
+    /// One order.
+    pub(super) orders: Url,
+    /// The balance.
+    pub(super) balance: Url,
+    /// The orders of a day.
+    pub(super) statement: Url,
+}
+
 /// No usable answer, in our words, and what came of it.
-struct NoAnswer {
-    why: String,
-    exchange: Exchange,
+pub(super) struct NoAnswer {
+    pub(super) why: String,
+    pub(super) exchange: Exchange,
 }
 
 /// STP query v2: `tipoOrden` "E" is an order that we sent.
@@ -78,11 +87,10 @@ struct BalanceQuestion<'a> {
 }
 
 impl Asker {
-    /// An asker of the services under the two addresses; the error says what is wrong with this machine.
-    pub(super) fn new(orders: Url, format: QueryFormat, balance: Url, limits: Limits) -> Result<Self, &'static str> {
+    /// An asker of these services; the error says what is wrong with this machine.
+    pub(super) fn new(at: Addresses, format: QueryFormat, limits: Limits) -> Result<Self, &'static str> {
         let http = reqwest::Client::builder()
             .connect_timeout(limits.connect)
-            .timeout(limits.total)
             .redirect(Policy::none())
             .no_proxy()
             .build()
@@ -90,8 +98,7 @@ impl Asker {
         Ok(Self {
             http,
             format,
-            orders,
-            balance,
+            at,
             limits,
         })
     }
@@ -130,8 +137,9 @@ impl Asker {
             QueryFormat::V2 => question(company, clave, date.as_deref(), key),
             QueryFormat::Legacy => legacy_question(company, clave, date.as_deref(), key),
         };
+        let left = until.saturating_duration_since(Instant::now()).min(self.limits.total);
         let asked = match body {
-            Some(body) => self.ask(&self.orders, body, until).await,
+            Some(body) => self.ask(&self.at.orders, body, left, self.limits.reply).await,
             None => Err(NoAnswer {
                 why: "the question could not be signed".into(),
                 exchange: Exchange::default(),
@@ -164,23 +172,47 @@ impl Asker {
             .ok_or_else(|| BalanceUnknown {
                 why: "the question could not be signed".into(),
             })?;
-        let asked = self.ask(&self.balance, body, Instant::now() + self.limits.total).await;
+        let asked = self
+            .ask(&self.at.balance, body, self.limits.total, self.limits.reply)
+            .await;
         let (status, exchange) = asked.map_err(|NoAnswer { why, .. }| BalanceUnknown { why })?;
         read_balance(status, &exchange.received)
     }
 
-    /// One question: the status with the exchange, the answer cut at the cap.
-    async fn ask(&self, url: &Url, body: Vec<u8>, until: Instant) -> Result<(u16, Exchange), NoAnswer> {
+    /// A page of the orders of a day; see [`statement`].
+    pub(super) async fn statement(
+        &self,
+        date: Date,
+        today: Date,
+        page: u32,
+        company: &str,
+        key: &KeyPair,
+    ) -> Result<StatementPage, StatementUnknown> {
+        let unknown = |why: String| StatementUnknown { why };
+        if date > today {
+            return Err(unknown("the day has not begun".into()));
+        }
+        let told = (date < today).then(|| aaaammdd(date));
+        let body = statement::question(company, told.as_deref(), page, key)
+            .ok_or_else(|| unknown("the question could not be signed".into()))?;
+        let asked = self
+            .ask(&self.at.statement, body, self.limits.page, statement::MOST_BYTES)
+            .await;
+        let (status, exchange) = asked.map_err(|NoAnswer { why, .. }| unknown(why))?;
+        statement::read(status, &exchange.received, company)
+    }
+
+    /// One question: the status with the exchange, the whole within `limit`, the answer cut at `cap` bytes.
+    async fn ask(&self, url: &Url, body: Vec<u8>, limit: Duration, cap: usize) -> Result<(u16, Exchange), NoAnswer> {
         let mut exchange = Exchange {
             sent: body.clone(),
             ..Exchange::default()
         };
-        let left = until.saturating_duration_since(Instant::now()).min(self.limits.total);
         let request = self
             .http
             .post(url.clone())
             .header(CONTENT_TYPE, "application/json")
-            .timeout(left);
+            .timeout(limit);
         let mut response = match request.body(body).send().await {
             Ok(response) => response,
             Err(error) => {
@@ -196,7 +228,7 @@ impl Asker {
             match response.chunk().await {
                 Ok(None) => return Ok((status, exchange)),
                 Ok(Some(chunk)) => {
-                    let room = self.limits.reply - exchange.received.len();
+                    let room = cap - exchange.received.len();
                     exchange.received.extend_from_slice(&chunk[..chunk.len().min(room)]);
                     if chunk.len() > room {
                         return Err(NoAnswer {

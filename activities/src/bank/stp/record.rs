@@ -41,21 +41,28 @@ struct Legacy<'a> {
 /// The fields of a record that giro judges; `nombreOrdenante` is not one: STP overwrites it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record<'a> {
+pub(super) struct Record<'a> {
     #[serde(borrow, default, rename = "idEF")]
-    id_ef: Option<&'a RawValue>,
+    pub(super) id_ef: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    clave_rastreo: Option<&'a RawValue>,
+    pub(super) clave_rastreo: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    empresa: Option<&'a RawValue>,
+    pub(super) empresa: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    monto: Option<&'a RawValue>,
+    pub(super) monto: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    cuenta_beneficiario: Option<&'a RawValue>,
+    pub(super) cuenta_beneficiario: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    fecha_operacion: Option<&'a RawValue>,
+    pub(super) fecha_operacion: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    estado: Option<&'a RawValue>,
+    pub(super) estado: Option<&'a RawValue>,
+}
+
+impl Record<'_> {
+    /// STP: `idEF`, the folio, digits alone.
+    pub(super) fn folio(&self) -> Option<String> {
+        scalar(self.id_ef).filter(|id| (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()))
+    }
 }
 
 #[derive(Deserialize)]
@@ -146,8 +153,7 @@ pub(super) fn read_order(status: u16, body: &[u8], order: &Order, company: &str)
     };
     let code = codes::state_code(&word);
     // A folio is STP's only name for the order in a dispute: an end without it waits for a better answer.
-    let bank_ref =
-        scalar(record.id_ef).filter(|id| (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()));
+    let bank_ref = record.folio();
     let effective_on = order.operating_date;
     match (codes::state(&word), bank_ref) {
         (StateClass::Paid, Some(bank_ref)) => Found::Paid {

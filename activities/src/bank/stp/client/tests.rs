@@ -11,6 +11,7 @@ pub(in crate::bank::stp) const SHORT: Limits = Limits {
     connect: Duration::from_secs(2),
     total: Duration::from_millis(700),
     reply: 64 * 1024,
+    page: Duration::from_millis(700),
 };
 
 /// What the one caller of a listener sees.

@@ -76,7 +76,12 @@ async fn ask_as(format: QueryFormat, answers: Vec<Answer>, today: Date) -> (Foun
         asked
     });
     let url = |path: &str| Url::parse(&format!("{base}/{path}")).expect("a URL");
-    let asker = Asker::new(url("consultaOrden"), format, url("consultaSaldoCuenta"), SHORT).expect("an asker");
+    let addresses = Addresses {
+        orders: url("consultaOrden"),
+        balance: url("consultaSaldoCuenta"),
+        statement: url("V2/conciliacion"),
+    };
+    let asker = Asker::new(addresses, format, SHORT).expect("an asker");
     let (pair, _) = key::tests::protected("x");
     let (found, exchange) = asker.order(&order(), today, "GIRO", &pair).await;
     (found, exchange, served.await.expect("served"))

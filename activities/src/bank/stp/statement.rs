@@ -1,0 +1,105 @@
+//! STP's statement of a day (v2 `conciliacion`): the question, and its answer read line by line.
+
+use aws_lc_rs::rsa::KeyPair;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use workflows::domain::Clabe;
+
+use super::codes::{self, StateClass};
+use super::record::{Record, centavos, object, scalar};
+use super::sign;
+use crate::bank::{Said, StatementLine, StatementPage, StatementUnknown};
+
+/// A page of a thousand records of STP's has less than one of these.
+pub(super) const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// STP conciliation v2: `tipoOrden` "E" are the orders that we sent. Pages count from 0 and are not signed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Question<'a> {
+    empresa: &'a str,
+    tipo_orden: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fecha_operacion: Option<&'a str>,
+    page: u32,
+    firma: &'a str,
+}
+
+/// STP: the frame of a conciliation, by one source inside `respuesta`, by another beside `estado`; both are read.
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(default)]
+    estado: Option<i64>,
+    #[serde(borrow, default)]
+    respuesta: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    datos: Option<Vec<&'a RawValue>>,
+    #[serde(default)]
+    total: Option<u32>,
+}
+
+/// The body of a question; `fecha_operacion` is left out for the running day. `None` when it cannot be signed.
+pub(super) fn question(empresa: &str, fecha_operacion: Option<&str>, page: u32, key: &KeyPair) -> Option<Vec<u8>> {
+    let cadena = sign::cadena([empresa, "E", fecha_operacion.unwrap_or_default()])?;
+    let firma = &sign::firma(key, &cadena).ok()?;
+    let tipo_orden = "E";
+    serde_json::to_vec(&Question {
+        empresa,
+        tipo_orden,
+        fecha_operacion,
+        page,
+        firma,
+    })
+    .ok()
+}
+
+/// The page in an answer. STP: estado 6 with HTTP 400 is "nothing found"; whatever is not a whole page is no statement.
+pub(super) fn read(status: u16, body: &[u8], company: &str) -> Result<StatementPage, StatementUnknown> {
+    let unknown = |why: String| StatementUnknown { why };
+    let frame: Frame<'_> = object(body).ok_or_else(|| unknown(format!("http {status}, no frame")))?;
+    match (status, frame.estado) {
+        (200, Some(0)) => {}
+        (400, Some(6)) => return Ok(StatementPage::default()),
+        (_, Some(estado)) => return Err(unknown(format!("http {status}, estado {estado}"))),
+        (_, None) => return Err(unknown(format!("http {status}, no frame"))),
+    }
+    let inner: Option<Frame<'_>> = frame.respuesta.and_then(|raw| object(raw.get().as_bytes()));
+    let (datos, total) = match (inner, frame.datos) {
+        (None, Some(datos)) => (Some(datos), frame.total),
+        (Some(inner), None) => (inner.datos, inner.total.or(frame.total)),
+        (None, None) | (Some(_), Some(_)) => (None, None),
+    };
+    let (Some(datos), Some(total)) = (datos, total) else {
+        return Err(unknown("no datos or no total".into()));
+    };
+    let lines: Option<Vec<StatementLine>> = datos.into_iter().map(|raw| line(raw, company)).collect();
+    let lines = lines.ok_or_else(|| unknown("a line without claveRastreo".into()))?;
+    Ok(StatementPage { lines, total })
+}
+
+/// One record; `None` when it names no order at all.
+fn line(raw: &RawValue, company: &str) -> Option<StatementLine> {
+    let record: Record<'_> = object(raw.get().as_bytes())?;
+    let tracking_key = scalar(record.clave_rastreo).filter(|key| (1..=64).contains(&key.chars().count()))?;
+    let word = scalar(record.estado).unwrap_or_default();
+    let code = codes::state_code(&word);
+    Some(StatementLine {
+        tracking_key,
+        bank_ref: record.folio(),
+        amount: scalar(record.monto).and_then(|text| centavos(&text)),
+        clabe: scalar(record.cuenta_beneficiario).and_then(|text| Clabe::new(&text).ok()),
+        of_our_company: scalar(record.empresa).as_deref() == Some(company),
+        operating_date: scalar(record.fecha_operacion).and_then(|text| Date::strptime("%Y%m%d", &text).ok()),
+        says: match codes::state(&word) {
+            StateClass::Paid => Said::Paid { came_back: false, code },
+            StateClass::CameBack => Said::Paid { came_back: true, code },
+            StateClass::NotPaid => Said::NotPaid { code },
+            StateClass::Pending => Said::Pending { code },
+            StateClass::Unknown => Said::Unknown { code },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;
