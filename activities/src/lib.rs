@@ -6,12 +6,14 @@
 //! | `bank` | the port to a bank, and its adapters |
 //! | `steps` | the activities that a run calls |
 //! | `inbox` | what banks tell us, stored first and understood later |
+//! | `audit` | the books against themselves, the bank and Temporal |
 //! | `keys` | keys of callers, as the books have them |
 //! | `sweep` | open payouts whose driver may be gone |
 //! | `figures` | what stands in the books, as gauges |
 //! | `meters` | every metric of this crate, and what counts it |
 //! | `failure` | the three words: Refused, Later, Doubt |
 
+pub mod audit;
 pub mod bank;
 pub mod failure;
 pub mod figures;
