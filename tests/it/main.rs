@@ -1,6 +1,7 @@
 //! Stories on real parts: API in, ledger and bank's journal out.
 
 mod api;
+mod audit;
 mod bad_input;
 mod bank_faults;
 mod callers;
