@@ -236,7 +236,8 @@ impl Auditor {
         let before = self.calendar.previous_banking_day(today);
         dates.extend([today].into_iter().chain(before.ok()));
         let oldest = today.saturating_sub(i64::from(options.days).days());
-        dates.retain(|date| *date >= oldest);
+        // A day that has not begun has no statement; a row that claims it is found by its line of another day.
+        dates.retain(|date| (oldest..=today).contains(date));
         let statements = match &self.bank {
             Ok(bank) => bank::statements(bank, &dates, today).await,
             Err(why) => Err(why.clone()),

@@ -64,6 +64,9 @@ async fn run(connection: &mut PgConnection, sql: &str) -> Result<u64> {
     Ok(done.with_context(|| sql.to_owned())?.rows_affected())
 }
 
+/// What is damaged, how, and each invariant that must tell, with the row that it must name.
+type Damage<'a> = (&'a str, String, Vec<(&'a str, &'a str)>);
+
 /// The invariants that an audit found broken, each with its first rows; none when all is well.
 async fn broken(stack: &Stack, arguments: &[&str]) -> Result<Vec<(String, String)>> {
     let said = match stack.audit(&[arguments, &["--output", "json"]].concat()) {
@@ -181,7 +184,7 @@ async fn whatever_is_broken_by_hand_is_named() -> Result<()> {
             "update exchange set {column} = convert_to(regexp_replace(convert_from({column}, 'UTF8'), '{from}', '{to}'), 'UTF8') where id = '{id}'"
         )
     };
-    let all: Vec<(&str, String, Vec<(&str, &str)>)> = vec![
+    let all: Vec<Damage<'_>> = vec![
         ("a movement's amount", moved("amount = amount + 1"), vec![("legs", &movement), ("chain", &movement), ("totals", &account)]),
         ("a movement's day", moved("effective_on = effective_on + 1"), vec![("legs", &movement), ("chain", "block"), ("sums", "day ")]),
         ("a movement deleted", format!("delete from movement where id = '{movement}'"), vec![("legs", &settled), ("chain", &movement)]),
