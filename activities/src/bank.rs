@@ -14,7 +14,7 @@ use workflows::domain::{
     BeneficiaryName, Centavos, Clabe, Concept, InstitutionCode, NumericReference, TaxId, TrackingKey,
 };
 
-use crate::meters;
+use crate::{ledger::rows::Question, meters};
 
 pub use fence::{Fence, Late};
 pub use pace::{Call, NoTurn, Pace};
@@ -269,6 +269,28 @@ impl Bank {
             self.statement(date, today, page).await
         };
         statement::whole(page).await
+    }
+
+    /// True when what was sent, by a stored exchange, is this order or a question about it.
+    pub fn names(&self, order: &Order, question: Question, exchange: &Exchange) -> bool {
+        match (self, question) {
+            (Self::Stp(stp), Question::Submit) => stp.registers(order, &exchange.sent),
+            (Self::Stp(stp), Question::Inquire) => stp.asks_about(order, &exchange.sent),
+        }
+    }
+
+    /// What a stored exchange says became of the order, read as its answer was.
+    pub fn read_submit(&self, order: &Order, exchange: &Exchange) -> Submitted {
+        match self {
+            Self::Stp(stp) => stp.read_submit(order, exchange),
+        }
+    }
+
+    /// What a stored exchange says that the bank knew of the order, read as its answer was.
+    pub fn read_found(&self, order: &Order, exchange: &Exchange) -> Found {
+        match self {
+            Self::Stp(stp) => stp.read_found(order, exchange),
+        }
     }
 
     /// Reads a status webhook; `None` when no tracking key is in it.

@@ -2,16 +2,19 @@
 //!
 //! A handle sends commands to the writer and awaits the answer. Nobody else changes money or a payout.
 
+pub mod chain;
 pub mod command;
 pub mod core;
 mod ends;
-mod event;
+pub(crate) mod event;
+#[cfg(test)]
+pub(crate) mod made;
 mod moments;
 pub mod read;
 pub mod rows;
 mod settings;
 mod silence;
-mod store;
+pub(crate) mod store;
 pub mod strays;
 pub mod timeline;
 mod writer;

@@ -7,6 +7,7 @@
 //! | `steps` | the activities that a run calls |
 //! | `inbox` | what banks tell us, stored first and understood later |
 //! | `catch_up` | the books held against the bank's orders, before anything is sent on a server |
+//! | `audit` | the books against themselves, the bank and Temporal |
 //! | `keys` | keys of callers, as the books have them |
 //! | `sweep` | open payouts whose driver may be gone |
 //! | `figures` | what stands in the books, as gauges |
@@ -14,6 +15,7 @@
 //! | `crash` | places where a process can be made to die, in debug builds |
 //! | `failure` | the three words: Refused, Later, Doubt |
 
+pub mod audit;
 pub mod bank;
 pub mod catch_up;
 pub mod crash;

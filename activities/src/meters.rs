@@ -3,12 +3,13 @@
 //! Names begin with `giro_`, units are base units, counters end in `_total`. No label holds an id, an account or
 //! anything of a person: each has a handful of values. Without a recorder, counting costs nothing and does nothing.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use workflows::domain::State;
 
 use crate::{
+    audit::Report,
     bank::{Found, FoundDoubt, NotSent, Submitted},
     ledger::rows::Event,
 };
@@ -44,6 +45,8 @@ pub enum Program {
     Worker,
     /// `giro relay`.
     Relay,
+    /// `giro audit --every`.
+    Audit,
 }
 
 impl Program {
@@ -53,6 +56,7 @@ impl Program {
             Self::Api => "api",
             Self::Worker => "worker",
             Self::Relay => "relay",
+            Self::Audit => "audit",
         }
     }
 }
@@ -185,6 +189,20 @@ meters! {
         "Unix time at which all figures of the books were last read.";
     BOOKS_UNREAD = Counter "giro_books_read_failures_total" [] of [Relay]:
         "Reads of the figures of the books that failed.";
+    AUDITED = Gauge "giro_audit_success_timestamp_seconds" [] of [Audit]:
+        "Unix time of the last audit that checked everything it should and found nothing.";
+    AUDIT_SECONDS = Gauge "giro_audit_duration_seconds" [] of [Audit]:
+        "How long the last audit took.";
+    IMBALANCE = Gauge "giro_audit_imbalance_centavos" [] of [Audit]:
+        "Centavos by which accounts, movements and holds disagreed in the last audit.";
+    UNMATCHED = Gauge "giro_audit_unmatched_orders" [] of [Audit]:
+        "Orders of the bank and payouts that the other side did not have, or had otherwise, in the last audit.";
+    AUDIT_BROKEN = Gauge "giro_audit_broken_rows" ["invariant"] of [Audit]:
+        "Rows that broke an invariant in the last audit.";
+    AUDIT_UNCHECKED = Gauge "giro_audit_unchecked" ["invariant"] of [Audit]:
+        "1 for an invariant that the last audit should have checked and could not: the bank or Temporal was away.";
+    AUDIT_FAILURES = Counter "giro_audit_failures_total" [] of [Audit]:
+        "Audits that could not read the books.";
 }
 
 /// Describes what `program` measures; counters whose labels are known stand at 0 from the start.
@@ -201,7 +219,7 @@ pub fn describe(program: Program) {
                 counter!(FAILED_TRIES, "fault" => fault).absolute(0);
             }
         }
-        Program::Relay => {}
+        Program::Relay | Program::Audit => {}
     }
 }
 
@@ -342,9 +360,38 @@ fn unclear(why: &str) -> &'static str {
     }
 }
 
+/// What an audit found.
+pub fn audited(report: &Report) {
+    if report.broken().is_empty() && report.unread().is_empty() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        gauge!(AUDITED).set(now.unwrap_or_default());
+    }
+    gauge!(AUDIT_SECONDS).set(Duration::from_millis(
+        u64::try_from(report.milliseconds).unwrap_or(u64::MAX),
+    ));
+    gauge!(IMBALANCE).set(bounded(report.imbalance));
+    gauge!(UNMATCHED).set(bounded(report.unmatched));
+    let unread = report.unread();
+    for line in &report.lines {
+        gauge!(AUDIT_BROKEN, "invariant" => line.invariant.word()).set(bounded(line.broken));
+        let is_unread = unread.contains(&line.invariant);
+        gauge!(AUDIT_UNCHECKED, "invariant" => line.invariant.word()).set(u32::from(is_unread));
+    }
+}
+
+/// An audit could not read the books.
+pub fn audit_failed() {
+    counter!(AUDIT_FAILURES).increment(1);
+}
+
 /// A row of the inbox was looked at.
 pub(crate) fn looked(bank: &'static str, fate: &'static str) {
     counter!(WORKED, "bank" => bank, "fate" => fate).increment(1);
+}
+
+/// A large count as Prometheus has it.
+fn bounded(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// A count as Prometheus has it.

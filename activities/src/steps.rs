@@ -8,6 +8,7 @@ use workflows::{contract::Standing, domain::Attention};
 use crate::ledger::rows::Payout;
 
 pub use books::{DirectStarts, LedgerSteps};
+pub(crate) use calls::order;
 pub use calls::{BankSteps, Looked};
 
 /// Where a payout stands, as its run shows it.

@@ -2,6 +2,7 @@
 
 mod api;
 mod attack;
+mod audit;
 mod bad_input;
 mod bank_faults;
 mod callers;

@@ -543,6 +543,26 @@ impl Stack {
         Ok(())
     }
 
+    /// `giro audit --full`: the books against themselves, the bank's statements and Temporal. Clean, or an error that
+    /// names every broken row. What waits counts as stuck after two minutes, as an operator's audit has it.
+    pub fn audited(&self) -> Result<()> {
+        self.audit(&[]).map(drop)
+    }
+
+    /// The same with more arguments (`--grace 0s`, `--output json`), and its report; an error holds it too.
+    pub fn audit(&self, arguments: &[&str]) -> Result<String> {
+        let done = process::command(program("giro"))
+            .args(["audit", "--full"])
+            .args(arguments)
+            .arg("--config")
+            .arg(&self.config)
+            .output()?;
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        let complained = String::from_utf8_lossy(&done.stderr);
+        ensure!(done.status.success(), "giro audit: {complained}\n{said}");
+        Ok(said)
+    }
+
     /// Waits until every payout has ended, then holds the promise.
     pub async fn all_ended(&self, patience: Duration) -> Result<()> {
         let mut books = Books::connect(&self.database).await?;
@@ -596,7 +616,7 @@ fn metrics(scraped: Option<Scraped>) -> String {
         sdk,
     }) = scraped
     else {
-        return "[metrics]\napi = \"\"\nworker = \"\"\nrelay = \"\"\nsdk = \"\"\n".to_owned();
+        return "[metrics]\napi = \"\"\nworker = \"\"\nrelay = \"\"\naudit = \"\"\nsdk = \"\"\n".to_owned();
     };
     [("api", api), ("worker", worker), ("relay", relay), ("sdk", sdk)]
         .iter()

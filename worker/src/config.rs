@@ -252,6 +252,9 @@ pub struct Metrics {
     /// `giro relay`.
     #[serde(deserialize_with = "address")]
     pub relay: Option<SocketAddr>,
+    /// `giro audit --every`.
+    #[serde(deserialize_with = "address")]
+    pub audit: Option<SocketAddr>,
     /// Temporal's SDK in `giro worker`.
     #[serde(deserialize_with = "address")]
     pub sdk: Option<SocketAddr>,

@@ -10,11 +10,11 @@ use metrics::{counter, gauge, histogram};
 use sqlx::PgPool;
 
 activities::meters! {
-    BUILD = Gauge "giro_build_info" ["program" "version"] of [Api Worker Relay]:
+    BUILD = Gauge "giro_build_info" ["program" "version"] of [Api Worker Relay Audit]:
         "1 for the program that this process is and its version.";
-    CONNECTIONS = Gauge "giro_database_connections" ["state"] of [Api Worker Relay]:
+    CONNECTIONS = Gauge "giro_database_connections" ["state"] of [Api Worker Relay Audit]:
         "Connections that this process holds to the books, by whether they are in use.";
-    CONNECTIONS_LIMIT = Gauge "giro_database_connections_limit" [] of [Api Worker Relay]:
+    CONNECTIONS_LIMIT = Gauge "giro_database_connections_limit" [] of [Api Worker Relay Audit]:
         "Connections to the books that this process opens at most.";
     REQUESTS = Counter "giro_api_requests_total" ["method" "route" "status"] of [Api]:
         "Requests answered, by route and class of status.";
@@ -56,7 +56,7 @@ pub(crate) fn describe(program: Program) {
     let (reason, results): (_, &[&str]) = match program {
         Program::Api => ("new", &["started", "failed", "left"]),
         Program::Relay => ("overdue", &["started", "failed"]),
-        Program::Worker => return,
+        Program::Worker | Program::Audit => return,
     };
     for result in results {
         counter!(RUN_STARTS, "reason" => reason, "result" => *result).absolute(0);

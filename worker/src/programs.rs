@@ -95,6 +95,11 @@ async fn open_ledger(config: &Config) -> anyhow::Result<Ledger> {
     Ok(Ledger::start(pool, config.rules(calendar)))
 }
 
+/// Resolves at SIGTERM or SIGINT.
+pub(crate) async fn stop() {
+    stopped(stop_signal()).await;
+}
+
 /// Turns true once, at SIGTERM or SIGINT.
 fn stop_signal() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);

@@ -7,6 +7,7 @@ mod order;
 mod query;
 mod reasons;
 mod record;
+mod reread;
 mod sign;
 mod statement;
 mod webhook;
@@ -363,6 +364,12 @@ fn judge(status: u16, body: &[u8], order: &Order) -> Submitted {
         Verdict::Configuration => Submitted::NotSent(NotSent::Configuration { code }),
         Verdict::Doubt => doubt(code),
     }
+}
+
+/// A bank that is nowhere, for tests that read what it once said.
+#[cfg(test)]
+pub(crate) fn nowhere() -> Stp {
+    tests::stp("http://127.0.0.1:9").0
 }
 
 #[cfg(test)]

@@ -157,12 +157,6 @@ fn movement(
     now: Timestamp,
 ) -> Movement {
     let (debit_account, credit_account) = legs;
-    let logical = format!(
-        "{debit_account}|{credit_account}|{}|{}|{}",
-        amount.get(),
-        Centavos::CURRENCY.code(),
-        kind.word()
-    );
     Movement {
         id: MovementId::derive(subject, step, kind.ordinal()),
         subject,
@@ -171,11 +165,18 @@ fn movement(
         credit_account,
         amount,
         effective_on: on,
-        hash: hex(&Sha256::digest(logical.as_bytes())),
+        hash: logical_hash(legs, amount, kind),
         actor: None,
         reason: None,
         created_at: now,
     }
+}
+
+/// What a movement says, whatever its id: SHA-256 of accounts (debit, credit), amount, currency and kind, in hex.
+pub fn logical_hash((debit, credit): (AccountId, AccountId), amount: Centavos, kind: Kind) -> String {
+    let currency = Centavos::CURRENCY.code();
+    let logical = format!("{debit}|{credit}|{}|{currency}|{}", amount.get(), kind.word());
+    hex(&Sha256::digest(logical.as_bytes()))
 }
 
 /// Lower-case hex.

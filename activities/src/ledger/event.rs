@@ -7,7 +7,7 @@ use workflows::domain::{Evidence, State};
 use super::rows::Event;
 
 /// The row as the table holds it; the event itself is canonical proto3 JSON.
-pub(super) fn outbox_row(event: &Event) -> Result<Value, serde_json::Error> {
+pub(crate) fn outbox_row(event: &Event) -> Result<Value, serde_json::Error> {
     let payout = &event.payout;
     let at = payout.changed_at;
     let message = wire::PayoutEvent {
@@ -32,7 +32,8 @@ pub(super) fn outbox_row(event: &Event) -> Result<Value, serde_json::Error> {
     }))
 }
 
-fn state(state: State) -> wire::PayoutState {
+/// A state as events say it.
+pub(crate) fn state(state: State) -> wire::PayoutState {
     match state {
         State::Accepted => wire::PayoutState::Accepted,
         State::Sending => wire::PayoutState::Sending,

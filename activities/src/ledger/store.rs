@@ -51,7 +51,7 @@ fn set<T: Serialize>(rows: &[T]) -> Result<Value, StoreError> {
 }
 
 /// `giro_now()`.
-pub(super) async fn now(connection: &mut PgConnection) -> Result<Timestamp, StoreError> {
+pub(crate) async fn now(connection: &mut PgConnection) -> Result<Timestamp, StoreError> {
     let text = sqlx::query_scalar!(r#"select to_jsonb(giro_now()) as "now""#)
         .fetch_one(connection)
         .await?;
@@ -59,11 +59,16 @@ pub(super) async fn now(connection: &mut PgConnection) -> Result<Timestamp, Stor
 }
 
 /// The server that answers.
-async fn server(connection: &mut PgConnection) -> Result<Seen, StoreError> {
+pub(crate) async fn server(connection: &mut PgConnection) -> Result<Seen, StoreError> {
     let seen = sqlx::query_scalar!(r#"select giro_server() as "seen!""#)
         .fetch_one(connection)
         .await?;
     Ok(serde_json::from_value(seen)?)
+}
+
+/// A time as a parameter: text, to the microsecond that the books keep.
+pub(crate) fn stamp(at: Timestamp) -> String {
+    format!("{at:.6}")
 }
 
 /// Locks and reads everything a block of commands may see: accounts by id, then payouts by id, then banks.
@@ -206,7 +211,7 @@ async fn requests(connection: &mut PgConnection, commands: &[&Command], found: &
 }
 
 /// Writes what a block decided. `before` are the rows it was decided on: each change is a compare-and-set on them.
-pub(super) async fn write(connection: &mut PgConnection, before: &Rows, writes: &Writes) -> Result<(), StoreError> {
+pub(crate) async fn write(connection: &mut PgConnection, before: &Rows, writes: &Writes) -> Result<(), StoreError> {
     if !writes.accounts.is_empty() {
         let accounts = set(&writes.accounts)?;
         sqlx::query!(

@@ -12,6 +12,7 @@ use workflows::domain::PayoutId;
 
 use super::{
     LedgerError,
+    chain::{Chain, Head},
     command::{Answer, Command},
     core::{balanced, decide},
     ends, heard,
@@ -36,6 +37,7 @@ pub(super) struct Job {
 
 /// Runs until every handle of the ledger is gone.
 pub(super) async fn run(pool: PgPool, rules: Rules, mut queue: mpsc::Receiver<Job>) {
+    let mut chain = Chain::new();
     let mut waiting: Vec<Job> = Vec::new();
     loop {
         if waiting.is_empty() && queue.recv_many(&mut waiting, BLOCK).await == 0 {
@@ -50,7 +52,7 @@ pub(super) async fn run(pool: PgPool, rules: Rules, mut queue: mpsc::Receiver<Jo
         let (block, next) = one_payout_once(std::mem::take(&mut waiting));
         waiting = next;
         meters::waiting(waiting.len() + queue.len());
-        settle(&pool, &rules, block).await;
+        settle(&pool, &rules, &mut chain, block).await;
     }
 }
 
@@ -62,7 +64,7 @@ fn one_payout_once(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
 }
 
 /// Decides and commits a block; a command that alone breaks a check is set aside, the others go on.
-async fn settle(pool: &PgPool, rules: &Rules, block: Vec<Job>) {
+async fn settle(pool: &PgPool, rules: &Rules, chain: &mut Chain, block: Vec<Job>) {
     let mut halves = vec![block];
     while let Some(mut block) = halves.pop() {
         // A caller that went away before its block began is not served: it cannot learn the answer.
@@ -70,7 +72,7 @@ async fn settle(pool: &PgPool, rules: &Rules, block: Vec<Job>) {
         if block.is_empty() {
             continue;
         }
-        match persist(pool, rules, &block).await {
+        match persist(pool, rules, chain, &block).await {
             Ok(answers) => {
                 let ended: Vec<PayoutId> = answers.iter().filter_map(ended).collect();
                 if !ended.is_empty() {
@@ -130,12 +132,12 @@ enum Trouble {
 
 /// Writes a block, again and again while the failure is nobody's fault. A lost COMMIT answer is such a failure:
 /// the second run finds its own rows and answers from them.
-async fn persist(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<Vec<Answer>, Trouble> {
+async fn persist(pool: &PgPool, rules: &Rules, chain: &mut Chain, block: &[Job]) -> Result<Vec<Answer>, Trouble> {
     let began = Instant::now();
     let mut wait = Duration::from_millis(20);
     let mut last = String::new();
     for tried in 0..TRIES {
-        let attempted = heard(attempt(pool, rules, block)).await;
+        let attempted = heard(attempt(pool, rules, chain, block)).await;
         match attempted.inspect_err(|error| meters::try_failed(classify(error).word())) {
             Ok((answers, events)) => {
                 meters::committed(block.len(), began.elapsed(), &events);
@@ -154,23 +156,31 @@ async fn persist(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<Vec<Answ
 }
 
 /// One transaction: lock, decide in arrival order, write, commit.
-async fn attempt(pool: &PgPool, rules: &Rules, block: &[Job]) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
+async fn attempt(
+    pool: &PgPool,
+    rules: &Rules,
+    chain: &mut Chain,
+    block: &[Job],
+) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
     let mut connection = pool.acquire().await?;
     let mut transaction = Acquire::begin(&mut *connection).await?;
-    let decided = decide_block(&mut transaction, rules, block).await?;
+    let (answers, events, head) = decide_block(&mut transaction, rules, chain, block).await?;
     let commands = || block.iter().map(|job| &job.command);
     pass(Moment::BeforeCommit, commands());
     transaction.commit().await?;
     pass(Moment::AfterCommit, commands());
-    Ok(decided)
+    chain.committed(head);
+    Ok((answers, events))
 }
 
-/// Decides a block on locked rows and writes what it decided; answers with the transitions, for whoever counts them.
+/// Decides a block on locked rows and writes what it decided, sealed. Answers with the transitions, for whoever counts
+/// them, and with the end of the chain, for when it is committed.
 async fn decide_block(
     connection: &mut PgConnection,
     rules: &Rules,
+    chain: &mut Chain,
     block: &[Job],
-) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
+) -> Result<(Vec<Answer>, Vec<Event>, Option<Head>), StoreError> {
     let commands: Vec<&Command> = block.iter().map(|job| &job.command).collect();
     let before = store::lock(&mut *connection, &commands).await?;
     let mut rows = before.clone();
@@ -187,7 +197,8 @@ async fn decide_block(
     }
     pass(Moment::BeforeWrites, block.iter().map(|job| &job.command));
     store::write(connection, &before, &all).await?;
-    Ok((answers, all.events))
+    let head = chain.seal(connection, &all.movements, before.now).await?;
+    Ok((answers, all.events, head))
 }
 
 /// Whose fault a failure is.

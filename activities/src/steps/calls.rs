@@ -364,7 +364,7 @@ impl BankSteps {
 }
 
 /// The order that a payout is at the bank; `date` is its operating date, or today when it has none.
-fn order(payout: &Payout, payer: Payer, date: jiff::civil::Date) -> Result<Order, ActivityError> {
+pub(crate) fn order(payout: &Payout, payer: Payer, date: jiff::civil::Date) -> Result<Order, ActivityError> {
     let unreadable = |field: &str| failure::bug(format!("the {field} of {} does not read", payout.id));
     Ok(Order {
         tracking_key: payout.tracking_key.clone(),

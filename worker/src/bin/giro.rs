@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use worker::{
     config::Config,
-    operator::{self, keys},
+    operator::{self, audit, keys},
     programs, telemetry,
 };
 
@@ -41,6 +41,8 @@ enum Role {
     },
     /// Start again what nobody drives any more.
     Relay,
+    /// Hold the books against themselves, the bank's statements and Temporal, and name every row that does not hold.
+    Audit(audit::Audit),
     /// Make the database when it is missing, and bring its schema up to date.
     Migrate,
     /// Pause or resume sending through a bank; list what it has and the books have not.
@@ -116,6 +118,7 @@ fn main() -> anyhow::Result<()> {
                 Role::Worker { queues } => return programs::worker(config, queues).await,
                 Role::Api { only } => return programs::api(config, only).await,
                 Role::Relay => return programs::relay(config).await,
+                Role::Audit(audit) => return audited(config, audit).await,
                 Role::Migrate => operator::migrate(&config).await?,
                 Role::Bank(BankCommand::Pause(bank)) => {
                     operator::pause(&config, &bank.name, Pause::On, &bank.reason).await?
@@ -137,4 +140,17 @@ fn main() -> anyhow::Result<()> {
         return done;
     }
     done.context("without --config FILE or GIRO_CONFIG: the defaults of worker/giro.toml, and GIRO__* variables")
+}
+
+/// Prints what an audit found; an error when something does not hold.
+async fn audited(config: Config, audit: audit::Audit) -> anyhow::Result<()> {
+    if let Some(every) = audit.every {
+        return audit::forever(config, audit, every).await;
+    }
+    let audit::Outcome { said, wrong } = audit::once(&config, &audit).await?;
+    println!("{said}");
+    match wrong {
+        None => Ok(()),
+        Some(wrong) => anyhow::bail!("{wrong}"),
+    }
 }

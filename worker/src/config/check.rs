@@ -202,6 +202,7 @@ fn metrics(config: &Config, wrong: &mut Vec<String>) {
         ("metrics.api", metrics.api),
         ("metrics.worker", metrics.worker),
         ("metrics.relay", metrics.relay),
+        ("metrics.audit", metrics.audit),
         ("metrics.sdk", metrics.sdk),
     ] {
         let Some(address) = address.filter(|address| address.port() != 0) else {

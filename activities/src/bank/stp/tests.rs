@@ -31,7 +31,7 @@ fn config(base: &str) -> (StpConfig, KeyPair) {
     (config, pair)
 }
 
-fn stp(base: &str) -> (Stp, KeyPair) {
+pub(super) fn stp(base: &str) -> (Stp, KeyPair) {
     let (config, pair) = config(base);
     let file = config.key_file.clone();
     let stp = Stp::with_limits(config, SHORT).expect("STP");

@@ -1,0 +1,146 @@
+//! The bank's statements against the books, line by line and both ways. Pure: lines and rows in, what differs out.
+//!
+//! The bank is read before the books. An order that is made in between then has its row, which stood before the order
+//! left; read the other way round, it would look like an order that nobody made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{Timestamp, civil::Date};
+use workflows::domain::{Centavos, PayoutId, State};
+
+use super::{
+    Part,
+    report::{Invariant, Tally},
+};
+use crate::bank::{Bank, Said, StatementLine};
+
+/// Statements by their operating date.
+pub(super) type Statements = BTreeMap<Date, Vec<StatementLine>>;
+
+/// Reads the statements of these dates, whole; `today` is the operating date now.
+pub(super) async fn statements(bank: &Bank, dates: &BTreeSet<Date>, today: Date) -> Part<Statements> {
+    let mut all = Statements::new();
+    for date in dates {
+        let read = bank.whole_statement(*date, today).await;
+        all.insert(*date, read.map_err(|error| format!("{date}: {error}"))?);
+    }
+    Ok(all)
+}
+
+/// A payout as the books have it.
+#[derive(Clone)]
+pub(super) struct Booked {
+    pub(super) id: PayoutId,
+    pub(super) key: String,
+    pub(super) state: State,
+    pub(super) amount: Centavos,
+    pub(super) clabe: String,
+    pub(super) date: Option<Date>,
+    pub(super) ended_at: Option<Timestamp>,
+}
+
+/// What both sides have of the operating dates whose statements were read.
+pub(super) struct Sides<'a> {
+    /// Those dates' statements.
+    pub(super) statements: &'a Statements,
+    /// Every payout of those dates, and every payout that a line names.
+    pub(super) booked: &'a [Booked],
+    /// What left the settlement account, by the day that the movements state, of payouts that ended before `read_at`.
+    pub(super) moved: &'a BTreeMap<Date, i128>,
+    /// The books' time before the first statement was read: what ended later may not show there yet.
+    pub(super) read_at: Timestamp,
+}
+
+/// Holds each side against the other.
+pub(super) fn compare(sides: &Sides<'_>, tally: &mut Tally) {
+    let booked: BTreeMap<&str, &Booked> = sides.booked.iter().map(|row| (row.key.as_str(), row)).collect();
+    let mut lines: BTreeMap<&str, Vec<&StatementLine>> = BTreeMap::new();
+    for line in sides.statements.values().flatten() {
+        lines.entry(&line.tracking_key).or_default().push(line);
+    }
+    tally.hold(Invariant::Orders, lines.len() + booked.len(), || {
+        let mut wrong: Vec<(String, String)> = Vec::new();
+        for (key, lines) in &lines {
+            match booked.get(key) {
+                None => {
+                    let code = lines[0].says.code();
+                    wrong.push((
+                        format!("order {key}"),
+                        format!("the bank has it ({code}), and the books have no such payout"),
+                    ));
+                }
+                Some(row) => wrong.extend(lines.iter().filter_map(|line| unlike(row, line))),
+            }
+        }
+        for row in booked.values() {
+            let of_row: &[&StatementLine] = lines.get(row.key.as_str()).map_or(&[], Vec::as_slice);
+            let what = fate(row, of_row, sides.read_at);
+            wrong.extend(what.map(|what| (row.id.to_string(), what)));
+        }
+        wrong
+    });
+    tally.hold(Invariant::Sums, sides.statements.len(), || sums(sides, &booked));
+}
+
+/// The fields of an order that are not its payout's.
+fn unlike(row: &Booked, line: &StatementLine) -> Option<(String, String)> {
+    let fields = line.differs(&row.key, row.amount, &row.clabe, row.date);
+    let what = || format!("the bank's order {} has another {}", row.key, fields.join(", "));
+    (!fields.is_empty()).then(|| (row.id.to_string(), what()))
+}
+
+/// What the bank's lines of a payout say against its state.
+fn fate(row: &Booked, lines: &[&StatementLine], read_at: Timestamp) -> Option<String> {
+    let paid = lines
+        .iter()
+        .filter(|line| matches!(line.says, Said::Paid { .. }))
+        .count();
+    let unpaid = lines
+        .iter()
+        .filter(|line| matches!(line.says, Said::NotPaid { .. }))
+        .count();
+    if lines.len() > 1 {
+        return Some(format!("the bank has {} orders of it, {paid} paid", lines.len()));
+    }
+    let just_ended = row.ended_at.is_some_and(|at| at >= read_at);
+    match row.state {
+        State::Accepted if !lines.is_empty() => Some("was not sent, and the bank has an order".to_owned()),
+        State::Accepted | State::Sending | State::Sent => None,
+        State::Settled | State::Returned if paid == 1 || just_ended => None,
+        State::Settled | State::Returned => Some(match lines.first() {
+            None => "is settled, and the bank has no order".to_owned(),
+            Some(line) => format!("is settled, and the bank says {}", line.says.code()),
+        }),
+        State::Failed | State::Cancelled if paid > 0 => Some(format!("is {}, and the bank paid it", row.state)),
+        State::Failed | State::Cancelled if lines.len() == unpaid || just_ended => None,
+        State::Failed | State::Cancelled => Some(format!("is {}, and the bank may still pay it", row.state)),
+    }
+}
+
+/// Day by day: what the bank paid is what left the settlement account.
+fn sums(sides: &Sides<'_>, booked: &BTreeMap<&str, &Booked>) -> Vec<(String, String)> {
+    // Paid there and not booked here yet is no difference: the payout is open, or ended while we read.
+    let is_under_way = |line: &&StatementLine| {
+        let row = booked.get(line.tracking_key.as_str());
+        row.is_some_and(|row| row.ended_at.is_none_or(|at| at >= sides.read_at))
+    };
+    let days = sides.statements.iter().map(|(date, lines)| {
+        let paid = lines
+            .iter()
+            .filter(|line| matches!(line.says, Said::Paid { .. }) && !is_under_way(line));
+        let paid: i128 = paid
+            .filter_map(|line| line.amount)
+            .map(|amount| i128::from(amount.get()))
+            .sum();
+        (date, paid, sides.moved.get(date).copied().unwrap_or_default())
+    });
+    days.filter(|(_, paid, moved)| paid != moved)
+        .map(|(date, paid, moved)| {
+            let what = format!("the bank paid {paid}, the settlement account gave {moved}");
+            (format!("day {date}"), what)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

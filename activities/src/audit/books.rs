@@ -1,0 +1,216 @@
+//! The books as sets: sums, holds, rows of nobody, what waits and whether anybody looks at it.
+
+use std::{collections::HashMap, time::Instant};
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+use workflows::domain::{AccountId, PayoutId};
+
+use super::{
+    blocks::Sealed,
+    report::{Invariant, Tally},
+};
+use crate::ledger::{StoreError, rows::CUSTOMER};
+
+/// Sums of the accounts against each other, the blocks, and the open payouts.
+pub(super) async fn accounts(
+    connection: &mut PgConnection,
+    sealed: &Sealed,
+    tally: &mut Tally,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        r#"select coalesce(a.id, o.account) as "id!", coalesce(a.code, 0::smallint) as "code!",
+                  coalesce(a.debits, 0) as "debits!", coalesce(a.credits, 0) as "credits!",
+                  coalesce(a.held, 0) as "held!", coalesce(o.gross, 0) as "open!"
+           from account a
+           full join (select account, sum(amount + fee + iva)::bigint as gross from payout
+                      where ended_at is null group by account) o on o.account = a.id"#
+    )
+    .fetch_all(connection)
+    .await?;
+    let began = Instant::now();
+    let mut left: HashMap<AccountId, (i128, i128)> = sealed.totals.clone();
+    let (mut debits, mut credits) = (0_i128, 0_i128);
+    for row in &rows {
+        let id = AccountId::new(row.id);
+        let stated = (i128::from(row.debits), i128::from(row.credits));
+        (debits, credits) = (debits + stated.0, credits + stated.1);
+        let moved = left.remove(&id).unwrap_or_default();
+        if stated != moved {
+            tally.off_by(apart(stated.0, moved.0).saturating_add(apart(stated.1, moved.1)));
+            let what = format!(
+                "debits {} credits {}, its movements say {} and {}",
+                stated.0, stated.1, moved.0, moved.1
+            );
+            tally.broke(Invariant::Totals, id, what);
+        }
+        if row.held != row.open {
+            tally.off_by(apart(row.held.into(), row.open.into()));
+            tally.broke(
+                Invariant::Held,
+                id,
+                format!("holds {}, its open payouts {}", row.held, row.open),
+            );
+        }
+        if row.code == CUSTOMER && stated.0 + i128::from(row.held) > stated.1 {
+            let what = format!(
+                "debits {} and held {} are above credits {}",
+                stated.0, row.held, stated.1
+            );
+            tally.broke(Invariant::Overdrawn, id, what);
+        }
+    }
+    for (id, (debits, credits)) in left {
+        tally.broke(
+            Invariant::Totals,
+            id,
+            format!("movements of {debits} and {credits}, and no account"),
+        );
+    }
+    if debits != credits || debits != sealed.sum {
+        tally.off_by(apart(debits, credits));
+        let what = format!("debits {debits}, credits {credits}, movements {}", sealed.sum);
+        tally.broke(Invariant::Balance, "all accounts", what);
+    }
+    for invariant in [
+        Invariant::Balance,
+        Invariant::Totals,
+        Invariant::Held,
+        Invariant::Overdrawn,
+    ] {
+        tally.checked(invariant, rows.len());
+    }
+    tally.took(Invariant::Totals, began.elapsed());
+    Ok(())
+}
+
+fn apart(one: i128, other: i128) -> u64 {
+    u64::try_from(one.abs_diff(other)).unwrap_or(u64::MAX)
+}
+
+/// Rows that speak of what is not there. They are never written so, and looked for in full audits.
+pub(super) async fn strays(connection: &mut PgConnection, tally: &mut Tally) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let rows = sqlx::query!(
+        r#"select 'movement' as "of!", m.id::text as "row!", m.subject as subject from movement m
+           where not exists (select from payout p where p.id = m.subject)
+             and not exists (select from account a where a.id = m.subject)
+           union all
+           select 'evidence', e.id::text, e.payout from evidence e
+           where not exists (select from payout p where p.id = e.payout)
+           union all
+           select 'exchange', x.id::text, x.payout from exchange x
+           where not exists (select from payout p where p.id = x.payout)
+           union all
+           select 'event', o.seq::text, o.payout from outbox o
+           where not exists (select from payout p where p.id = o.payout)
+           union all
+           select 'webhook', i.id::text, i.payout from inbox i
+           where i.payout is not null and not exists (select from payout p where p.id = i.payout)
+           union all
+           select 'request', md5(r.caller || '/' || r.key), coalesce(r.payout, r.account) from request r
+           where r.refusal is null and not exists (select from payout p where p.id = r.payout)
+             and not exists (select from account a where a.id = r.account)"#
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        let subject = row.subject.map_or_else(String::new, |id| id.to_string());
+        tally.broke(
+            Invariant::Strays,
+            format!("{} {}", row.of, row.row),
+            format!("of {subject}, which is not there"),
+        );
+    }
+    tally.checked(Invariant::Strays, 1);
+    tally.took(Invariant::Strays, began.elapsed());
+    Ok(())
+}
+
+/// Open payouts have a deadline, and the view of attention has those past it.
+pub(super) async fn driven(connection: &mut PgConnection, tally: &mut Tally) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let rows = sqlx::query!(
+        r#"select p.id as "id!", p.deadline_at is null as "endless!",
+                  coalesce(p.deadline_at < giro_now(), false) and v.payout is null as "unseen!"
+           from payout p left join payout_attention v on v.payout = p.id where p.ended_at is null"#
+    )
+    .fetch_all(connection)
+    .await?;
+    tally.checked(Invariant::Driven, rows.len());
+    for row in rows {
+        let id = PayoutId::new(row.id);
+        if row.endless {
+            tally.broke(
+                Invariant::Driven,
+                id,
+                "is open without a deadline: nobody would start it again",
+            );
+        }
+        if row.unseen {
+            tally.broke(Invariant::Driven, id, "is past its deadline, and nobody is told");
+        }
+    }
+    tally.took(Invariant::Driven, began.elapsed());
+    Ok(())
+}
+
+/// Webhooks: each is done with a word on what became of it, or is due in a while.
+pub(super) async fn inbox(connection: &mut PgConnection, grace: i64, tally: &mut Tally) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let counts = sqlx::query_scalar!(r#"select count(*) as "count!" from inbox"#)
+        .fetch_one(&mut *connection)
+        .await?;
+    let rows = sqlx::query!(
+        r#"select id, done_at is not null as "done!", note,
+                  extract(epoch from giro_now() - next_at)::bigint as "late!"
+           from inbox where (done_at is null and next_at < giro_now() - $1::bigint * interval '1 second')
+              or (done_at is not null and note is null)"#,
+        grace
+    )
+    .fetch_all(connection)
+    .await?;
+    tally.checked(Invariant::Inbox, usize::try_from(counts).unwrap_or_default());
+    for row in rows {
+        let what = if row.done {
+            "is done, and nothing says why".to_owned()
+        } else {
+            let note = row.note.as_deref().unwrap_or("not looked at");
+            format!("waits since {} s after it was due: {note}", row.late)
+        };
+        tally.broke(Invariant::Inbox, format!("webhook {}", row.id), what);
+    }
+    tally.took(Invariant::Inbox, began.elapsed());
+    Ok(())
+}
+
+/// Sessions of giro's that hold a transaction open without working.
+pub(super) async fn sessions(connection: &mut PgConnection, tally: &mut Tally) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        r#"select pid as "pid!", application_name as "name!", (state_change < clock_timestamp() - interval '5 seconds'
+                and state like 'idle in transaction%' and pid <> pg_backend_pid() and application_name <> $1) as "idle!"
+           from pg_stat_activity
+           where datname = current_database() and backend_type = 'client backend' and state is not null"#,
+        super::NAME
+    )
+    .fetch_all(connection)
+    .await?;
+    tally.checked(Invariant::Sessions, rows.len());
+    for row in rows.iter().filter(|row| row.idle) {
+        tally.broke(
+            Invariant::Sessions,
+            format!("session {}", row.pid),
+            format!("{:?} idles in a transaction", row.name),
+        );
+    }
+    Ok(())
+}
+
+/// Open payouts, longest due first, before the books are read as one; the driver is asked about these.
+pub(super) async fn open(connection: &mut PgConnection, limit: i64) -> Result<Vec<Uuid>, StoreError> {
+    let open = sqlx::query_scalar!(
+        "select id from payout where ended_at is null order by deadline_at limit $1",
+        limit
+    );
+    Ok(open.fetch_all(connection).await?)
+}
