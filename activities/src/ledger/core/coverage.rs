@@ -113,8 +113,9 @@ fn due() -> BTreeSet<(&'static str, &'static str, &'static str)> {
     due.extend(Evidence::ALL.iter().map(|kind| ("evidence", kind.word(), "")));
     let told = Attention::ALL.iter().filter(|reason| **reason != Attention::Deadline);
     due.extend(told.map(|reason| ("attention", reason.word(), "")));
-    // People pause a bank by a row of their own, not by a command.
-    let paused = PausedBy::ALL.iter().filter(|by| **by != PausedBy::People);
+    // People, and what holds the books against the bank's orders, pause a bank by a row of their own, not by a command.
+    let by_command = |by: &&PausedBy| !matches!(by, PausedBy::People | PausedBy::StrayOrder);
+    let paused = PausedBy::ALL.iter().filter(by_command);
     due.extend(paused.map(|by| ("paused", by.word(), "")));
     due.extend(
         Refusal::ALL

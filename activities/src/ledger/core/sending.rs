@@ -101,8 +101,8 @@ pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Write
         row.sender = Some(adopt.sender.0);
         row.unproven += 1;
         row.operating_date = adopt.line.operating_date;
-        // Nobody sends by this: what was sent is at the bank already.
-        row.send_before = Some(rows.now);
+        // Whoever had the right that was lost may use it for so long.
+        row.send_before = Some(later(rows.now, rules.fence));
         row.not_found = 0;
         row.not_found_at = None;
         row.doubt = Some("begin_lost".to_owned());

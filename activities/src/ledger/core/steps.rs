@@ -27,7 +27,7 @@ pub(super) fn step(rules: &Rules, before: &Rows, command: &Command, writes: &Wri
     for after in &writes.payouts {
         let was = before.payouts.get(&after.id);
         if let Some(was) = was {
-            changed(rules, before, was, after)?;
+            changed(rules, before, command, was, after)?;
             looked(rules, command, was, after)?;
         }
         let moved = was.is_none_or(|was| was.state != after.state || was.send_no != after.send_no);
@@ -51,7 +51,7 @@ pub(super) fn step(rules: &Rules, before: &Rows, command: &Command, writes: &Wri
 }
 
 /// One change of a payout that was there.
-fn changed(rules: &Rules, rows: &Rows, was: &Payout, after: &Payout) -> Holds {
+fn changed(rules: &Rules, rows: &Rows, command: &Command, was: &Payout, after: &Payout) -> Holds {
     let moved = was.state != after.state || was.send_no != after.send_no;
     hold!(
         !moved || was.state.may_become(after.state),
@@ -77,6 +77,14 @@ fn changed(rules: &Rules, rows: &Rows, was: &Payout, after: &Payout) -> Holds {
     );
     if after.send_no != was.send_no {
         began(rules, rows, was, after)?;
+        let seen = match command {
+            Command::Begin(begin) => begin.seen.clone(),
+            _ => rows.server.clone(),
+        };
+        let still = seen
+            .zip(rows.server.as_ref())
+            .is_some_and(|(seen, now)| seen.still(now));
+        hold!(still, "sent from books that may have lost commits");
     }
     if was.state.is_open() && !after.state.is_open() {
         ended(rules, rows, was, after)?;

@@ -154,7 +154,7 @@ fn a_lost_order_that_the_bank_did_not_pay_is_given_back() {
         code: "stp:CN".to_owned(),
     });
     assert_eq!(books.apply(), None, "not while a sender may be at work");
-    books.tick(11);
+    books.tick(21);
     assert_eq!(books.apply(), Some(End::Failed));
     assert_eq!(books.held(account), 0);
 }
