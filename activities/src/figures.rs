@@ -71,6 +71,9 @@ async fn open(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The reason, in metrics, of rows whose own reason this version does not know.
+const UNREADABLE: &str = "unreadable";
+
 /// Attention as the view has it: a deadline past counts, also when no worker lives.
 async fn attention(pool: &PgPool) -> Result<(), StoreError> {
     let rows = sqlx::query!(
@@ -92,10 +95,19 @@ async fn attention(pool: &PgPool) -> Result<(), StoreError> {
             )
         })
         .collect();
-    for reason in Attention::ALL {
-        let waiting = by_reason.get(reason.word()).copied().unwrap_or_default();
-        gauge!(meters::ATTENTION, "reason" => reason.word()).set(number(waiting.count));
-        gauge!(meters::ATTENTION_AGE, "reason" => reason.word()).set(waiting.age);
+    let known: Vec<&'static str> = Attention::ALL.iter().map(|reason| reason.word()).collect();
+    // A row whose reason this version does not know needs a person all the more.
+    let mut unread = Waiting::default();
+    for (_, waiting) in by_reason.iter().filter(|(reason, _)| !known.contains(reason)) {
+        unread.count = unread.count.saturating_add(waiting.count);
+        unread.age = unread.age.max(waiting.age);
+    }
+    let known = known
+        .into_iter()
+        .map(|word| (word, by_reason.get(word).copied().unwrap_or_default()));
+    for (word, waiting) in known.chain([(UNREADABLE, unread)]) {
+        gauge!(meters::ATTENTION, "reason" => word).set(number(waiting.count));
+        gauge!(meters::ATTENTION_AGE, "reason" => word).set(waiting.age);
     }
     Ok(())
 }

@@ -11,9 +11,14 @@ mod faults;
 mod histories;
 mod kills;
 mod metrics;
+mod poison;
 mod raw;
 mod reads;
+mod repeats;
+mod resets;
+mod roll;
 mod runs;
+mod shed;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;
 mod wire;

@@ -5,9 +5,9 @@
 
 use std::path::PathBuf;
 
-use activities::ledger::Pause;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 use worker::{
     config::Config,
     operator::{self, keys},
@@ -63,8 +63,14 @@ enum Role {
 enum BankCommand {
     /// Send nothing more; asking and ending go on.
     Pause(BankArgs),
-    /// Send again.
-    Resume(BankArgs),
+    /// Send again: ends the pause that stands, with every backoff and attention of the bank.
+    Resume {
+        #[command(flatten)]
+        bank: BankArgs,
+        /// Which pause, by its `paused_at`: an alarm (paid_after_release, second_order) ends only so.
+        #[arg(long, value_name = "TIME")]
+        since: Option<Timestamp>,
+    },
 }
 
 #[derive(Args)]
@@ -111,11 +117,9 @@ fn main() -> anyhow::Result<()> {
                 Role::Api { only } => return programs::api(config, only).await,
                 Role::Relay => return programs::relay(config).await,
                 Role::Migrate => operator::migrate(&config).await?,
-                Role::Bank(BankCommand::Pause(bank)) => {
-                    operator::pause(&config, &bank.name, Pause::On, &bank.reason).await?
-                }
-                Role::Bank(BankCommand::Resume(bank)) => {
-                    operator::pause(&config, &bank.name, Pause::Off, &bank.reason).await?
+                Role::Bank(BankCommand::Pause(bank)) => operator::pause(&config, &bank.name, &bank.reason).await?,
+                Role::Bank(BankCommand::Resume { bank, since }) => {
+                    operator::resume(&config, &bank.name, since, &bank.reason).await?
                 }
                 Role::Key(KeyCommand::Create(key)) => keys::create(&config, key).await?,
                 Role::Key(KeyCommand::List { output }) => keys::list(&config, output).await?,
