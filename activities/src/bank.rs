@@ -161,6 +161,11 @@ pub enum FoundDoubt {
         /// The fields that differ, never their values.
         fields: Vec<&'static str>,
     },
+    /// An order of ours in every field, without what its outcome would be read from: the bank has it.
+    Incomplete {
+        /// What it lacks, in our words.
+        missing: &'static str,
+    },
     /// A state that the adapter's table does not have.
     UnknownWord {
         /// The bank's word, in our words (`stp:ZZ`).

@@ -63,7 +63,13 @@ pub fn ledger(error: LedgerError) -> ActivityError {
 pub fn store(error: StoreError) -> ActivityError {
     let type_name = match &error {
         StoreError::Database(_) => LATER,
-        StoreError::Disagree(_) => SET_ASIDE,
+        StoreError::Disagree(why) => {
+            tracing::error!(
+                why,
+                "the books and the code disagree: tried again until one of them is mended"
+            );
+            SET_ASIDE
+        }
     };
     ActivityError::application(
         ApplicationFailure::builder(error)

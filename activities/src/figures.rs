@@ -78,6 +78,9 @@ async fn open(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The reason, in metrics, of rows whose own reason this version does not know.
+const UNREADABLE: &str = "unreadable";
+
 /// Attention as the view has it: a deadline past counts, also when no worker lives. What a bank keeps waiting counts
 /// for the bank, once.
 async fn attention(pool: &PgPool) -> Result<(), StoreError> {
@@ -87,12 +90,13 @@ async fn attention(pool: &PgPool) -> Result<(), StoreError> {
         let age = since.map(|since| since.duration_until(now)).unwrap_or_default();
         Duration::try_from(age).unwrap_or_default()
     };
-    for reason in Attention::ALL {
+    let known = Attention::ALL.iter().map(|reason| {
         let single = standing.payouts.iter().find(|single| single.reason == *reason);
-        let count = single.map_or(0, |single| single.count);
-        gauge!(meters::ATTENTION, "reason" => reason.word()).set(number(count));
-        let age = age(single.map(|single| single.oldest));
-        gauge!(meters::ATTENTION_AGE, "reason" => reason.word()).set(age);
+        (reason.word(), single.map(|single| (single.count, single.oldest)))
+    });
+    for (word, found) in known.chain([(UNREADABLE, standing.unreadable)]) {
+        gauge!(meters::ATTENTION, "reason" => word).set(number(found.map_or(0, |(count, _)| count)));
+        gauge!(meters::ATTENTION_AGE, "reason" => word).set(age(found.map(|(_, oldest)| oldest)));
     }
     for bank in read::banks(pool).await? {
         for cause in Cause::all() {

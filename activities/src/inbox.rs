@@ -1,13 +1,13 @@
 //! What banks tell us: stored before it is understood, understood by asking the bank, done when the books know.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, panic::AssertUnwindSafe, time::Duration};
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use temporalio_client::{Client, WorkflowSignalOptions, errors::WorkflowInteractionError};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use uuid::Uuid;
 use workflows::{
     PayoutWorkflow,
@@ -127,7 +127,7 @@ async fn claim(steps: &BankSteps) -> Result<Vec<Due>, StoreError> {
 
 /// Works one row and writes what became of it.
 async fn settle(steps: &BankSteps, client: &Client, row: Due) {
-    let (note, payout, again) = match understand(steps, client, &row).await {
+    let (note, payout, again) = match unbroken(row.id, understand(steps, client, &row)).await {
         Fate::Done(note, payout) => (note, payout, None),
         // Quick at first: the bank may just not have decided. Never given up.
         Fate::Again(note, payout) => (note, payout, Some(1_i64 << row.tries.clamp(0, 9))),
@@ -151,6 +151,17 @@ async fn settle(steps: &BankSteps, client: &Client, row: Due) {
     if let Err(error) = written {
         warn!(row = row.id, %error, "an inbox row was worked but not marked; it will be worked again");
     }
+}
+
+/// What breaks its reader is a bug, and kept for its mending; the others go on.
+async fn unbroken(row: i64, understanding: impl Future<Output = Fate>) -> Fate {
+    AssertUnwindSafe(understanding)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| {
+            error!(row, "a webhook breaks what reads it: looked at again later");
+            Fate::Again("broken", None)
+        })
 }
 
 /// Matches a row to its payout, asks the bank, and wakes the run. A webhook itself proves nothing.
@@ -256,5 +267,21 @@ pub async fn look(client: &Client, payout: PayoutId) -> Result<(), WorkflowInter
     {
         Ok(()) | Err(WorkflowInteractionError::NotFound(_)) => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_breaks_its_reader_is_kept_and_the_reader_goes_on() {
+        let broken = async {
+            let nothing: Option<Fate> = std::hint::black_box(None);
+            nothing.expect("a bug")
+        };
+        assert!(matches!(unbroken(1, broken).await, Fate::Again("broken", None)));
+        let sound = async { Fate::Done("agrees", None) };
+        assert!(matches!(unbroken(2, sound).await, Fate::Done("agrees", None)));
     }
 }

@@ -24,12 +24,12 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{str::FromStr, time::Duration};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use workflows::domain::{End, PayoutId};
 
 pub use core::outlook;
 pub use ends::Ends;
-pub use settings::{Pause, clock_ahead, set_clock, set_environment, set_pause};
+pub use settings::{Resumed, clock_ahead, pause, resume, set_clock, set_environment};
 pub(crate) use silence::heard;
 pub use store::StoreError;
 
@@ -85,14 +85,9 @@ impl Ledger {
         &self.rules
     }
 
-    /// Sends one command and awaits its answer.
+    /// Sends one command and awaits its answer, for seconds at the most.
     pub async fn run(&self, command: Command) -> Result<Answer, LedgerError> {
-        let (reply, answer) = oneshot::channel();
-        self.queue
-            .send(Job { command, reply })
-            .await
-            .map_err(|_| LedgerError::Later)?;
-        answer.await.map_err(|_| LedgerError::Later)?
+        writer::ask(&self.queue, command).await
     }
 
     /// Opens an account.

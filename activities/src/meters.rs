@@ -327,6 +327,7 @@ pub(crate) fn found(bank: &'static str, found: &Found, took: Duration) {
         Found::NotFound => ("not_found", "none"),
         Found::Doubt(FoundDoubt::NoAnswer { why }) => ("doubt", unclear(why)),
         Found::Doubt(FoundDoubt::Mismatch { .. }) => ("doubt", "mismatch"),
+        Found::Doubt(FoundDoubt::Incomplete { .. }) => ("doubt", "incomplete"),
         Found::Doubt(FoundDoubt::UnknownWord { .. }) => ("doubt", "unknown_word"),
     };
     answered(bank, "inquire", answer, code, took);

@@ -120,7 +120,9 @@ async fn every_fault_meets_the_real_adapter() -> Result<()> {
         if row.fault == Fault::WrongFolio {
             let banks = stack.giro.get("/v1/banks").await?.body;
             assert_eq!(banks["data"][0]["paused_by"], "second_order", "{banks}");
-            stack.giro_command(&["bank", "resume", "stp", "--reason", "one folio was a misprint"])?;
+            let since = banks["data"][0]["paused_at"].as_str().expect("since when");
+            let reason = "one folio was a misprint";
+            stack.giro_command(&["bank", "resume", "stp", "--since", since, "--reason", reason])?;
         }
         let next = stack.giro.pay(&account, 12_300).await?;
         stack.giro.wait(&next, PATIENCE, is("settled")).await?;

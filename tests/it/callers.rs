@@ -425,15 +425,42 @@ async fn an_administrator_pauses_a_bank_and_says_why() -> Result<()> {
         "{paused:?}"
     );
     assert_eq!(paused.body["pause_reason"], "STP asked (treasury)");
-    let resumed = admin
-        .post("/v1/banks/stp/resume", "r", &json!({"reason": "STP is back"}))
-        .await?;
+    // Only the pause that is named ends: one that came since stays, however often this is repeated.
+    let back = json!({"reason": "STP is back", "paused_at": paused.body["paused_at"]});
+    for other in [
+        json!({"reason": "x"}),
+        json!({"reason": "x", "paused_at": "2026-01-01T00:00:00Z"}),
+    ] {
+        let reply = admin.post("/v1/banks/stp/resume", "o", &other).await?;
+        assert_eq!(
+            (reply.status, &reply.body["code"]),
+            (409, &json!("another_pause")),
+            "{reply:?}"
+        );
+    }
+    let resumed = admin.post("/v1/banks/stp/resume", "r", &back).await?;
     assert_eq!(
         (resumed.status, &resumed.body["paused_by"]),
         (200, &Value::Null),
         "{resumed:?}"
     );
     assert!(stack.log("api").contains("STP is back (treasury)"));
+    let again = admin.post("/v1/banks/stp/pause", "p2", &why).await?;
+    let repeated = admin.post("/v1/banks/stp/resume", "r", &back).await?;
+    assert_eq!((repeated.status, again.status), (409, 200), "{repeated:?}");
+    let mut books = PgConnection::connect(&stack.database).await?;
+    let alarm = "update bank set paused_by = 'second_order', paused_at = giro_now()";
+    sqlx::query(alarm).execute(&mut books).await?;
+    let unnamed = stack.giro_command(&["bank", "resume", "stp", "--reason", "x"]);
+    let said = unnamed.expect_err("an alarm is named").to_string();
+    let since = said
+        .split("--since ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next())
+        .expect("which");
+    assert!(said.contains("second_order"), "{said}");
+    stack.giro_command(&["bank", "resume", "stp", "--reason", "x", "--since", since])?;
+    assert_eq!(admin.get("/v1/banks").await?.body["data"][0]["paused_by"], Value::Null);
     Ok(())
 }
 

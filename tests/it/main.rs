@@ -16,9 +16,14 @@ mod kills;
 mod metrics;
 mod old_backup;
 mod outage;
+mod poison;
 mod raw;
 mod reads;
+mod repeats;
+mod resets;
+mod roll;
 mod runs;
+mod shed;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;
 mod statement;

@@ -43,7 +43,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use book::{OrderView, Outcome, RequestView};
 pub use chaos::Chaos;
 pub use client::Control;
-pub use control::{SettingsChange, SettingsView, StateSum, Statement, Tally};
+pub use control::{Planted, SettingsChange, SettingsView, StateSum, Statement, Tally};
 pub use faults::{End, Fault, FaultSource, Reply, Row, TABLE, markdown};
 pub use unrest::Unrest;
 
@@ -218,7 +218,7 @@ fn router(bank: Arc<Bank>) -> Router {
         .route("/", get(page::show))
         .route("/page/{action}", post(page::act))
         .route("/healthz", get(control::health))
-        .route("/control/orders", get(control::orders))
+        .route("/control/orders", get(control::orders).post(control::plant))
         .route("/control/requests", get(control::requests))
         .route("/control/tally", get(control::tally))
         .route("/control/questions", get(control::questions))

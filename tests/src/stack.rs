@@ -49,6 +49,8 @@ pub struct Setup {
     pub own_temporal: bool,
     /// A Postgres of its own, that may be killed.
     pub own_postgres: bool,
+    /// Where its own Postgres has its files, when not with the rest of the stack: a small disk.
+    pub postgres_in: Option<PathBuf>,
     /// Which programs run from the start: a role, and a number where it runs more than once (`worker-2`).
     pub programs: &'static [&'static str],
     /// Variables of one program, over `giro.toml`.
@@ -79,6 +81,7 @@ impl Default for Setup {
             more: Vec::new(),
             own_temporal: false,
             own_postgres: false,
+            postgres_in: None,
             programs: &["worker", "api"],
             variables: &[],
             measured: false,
@@ -153,7 +156,7 @@ fn make_home() -> Result<PathBuf> {
 
 fn begin() -> Result<Shared> {
     let dir = home();
-    let postgres = start_postgres(dir)?;
+    let postgres = start_postgres(dir, dir)?;
     let temporal = start_temporal(dir)?;
     Ok(Shared { postgres, temporal })
 }
@@ -186,10 +189,10 @@ fn forget_the_dead(root: &Path) {
     }
 }
 
-fn start_postgres(dir: &Path) -> Result<postgres::Server> {
+fn start_postgres(files: &Path, log: &Path) -> Result<postgres::Server> {
     let options = postgres::Options {
-        dir: dir.join("pg"),
-        log: dir.join("postgres.log"),
+        dir: files.join("pg"),
+        log: log.join("postgres.log"),
         port: None,
     };
     Ok(postgres::Server::start(&options, &|line| eprintln!("  {line}"))?)
@@ -245,7 +248,8 @@ impl Stack {
         if let Some(own) = &server {
             own.address().clone_into(&mut temporal);
         }
-        let postgres = setup.own_postgres.then(|| start_postgres(&dir)).transpose()?;
+        let files = setup.postgres_in.as_deref().unwrap_or(&dir);
+        let postgres = setup.own_postgres.then(|| start_postgres(files, &dir)).transpose()?;
         if let Some(own) = &postgres {
             database = own.url("giro");
         }

@@ -3,9 +3,14 @@
 pub mod audit;
 pub mod keys;
 
-use activities::ledger::{self, MIGRATIONS, Pause, strays};
+use activities::ledger::{
+    self, MIGRATIONS, Resumed,
+    rows::{BankRow, PausedBy},
+    strays,
+};
 use anyhow::Context;
 use comfy_table::Table;
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection, migrate::MigrateDatabase};
 
@@ -45,15 +50,47 @@ pub async fn clock(config: &Config, offset_seconds: i64) -> anyhow::Result<Strin
     Ok(format!("giro_now() is {offset_seconds} s ahead of the system"))
 }
 
-/// Stops or allows sending through a bank. Asking and ending go on.
-pub async fn pause(config: &Config, bank: &str, pause: Pause, reason: &str) -> anyhow::Result<String> {
+/// Stops sending through a bank. Asking and ending go on.
+pub async fn pause(config: &Config, bank: &str, reason: &str) -> anyhow::Result<String> {
     let mut connection = PgConnection::connect(config.database.url.expose_secret()).await?;
-    let done = ledger::set_pause(&mut connection, bank, pause, reason).await?;
+    let done = ledger::pause(&mut connection, bank, reason).await?;
     anyhow::ensure!(done, "no bank is called {bank:?}: `GET /v1/banks` lists them");
-    Ok(match pause {
-        Pause::On => format!("{bank} is paused: nothing is sent; resume it with `giro bank resume {bank} --reason …`"),
-        Pause::Off => format!("{bank} is resumed"),
-    })
+    Ok(format!(
+        "{bank} is paused: nothing is sent; resume it with `giro bank resume {bank} --reason …`"
+    ))
+}
+
+/// Allows sending through a bank again, by lifting the pause that began at `since`. Without it, a pause by people or by
+/// configuration is lifted as it stands; an alarm must be named, so that a command repeated never lifts a newer one.
+pub async fn resume(config: &Config, bank: &str, since: Option<Timestamp>, reason: &str) -> anyhow::Result<String> {
+    let mut connection = PgConnection::connect(config.database.url.expose_secret()).await?;
+    let mut resumed = ledger::resume(&mut connection, bank, since, reason).await?;
+    if let (Resumed::Other(stands), None) = (&resumed, since)
+        && !is_alarm(stands)
+    {
+        let stands = stands.paused_at;
+        resumed = ledger::resume(&mut connection, bank, stands, reason).await?;
+    }
+    match resumed {
+        Resumed::Done => Ok(format!("{bank} is resumed")),
+        Resumed::Unknown => anyhow::bail!("no bank is called {bank:?}: `GET /v1/banks` lists them"),
+        Resumed::Other(row) => {
+            let by = row.paused_by.map_or("somebody", PausedBy::word);
+            let since = row.paused_at.map(|at| at.to_string()).unwrap_or_default();
+            let why = row.pause_reason.unwrap_or_default();
+            anyhow::bail!(
+                "another pause stands, by {by} since {since}: {why}. Nothing was done; once its cause is mended: `giro bank resume {bank} --since {since} --reason …`"
+            )
+        }
+    }
+}
+
+/// A pause that giro raised because money may be wrong.
+fn is_alarm(bank: &BankRow) -> bool {
+    match bank.paused_by {
+        Some(PausedBy::PaidAfterRelease | PausedBy::SecondOrder | PausedBy::StrayOrder) => true,
+        Some(PausedBy::People | PausedBy::Configuration) | None => false,
+    }
 }
 
 /// The orders that a bank has under our name and the books could not explain.

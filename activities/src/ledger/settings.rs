@@ -1,18 +1,10 @@
 //! What an operator sets in the books: environment, clock, a bank's pause and abilities.
 
+use jiff::Timestamp;
 use sqlx::{PgConnection, PgPool};
 
-use super::store::StoreError;
+use super::{rows::BankRow, store::StoreError};
 use crate::bank::Bank;
-
-/// Whether a bank may be sent to, as people say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pause {
-    /// It may not.
-    On,
-    /// It may.
-    Off,
-}
 
 /// Says whether these are production's books; the database then refuses a clock that is ahead.
 pub async fn set_environment(connection: &mut PgConnection, production: bool) -> Result<(), StoreError> {
@@ -39,44 +31,68 @@ pub async fn set_clock(connection: &mut PgConnection, ahead_seconds: i64) -> Res
     Ok(())
 }
 
-/// Pauses or resumes a bank for people; false when there is no such bank. Resuming ends every pause and backoff.
-pub async fn set_pause(
-    connection: &mut PgConnection,
-    bank: &str,
-    pause: Pause,
-    reason: &str,
-) -> Result<bool, StoreError> {
+/// Pauses a bank for people; false when there is no such bank. An alarm stays as it is: it already stops what people
+/// want stopped, and says more.
+pub async fn pause(connection: &mut PgConnection, bank: &str, reason: &str) -> Result<bool, StoreError> {
     let is_there = sqlx::query_scalar!(r#"select exists (select from bank where name = $1) as "there!""#, bank)
         .fetch_one(&mut *connection)
         .await?;
-    match pause {
-        // An alarm stays as it is: it already stops what people want stopped, and says more.
-        Pause::On => {
-            sqlx::query!(
-                r#"update bank
-                   set paused_by = 'people', pause_reason = $2, paused_at = giro_now()
-                   where name = $1 and coalesce(paused_by, '') not in ('paid_after_release', 'second_order', 'stray_order')"#,
-                bank,
-                reason
-            )
-            .execute(connection)
-            .await?
-        }
-        Pause::Off => {
-            tracing::info!(bank, reason, "resumed by people");
-            sqlx::query!(
-                r#"update bank set paused_by = null, pause_reason = null, paused_at = null, attention = null,
-                       closed_until = null, backoff_seconds = 0, probe_at = null, away_by = null, away_since = null,
-                       silent_since = null, silent_first = null,
-                       back_at = case when coalesce(paused_by, away_by) is null then back_at else giro_now() end
-                   where name = $1"#,
-                bank
-            )
-            .execute(connection)
-            .await?
-        }
-    };
+    sqlx::query!(
+        r#"update bank
+           set paused_by = 'people', pause_reason = $2, paused_at = giro_now()
+           where name = $1 and coalesce(paused_by, '') not in ('paid_after_release', 'second_order', 'stray_order')"#,
+        bank,
+        reason
+    )
+    .execute(connection)
+    .await?;
     Ok(is_there)
+}
+
+/// What became of a wish to resume a bank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// It may be sent to, now or before.
+    Done,
+    /// Another pause than the one that was named stands, and was not touched.
+    Other(BankRow),
+    /// There is no such bank.
+    Unknown,
+}
+
+/// Lifts the pause that began at `since`, with every backoff and attention; `None`: there is none, only a backoff.
+/// A pause that was lifted before is lifted; another one stays, so that repeating this never lifts a newer alarm.
+pub async fn resume(
+    connection: &mut PgConnection,
+    bank: &str,
+    since: Option<Timestamp>,
+    reason: &str,
+) -> Result<Resumed, StoreError> {
+    let lifted = sqlx::query!(
+        r#"update bank set paused_by = null, pause_reason = null, paused_at = null,
+               attention = case attention when 'catching_up' then attention end,
+               closed_until = null, backoff_seconds = 0, probe_at = null, away_by = null, away_since = null,
+               silent_since = null, silent_first = null,
+               back_at = case when coalesce(paused_by, away_by) is null then back_at else giro_now() end
+           where name = $1 and paused_at is not distinct from $2::text::timestamptz"#,
+        bank,
+        since.map(|since| since.to_string())
+    )
+    .execute(&mut *connection)
+    .await?;
+    if lifted.rows_affected() > 0 {
+        tracing::info!(bank, reason, "resumed by people");
+        return Ok(Resumed::Done);
+    }
+    let stands = sqlx::query_scalar!(r#"select to_jsonb(b) as "row!" from bank b where name = $1"#, bank)
+        .fetch_optional(connection)
+        .await?;
+    let stands: Option<BankRow> = stands.map(serde_json::from_value).transpose()?;
+    Ok(match stands {
+        None => Resumed::Unknown,
+        Some(row) if row.paused_by.is_none() => Resumed::Done,
+        Some(row) => Resumed::Other(row),
+    })
 }
 
 /// Writes what a bank's adapter and configuration say that it can do.

@@ -28,11 +28,30 @@ const BLOCK: usize = 500;
 pub(super) const QUEUE: usize = 4 * BLOCK;
 /// Tries of a block whose failure is nobody's fault, before its callers are told to come back later.
 const TRIES: u32 = 6;
+/// No try begins later than this after the first: each may take as long as a connection or a lock is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A place in the queue is waited for this long.
+const PLACE: Duration = Duration::from_secs(3);
+/// An answer is waited for this long: whoever asked is told to come back, and is not served if their block has not begun.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// A command, and where its answer goes.
 pub(super) struct Job {
     pub(super) command: Command,
     pub(super) reply: oneshot::Sender<Result<Answer, LedgerError>>,
+}
+
+/// Sends a command to the writer and awaits its answer, neither of them for ever.
+pub(super) async fn ask(queue: &mpsc::Sender<Job>, command: Command) -> Result<Answer, LedgerError> {
+    let (reply, answer) = oneshot::channel();
+    let asked = async {
+        queue.send_timeout(Job { command, reply }, PLACE).await.ok()?;
+        tokio::time::timeout(ANSWER, answer).await.ok()?.ok()
+    };
+    asked.await.unwrap_or_else(|| {
+        meters::later(1);
+        Err(LedgerError::Later)
+    })
 }
 
 /// Runs until every handle of the ledger is gone.
@@ -137,6 +156,9 @@ async fn persist(pool: &PgPool, rules: &Rules, chain: &mut Chain, block: &[Job])
     let mut wait = Duration::from_millis(20);
     let mut last = String::new();
     for tried in 0..TRIES {
+        if began.elapsed() > PATIENCE {
+            break;
+        }
         let attempted = heard(attempt(pool, rules, chain, block)).await;
         match attempted.inspect_err(|error| meters::try_failed(classify(error).word())) {
             Ok((answers, events)) => {
@@ -232,5 +254,40 @@ fn classify(error: &StoreError) -> Fault {
             Some(_) | None => Fault::Away,
         },
         StoreError::Database(_) => Fault::Away,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_queue_keeps_nobody_waiting() {
+        let (queue, mut jobs) = mpsc::channel(1);
+        let command = || Command::Apply(PayoutId::new(Uuid::now_v7()));
+        let first = tokio::spawn({
+            let (queue, command) = (queue.clone(), command());
+            async move { ask(&queue, command).await }
+        });
+        while queue.capacity() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(ask(&queue, command()).await, Err(LedgerError::Later), "no place");
+        let job = jobs.recv().await.expect("the first");
+        assert_eq!(job.reply.send(Ok(Answer::Unknown)), Ok(()));
+        assert_eq!(
+            first.await.expect("ends"),
+            Ok(Answer::Unknown),
+            "who has a place is served"
+        );
+        let late = tokio::spawn({
+            let (queue, command) = (queue.clone(), command());
+            async move { ask(&queue, command).await }
+        });
+        let unanswered = jobs.recv().await.expect("the third");
+        assert_eq!(late.await.expect("ends"), Err(LedgerError::Later), "no answer");
+        assert!(unanswered.reply.is_closed(), "and it is not served any more");
     }
 }

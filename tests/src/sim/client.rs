@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     book::{OrderView, RequestView},
-    control::{SettingsChange, SettingsView, Statement, Tally},
+    control::{Planted, SettingsChange, SettingsView, Statement, Tally},
     faults::Fault,
 };
 
@@ -38,6 +38,12 @@ impl Control {
     pub async fn orders_of(&self, clave: &str) -> Result<Vec<OrderView>> {
         self.call(Method::GET, "/control/orders", &[("clave", clave)], None)
             .await
+    }
+
+    /// Gives the bank an order that nobody registered.
+    pub async fn plant(&self, order: &Planted) -> Result<OrderView> {
+        let body = serde_json::to_value(order)?;
+        self.call(Method::POST, "/control/orders", &[], Some(body)).await
     }
 
     /// Every register request the bank saw, oldest first.

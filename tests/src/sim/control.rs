@@ -247,6 +247,55 @@ pub(super) async fn statement(State(bank): Shared, Query(which): Query<Which>) -
     Ok(Json(statement))
 }
 
+/// An order that the bank has from somewhere, of its present operating date.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Planted {
+    /// The tracking key.
+    pub clave: String,
+    /// The company.
+    pub empresa: String,
+    /// Centavos.
+    pub monto: i64,
+    /// The beneficiary's account.
+    pub cuenta_beneficiario: String,
+    /// Its state; it stays so.
+    pub estado: String,
+}
+
+/// `POST /control/orders`: an order that nobody registered here, for the keys that are taken already.
+pub(super) async fn plant(State(bank): Shared, Json(planted): Json<Planted>) -> Answer<OrderView> {
+    let at = Timestamp::now();
+    let (today, captured) = (bank.today(), bank.now().as_millisecond());
+    let order = bank
+        .commit(|book| {
+            let order = OrderView {
+                at,
+                id: book.next_folio(),
+                clave_rastreo: planted.clave,
+                monto: planted.monto,
+                empresa: planted.empresa,
+                cuenta_ordenante: String::new(),
+                cuenta_beneficiario: planted.cuenta_beneficiario.clone(),
+                institucion_contraparte: String::new(),
+                fecha_operacion: today,
+                estado: planted.estado,
+                ts_captura: captured,
+                ts_liquidacion: None,
+                ts_devolucion: None,
+                settle_at: at,
+                hidden_until: None,
+                spoken: false,
+                fault: Fault::Normal,
+                fields: BTreeMap::from([("cuentaBeneficiario".to_owned(), planted.cuenta_beneficiario)]),
+                body: None,
+            };
+            (vec![Line::Order(Box::new(order.clone()))], order)
+        })
+        .await?;
+    Ok(Json(order))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arm {

@@ -4,25 +4,29 @@ use std::sync::Arc;
 
 use activities::{
     crash::{self, Point},
-    ledger::{Pause, StoreError, set_pause},
+    ledger::{self, Resumed, StoreError},
 };
 use axum::{
     extract::{Path, State as Shared},
     http::StatusCode,
     response::Response,
 };
+use serde::de::DeserializeOwned;
 use tracing::info;
 use workflows::domain::{FieldCode, FieldError};
 
 use super::{
     Answered, Api,
-    caller::{Admin, Caller},
+    caller::Admin,
     extract::JsonBody,
     idempotency::Key,
     params::{Nothing, Params},
     problem::{Code, Problem},
     show::reply,
-    view::{bank::Bank, request::BankPause},
+    view::{
+        bank::Bank,
+        request::{BankPause, BankResume},
+    },
 };
 
 /// Characters of a reason, at most.
@@ -42,15 +46,25 @@ pub(super) async fn pause(
     Path(bank): Path<String>,
     JsonBody(body): JsonBody,
 ) -> Answered<Response> {
-    set(&api, &caller, &bank, Pause::On, &body).await
+    let said = format!("{} ({})", reason(&body)?, caller.name());
+    let mut connection = api.ledger.pool().acquire().await.map_err(StoreError::from)?;
+    crash::at(Point::PauseBefore, &*bank);
+    let is_there = ledger::pause(&mut connection, &bank, &said).await?;
+    crash::at(Point::PauseAfter, &*bank);
+    if !is_there {
+        return Err(Problem::from(Code::NotFound));
+    }
+    info!(bank, reason = said, "paused by people");
+    shown(&api, &bank).await
 }
 
 /// Resume a bank
 ///
-/// Ends every pause, backoff and attention of the bank.
+/// Ends the pause that began at `paused_at`, with every backoff and attention of the bank. Where another pause stands,
+/// nothing is done: repeating a request never ends a newer alarm.
 #[utoipa::path(post, path = "/v1/banks/{name}/resume", tag = "banks", operation_id = "resumeBank",
     params(("name" = String, Path, description = "The bank.", example = "stp")),
-    request_body = BankPause, responses((status = 200, description = "The bank as it stands.", body = Bank)))]
+    request_body = BankResume, responses((status = 200, description = "The bank as it stands.", body = Bank)))]
 pub(super) async fn resume(
     Shared(api): Shared<Arc<Api>>,
     Admin(caller): Admin,
@@ -59,44 +73,65 @@ pub(super) async fn resume(
     Path(bank): Path<String>,
     JsonBody(body): JsonBody,
 ) -> Answered<Response> {
-    set(&api, &caller, &bank, Pause::Off, &body).await
-}
-
-async fn set(api: &Api, caller: &Caller, bank: &str, pause: Pause, body: &[u8]) -> Answered<Response> {
-    let reason = reason(body)?;
+    let BankResume { reason, paused_at } = resuming(&body)?;
     let said = format!("{reason} ({})", caller.name());
     let mut connection = api.ledger.pool().acquire().await.map_err(StoreError::from)?;
-    crash::at(Point::PauseBefore, bank);
-    if !set_pause(&mut connection, bank, pause, &said).await? {
-        return Err(Problem::from(Code::NotFound));
+    crash::at(Point::PauseBefore, &*bank);
+    let resumed = ledger::resume(&mut connection, &bank, paused_at, &said).await?;
+    crash::at(Point::PauseAfter, &*bank);
+    match resumed {
+        Resumed::Done => shown(&api, &bank).await,
+        Resumed::Other(_) => Err(Problem::from(Code::AnotherPause)),
+        Resumed::Unknown => Err(Problem::from(Code::NotFound)),
     }
-    crash::at(Point::PauseAfter, bank);
-    info!(bank, ?pause, reason = said, "set by people");
+}
+
+async fn shown(api: &Api, bank: &str) -> Answered<Response> {
     let row = api.ledger.bank(bank).await?.ok_or(Problem::from(Code::NotFound))?;
     let now = api.ledger.now().await?;
     Ok(reply(StatusCode::OK, Bank::of(&row, &api.ledger.rules().calendar, now)))
 }
 
-/// The reason in `{"reason": "..."}`: one line that people read later.
+/// The body that pauses a bank.
+const PAUSING: &str = r#"{"reason": "..."}"#;
+/// The body that resumes one.
+const RESUMING: &str = r#"{"reason": "...", "paused_at": "..."}"#;
+
+/// The reason in `{"reason": "..."}`.
 fn reason(body: &[u8]) -> Answered<String> {
-    let wrong =
-        |pointer: &'static str, code: FieldCode, fix: &str| Problem::fields(vec![FieldError::new(pointer, code, fix)]);
+    let why: BankPause = read(body, PAUSING)?;
+    plain(&why.reason)
+}
+
+/// The reason, and the pause that ends.
+fn resuming(body: &[u8]) -> Answered<BankResume> {
+    let why: BankResume = read(body, RESUMING)?;
+    let reason = plain(&why.reason)?;
+    Ok(BankResume { reason, ..why })
+}
+
+fn wrong(pointer: &'static str, code: FieldCode, fix: &str) -> Problem {
+    Problem::fields(vec![FieldError::new(pointer, code, fix)])
+}
+
+fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Answered<T> {
+    let send = format!("send {form}");
     let text = std::str::from_utf8(body).map_err(|_| wrong("", FieldCode::NotUtf8, "send JSON in UTF-8"))?;
     // A list would read as the fields in their order.
     if text.trim_start().starts_with('[') {
-        return Err(wrong("", FieldCode::WrongType, "send {\"reason\": \"...\"}"));
+        return Err(wrong("", FieldCode::WrongType, &send));
     }
-    let why: BankPause = serde_json::from_str(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => wrong(
-            "/reason",
-            FieldCode::Required,
-            "send {\"reason\": \"...\"} and nothing else",
-        ),
+    serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => wrong("/reason", FieldCode::Required, &format!("{send} and nothing else")),
         serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
-            wrong("", FieldCode::InvalidJson, "send {\"reason\": \"...\"}")
+            wrong("", FieldCode::InvalidJson, &send)
         }
-    })?;
-    let reason = why.reason.trim();
+    })
+}
+
+/// One line that people read later.
+fn plain(reason: &str) -> Answered<String> {
+    let reason = reason.trim();
     if !(1..=LONGEST).contains(&reason.chars().count()) || reason.chars().any(|letter| !is_plain(letter)) {
         let fix = format!("write one line of 1 to {LONGEST} characters, and no control characters");
         return Err(wrong("/reason", FieldCode::OutOfRange, &fix));
@@ -138,6 +173,14 @@ mod tests {
         ] {
             assert_eq!(read(body), Err(422), "{body}");
         }
+        let resuming = |body: &str| resuming(body.as_bytes()).map(|why| why.paused_at);
+        let named = r#"{"reason": "a", "paused_at": "2026-11-23T09:00:00.123456Z"}"#;
+        assert_eq!(
+            resuming(named).ok().flatten().map(|at| at.to_string()).as_deref(),
+            Some("2026-11-23T09:00:00.123456Z")
+        );
+        assert_eq!(resuming(r#"{"reason": "a"}"#).ok(), Some(None));
+        assert!(resuming(r#"{"reason": "a", "paused_at": "today"}"#).is_err());
         for body in ["", "{", r#"{"reason": "a"} {}"#, "\u{feff}{}"] {
             assert_eq!(read(body), Err(400), "{body}");
         }

@@ -67,6 +67,8 @@ codes! {
         TooLate = "too_late",
         /// The CLABE belongs to another account.
         ClabeTaken = "clabe_taken",
+        /// Another pause of the bank stands than the one that was to end.
+        AnotherPause = "another_pause",
         /// No such thing, or another caller's.
         NotFound = "not_found",
         /// The path knows other methods.
@@ -96,7 +98,7 @@ impl Code {
             Self::InvalidRequest | Self::KeyReused | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::TooLate | Self::ClabeTaken => StatusCode::CONFLICT,
+            Self::TooLate | Self::ClabeTaken | Self::AnotherPause => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -124,6 +126,7 @@ impl Code {
             Self::Forbidden => "The caller may not do this",
             Self::TooLate => "Too late to cancel",
             Self::ClabeTaken => "The CLABE has an account",
+            Self::AnotherPause => "Another pause of the bank stands",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "The method does not fit the path",
             Self::UnsupportedMediaType => "The body is not declared as JSON",
@@ -168,6 +171,9 @@ impl Code {
             }
             Self::TooLate => support::WhyNot::TooLate.sentence().en,
             Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
+            Self::AnotherPause => {
+                "Look at the bank: another pause stands than the one that you name. Nothing was done. Once its cause is mended, send its `paused_at`."
+            }
             Self::NotFound => "There is nothing at this path that you may see.",
             Self::MethodNotAllowed => "Use a method that the header Allow names.",
             Self::UnsupportedMediaType => "Send Content-Type: application/json, and no Content-Encoding.",
@@ -196,7 +202,7 @@ impl Code {
                 None
             }
             Self::UnsupportedMediaType | Self::BodyTooLarge | Self::RequestTimeout | Self::RateLimited => None,
-            Self::CatchingUp | Self::Later | Self::Internal => None,
+            Self::AnotherPause | Self::CatchingUp | Self::Later | Self::Internal => None,
         }
     }
 

@@ -5,9 +5,10 @@
 
 use std::path::PathBuf;
 
-use activities::{crash, ledger::Pause};
+use activities::crash;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 use worker::{
     config::Config,
     operator::{self, audit, keys},
@@ -65,8 +66,14 @@ enum Role {
 enum BankCommand {
     /// Send nothing more; asking and ending go on.
     Pause(BankArgs),
-    /// Send again.
-    Resume(BankArgs),
+    /// Send again: ends the pause that stands, with every backoff and attention of the bank.
+    Resume {
+        #[command(flatten)]
+        bank: BankArgs,
+        /// Which pause, by its `paused_at`: an alarm (paid_after_release, second_order, stray_order) ends only so.
+        #[arg(long, value_name = "TIME")]
+        since: Option<Timestamp>,
+    },
     /// List the orders that a bank has under our name and the books could not explain.
     Strays {
         /// The bank, as `GET /v1/banks` names it.
@@ -120,11 +127,9 @@ fn main() -> anyhow::Result<()> {
                 Role::Relay => return programs::relay(config).await,
                 Role::Audit(audit) => return audited(config, audit).await,
                 Role::Migrate => operator::migrate(&config).await?,
-                Role::Bank(BankCommand::Pause(bank)) => {
-                    operator::pause(&config, &bank.name, Pause::On, &bank.reason).await?
-                }
-                Role::Bank(BankCommand::Resume(bank)) => {
-                    operator::pause(&config, &bank.name, Pause::Off, &bank.reason).await?
+                Role::Bank(BankCommand::Pause(bank)) => operator::pause(&config, &bank.name, &bank.reason).await?,
+                Role::Bank(BankCommand::Resume { bank, since }) => {
+                    operator::resume(&config, &bank.name, since, &bank.reason).await?
                 }
                 Role::Bank(BankCommand::Strays { name }) => operator::strays(&config, &name).await?,
                 Role::Key(KeyCommand::Create(key)) => keys::create(&config, key).await?,

@@ -7,7 +7,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use clap_complete::Shell;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use workflows::domain::{AccountId, Attention, Centavos, PayoutId, State};
 
@@ -311,10 +311,13 @@ pub(super) enum Banks {
         #[command(flatten)]
         key: Key,
     },
-    /// Send again: ends every pause, backoff and attention of the bank.
+    /// Send again: ends the pause that stands, with every backoff and attention of the bank.
     Resume {
         #[command(flatten)]
         why: Why,
+        /// Which pause, by its `paused_at` in `--output json`: an alarm (paid_after_release, second_order, stray_order) ends only so.
+        #[arg(long, value_name = "TIME")]
+        since: Option<Timestamp>,
         #[command(flatten)]
         key: Key,
     },

@@ -1,7 +1,8 @@
 //! Banks: whether each is sent to; paused and resumed by people, with a reason.
 
 use activities::ledger::rows::PausedBy;
-use serde_json::json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::{
     args::{Banks, Key, Why},
@@ -23,13 +24,38 @@ pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Fail
         Banks::Pause { why, sure, key } => {
             let question = format!("Send nothing more through {}, until somebody resumes it?", why.name);
             session.confirm(&question, sure.yes)?;
-            set(session, why, key, "pause").await
+            set(session, why, key, "pause", json!({ "reason": why.reason })).await
         }
-        Banks::Resume { why, key } => set(session, why, key, "resume").await,
+        Banks::Resume { why, since, key } => {
+            let paused_at = match since {
+                Some(since) => Some(*since),
+                None => standing(session, &why.name).await?,
+            };
+            let body = json!({ "reason": why.reason, "paused_at": paused_at });
+            set(session, why, key, "resume", body).await
+        }
     }
 }
 
-async fn set(session: &Session, why: &Why, key: &Key, verb: &str) -> Result<Exit, Failure> {
+/// When the pause began that stands now; an alarm must be named by whoever ends it.
+async fn standing(session: &Session, name: &str) -> Result<Option<Timestamp>, Failure> {
+    let banks: Page<Bank> = session.get("/v1/banks", &[]).await?.read()?;
+    let Some(bank) = banks.data.into_iter().find(|bank| bank.name == name) else {
+        return Ok(None);
+    };
+    let since = bank.paused_at.map(|at| at.to_string()).unwrap_or_default();
+    match bank.paused_by {
+        Some(by @ (PausedBy::PaidAfterRelease | PausedBy::SecondOrder | PausedBy::StrayOrder)) => {
+            Err(Failure::Usage(format!(
+                "{name} is paused by {} since {since}: once its cause is mended, add --since {since}",
+                by.word()
+            )))
+        }
+        Some(PausedBy::People | PausedBy::Configuration) | None => Ok(bank.paused_at),
+    }
+}
+
+async fn set(session: &Session, why: &Why, key: &Key, verb: &str, body: Value) -> Result<Exit, Failure> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if why.name.is_empty() || !why.name.bytes().all(is_name) {
         return Err(Failure::Usage(
@@ -37,9 +63,7 @@ async fn set(session: &Session, why: &Why, key: &Key, verb: &str) -> Result<Exit
         ));
     }
     let path = format!("/v1/banks/{}/{verb}", why.name);
-    let answer = session
-        .post(&path, key.key.as_deref(), &json!({ "reason": why.reason }))
-        .await?;
+    let answer = session.post(&path, key.key.as_deref(), &body).await?;
     session.tell(&answer, |bank: &Bank| {
         listing(std::slice::from_ref(bank), &session.paper)
     })

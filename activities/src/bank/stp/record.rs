@@ -86,6 +86,11 @@ pub(super) fn no_answer(why: impl Into<String>) -> Found {
     Found::Doubt(FoundDoubt::NoAnswer { why: why.into() })
 }
 
+/// STP knows our order, and does not say what became of it.
+fn incomplete(missing: &'static str) -> Found {
+    Found::Doubt(FoundDoubt::Incomplete { missing })
+}
+
 /// The answer in its frame. STP: estado 0 has one, estado 6 with HTTP 400 is "nothing found", the rest says nothing.
 fn frame(status: u16, body: &[u8]) -> Result<Option<Frame<'_>>, String> {
     let frame: Frame<'_> = object(body).ok_or_else(|| format!("http {status}, no frame"))?;
@@ -149,7 +154,7 @@ pub(super) fn read_order(status: u16, body: &[u8], order: &Order, company: &str)
         return Found::Doubt(FoundDoubt::Mismatch { fields });
     }
     let Some(word) = scalar(record.estado) else {
-        return no_answer("a record without estado");
+        return incomplete("estado");
     };
     let code = codes::state_code(&word);
     // A folio is STP's only name for the order in a dispute: an end without it waits for a better answer.
@@ -170,7 +175,7 @@ pub(super) fn read_order(status: u16, body: &[u8], order: &Order, company: &str)
         (StateClass::NotPaid, Some(_)) => Found::NotPaid { code },
         (StateClass::Unknown, Some(_) | None) => Found::Doubt(FoundDoubt::UnknownWord { code }),
         (StateClass::Paid | StateClass::CameBack | StateClass::Pending | StateClass::NotPaid, None) => {
-            no_answer("a record without idEF")
+            incomplete("idEF")
         }
     }
 }

@@ -136,6 +136,13 @@ fn learn(
                     raise(row, Attention::Mismatch, now);
                     known(row);
                 }
+                // Nobody is told of an open one before its deadline: the next answer is usually whole.
+                FoundDoubt::Incomplete { .. } => {
+                    if row.state == State::Accepted {
+                        raise(row, Attention::EvidenceBeforeSend, now);
+                    }
+                    known(row);
+                }
                 // The record is ours in every field: the bank has the order, whatever its word means.
                 FoundDoubt::UnknownWord { .. } => {
                     let unsent = row.state == State::Accepted;
@@ -174,6 +181,7 @@ fn said(found: &Found) -> String {
         Found::NotFound => "not found".to_owned(),
         Found::Doubt(FoundDoubt::NoAnswer { why }) => format!("no answer: {why}"),
         Found::Doubt(FoundDoubt::Mismatch { fields }) => format!("not our order: {}", fields.join(", ")),
+        Found::Doubt(FoundDoubt::Incomplete { missing }) => format!("our order without {missing}"),
         Found::Doubt(FoundDoubt::UnknownWord { code }) => format!("unknown word {code}"),
     }
 }

@@ -406,7 +406,8 @@ fn an_order_that_surfaces_after_two_not_founds_is_not_sent_again() {
     let other = FoundDoubt::Mismatch {
         fields: vec!["operating date"],
     };
-    for doubtful in [unknown, other] {
+    let incomplete = FoundDoubt::Incomplete { missing: "idEF" };
+    for doubtful in [unknown, other, incomplete] {
         let (mut books, _) = accepted(true);
         books.begin(1);
         books.record(1, 1, doubt());
@@ -416,18 +417,22 @@ fn an_order_that_surfaces_after_two_not_founds_is_not_sent_again() {
     }
 }
 
-/// A record that is ours in every field, under a word that nobody knows: the bank has what was never sent.
+/// A record that is ours in every field, under a word that nobody knows or not whole: the bank has what was never sent.
 #[test]
-fn an_unsent_order_that_the_bank_shows_under_an_unknown_word_is_neither_sent_nor_given_back() {
-    let (mut books, account) = accepted(true);
-    books.found(Found::Doubt(FoundDoubt::UnknownWord {
+fn an_unsent_order_that_the_bank_shows_without_a_clear_state_is_neither_sent_nor_given_back() {
+    let unknown = FoundDoubt::UnknownWord {
         code: "stp:ZZ".to_owned(),
-    }));
-    assert_eq!(books.row().attention, Some(Attention::EvidenceBeforeSend));
-    assert_eq!(books.begin(1), Stand::Closed);
-    let answer = books.run(Command::Cancel(payout_id(1)));
-    assert!(matches!(answer, Answer::TooLate(_)), "{answer:?}");
-    assert_eq!(books.held(account), AMOUNT + FEE.get() + IVA.get());
+    };
+    let incomplete = FoundDoubt::Incomplete { missing: "estado" };
+    for doubtful in [unknown, incomplete] {
+        let (mut books, account) = accepted(true);
+        books.found(Found::Doubt(doubtful));
+        assert_eq!(books.row().attention, Some(Attention::EvidenceBeforeSend));
+        assert_eq!(books.begin(1), Stand::Closed);
+        let answer = books.run(Command::Cancel(payout_id(1)));
+        assert!(matches!(answer, Answer::TooLate(_)), "{answer:?}");
+        assert_eq!(books.held(account), AMOUNT + FEE.get() + IVA.get());
+    }
 }
 
 #[test]

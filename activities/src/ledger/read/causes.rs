@@ -15,6 +15,8 @@ pub struct Standing {
     pub banks: Vec<Covered>,
     /// Payouts with a reason of their own, by that.
     pub payouts: Vec<Single>,
+    /// Payouts with a reason that this version does not know: how many, and since when at the longest.
+    pub unreadable: Option<(i64, Timestamp)>,
 }
 
 /// A bank that keeps payouts waiting.
@@ -85,6 +87,11 @@ pub async fn standing(pool: &PgPool, caller: Option<&str>) -> Result<Standing, S
                 });
             }
         }
+    }
+    for group in own.iter().filter(|group| group.reason.parse::<Attention>().is_err()) {
+        let since: Timestamp = row(group.oldest.clone())?;
+        let (count, oldest) = all.unreadable.unwrap_or((0, since));
+        all.unreadable = Some((count + group.count, oldest.min(since)));
     }
     for reason in Attention::ALL {
         let groups = own.iter().filter(|group| group.reason == reason.word());

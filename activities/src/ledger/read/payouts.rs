@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::{PgPool, Postgres, QueryBuilder};
+use tracing::error;
+use uuid::Uuid;
 use workflows::domain::{AccountId, Attention, PayoutId, State};
 
-use super::{Seen, StoreError};
+use super::{Seen, SeenRow, StoreError};
 
 /// Which payouts, and which page of them. What is `None` or empty is not asked about.
 #[derive(Clone, Debug, Default)]
@@ -48,15 +50,47 @@ pub enum Raising {
 /// Payouts as they stand, the last accepted first.
 ///
 /// The statement has only the conditions that are asked for, and is planned with their values: each usual question has
-/// an index, and one plan for all of them would scan the table.
+/// an index, and one plan for all of them would scan the table. A row that does not read is left out, with an alert:
+/// the others are still shown.
 pub async fn payouts(pool: &PgPool, wanted: &Wanted) -> Result<Vec<Seen>, StoreError> {
-    let mut query = question(wanted);
-    let found = query
-        .build_query_as::<(Value, Option<Value>, Value, Option<String>, Value)>()
-        .persistent(false)
-        .fetch_all(pool)
-        .await?;
-    found.into_iter().map(Seen::read).collect()
+    let mut wanted = wanted.clone();
+    let mut seen = Vec::new();
+    loop {
+        let mut query = question(&wanted);
+        let found = query
+            .build_query_as::<SeenRow>()
+            .persistent(false)
+            .fetch_all(pool)
+            .await?;
+        let is_last = found.len() < usize::from(wanted.limit);
+        let place = found.last().map(|(payout, ..)| place(payout));
+        let mut unread = 0;
+        for row in found {
+            let id = row.0["id"].to_string();
+            match Seen::read(row) {
+                Ok(read) => seen.push(read),
+                Err(error) => {
+                    error!(%error, id, "a payout does not read: it is left out of a list");
+                    unread += 1;
+                }
+            }
+        }
+        // In place of what was left out come the next ones, or the page would look like the last.
+        match place.flatten() {
+            Some(place) if unread > 0 && !is_last => {
+                wanted.after = Some(place);
+                wanted.limit = unread;
+            }
+            Some(_) | None => return Ok(seen),
+        }
+    }
+}
+
+/// Where a row stands in the order of the list.
+fn place(payout: &Value) -> Option<(Timestamp, PayoutId)> {
+    let at: Timestamp = serde_json::from_value(payout["accepted_at"].clone()).ok()?;
+    let id: Uuid = serde_json::from_value(payout["id"].clone()).ok()?;
+    Some((at, PayoutId::new(id)))
 }
 
 fn question(wanted: &Wanted) -> QueryBuilder<Postgres> {

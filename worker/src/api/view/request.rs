@@ -1,6 +1,7 @@
 //! Bodies of requests as the document describes them. What reads them is `workflows::domain`: it also takes
 //! lowerCamelCase, and reads an absent field, `null` and `""` as the same.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -77,7 +78,7 @@ pub struct NewOpeningCredit {
     pub reason: String,
 }
 
-/// Why a bank is paused or resumed.
+/// Why a bank is paused.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BankPause {
@@ -89,4 +90,21 @@ pub struct BankPause {
         example = "the bank announced maintenance"
     )]
     pub reason: String,
+}
+
+/// Which pause of a bank ends, and why.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BankResume {
+    /// One line that people read later, without control characters.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "both folios are accounted for"
+    )]
+    pub reason: String,
+    /// The `paused_at` of the pause that ends; left out where the bank is not paused, only away.
+    #[serde(default)]
+    pub paused_at: Option<Timestamp>,
 }

@@ -116,8 +116,6 @@ fn only_estado_6_with_http_400_is_not_found() {
         (503, "<html>"),
         (200, ""),
         (500, &record("LQ", serde_json::json!({}))),
-        (200, &record("LQ", serde_json::json!({"idEF": null}))),
-        (200, &record("LQ", serde_json::json!({"estado": null}))),
     ] {
         let found = read(status, body);
         assert!(
@@ -125,6 +123,28 @@ fn only_estado_6_with_http_400_is_not_found() {
             "{status} {body}: {found:?}"
         );
     }
+}
+
+#[test]
+fn an_order_of_ours_without_folio_or_state_is_known_and_proves_nothing() {
+    let incomplete = |missing| Found::Doubt(FoundDoubt::Incomplete { missing });
+    for estado in ["LQ", "CN", "D", "C"] {
+        assert_eq!(
+            read(&record(estado, serde_json::json!({"idEF": null}))),
+            incomplete("idEF")
+        );
+    }
+    assert_eq!(
+        read(&record("LQ", serde_json::json!({"estado": null}))),
+        incomplete("estado")
+    );
+    let other = record("LQ", serde_json::json!({"estado": null, "empresa": "OTRA"}));
+    assert_eq!(
+        read(&other),
+        Found::Doubt(FoundDoubt::Mismatch {
+            fields: vec!["company"]
+        })
+    );
 }
 
 /// The same record as the legacy services tell it.
