@@ -25,6 +25,8 @@ use crate::{
 
 /// Payouts on their way to their points at once: the others of one process are cut off wherever they are.
 const AT_ONCE: usize = 8;
+/// Nobody died for so long after the last was let go: another may go. All at once would cut off each other.
+const PACE: Duration = Duration::from_millis(700);
 /// Requests under way at once while payouts are prepared.
 const ASKING: usize = 8;
 const SOON: Duration = Duration::from_millis(10);
@@ -81,6 +83,12 @@ impl<'a> Yard<'a> {
 
     /// Every death of the plan. Nothing sweeps while payouts wait for their turn.
     pub(super) async fn kill_all(&mut self) -> Result<()> {
+        // First of all: a payout that meets the pause looks again only after five minutes.
+        for cell in self.cells.clone() {
+            if way(cell.point) == Way::Pause {
+                self.asked(cell).await?;
+            }
+        }
         let aimed = |cell: &Cell| !matches!(way(cell.point), Way::Open | Way::Create | Way::Sweep | Way::Pause);
         let of = |name: &'static str| move |cell: &&Cell| aimed(cell) && victim(cell.point) == name;
         for name in ["worker", "api"] {
@@ -94,8 +102,10 @@ impl<'a> Yard<'a> {
             self.swept(*cell).await?;
         }
         self.restart("relay", "")?;
-        for cell in rest.iter().filter(|cell| way(cell.point) != Way::Sweep) {
-            self.asked(*cell).await?;
+        for cell in rest {
+            if matches!(way(cell.point), Way::Open | Way::Create) {
+                self.asked(cell).await?;
+            }
         }
         self.restart("api", "")
     }
@@ -128,12 +138,13 @@ impl<'a> Yard<'a> {
             if aims.is_empty() {
                 break;
             }
+            let mut let_go: Option<Instant> = None;
             let (point, about) = loop {
-                while on_their_way.len() < AT_ONCE
-                    && let Some(next) = waiting.pop()
-                {
+                let due = let_go.is_none_or(|at| at.elapsed() > PACE) && on_their_way.len() < AT_ONCE;
+                if due && let Some(next) = waiting.pop() {
                     acting.spawn(self.hands.clone().release(next.clone()));
                     on_their_way.push(next);
+                    let_go = Some(Instant::now());
                 }
                 if let Some(died) = self.died(victim)? {
                     break died;
