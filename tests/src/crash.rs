@@ -4,6 +4,7 @@
 //! All of it happens on one stack. Processes die in the order of a plan; each death is aimed at one payout, or at the one
 //! request that a victim serves, so that each pair of a point and an outcome has a death of its own.
 
+mod aim;
 mod drive;
 mod plan;
 mod report;

@@ -38,6 +38,11 @@ impl Subject {
         Ok(request(account, 10_000 + 100 * i64::try_from(n)? + cents))
     }
 
+    /// Its death, as `GIRO_CRASH` takes it.
+    pub(super) fn aim(&self) -> String {
+        format!("{}@{}", self.cell.point, self.tracking_key())
+    }
+
     /// What aims and logs call it.
     pub(super) fn tracking_key(&self) -> String {
         TrackingKey::derive(self.payout).to_string()

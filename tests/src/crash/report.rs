@@ -15,6 +15,8 @@ pub struct Report {
     pub passed: BTreeMap<Point, usize>,
     /// Payouts that were asked for, each under a key of its own.
     pub payouts: usize,
+    /// Payouts that passed their point unseen; each had another one instead.
+    pub missed: usize,
     /// Payouts that only people can end, with why; each is a refused resend.
     pub left: Vec<String>,
     /// How long the deaths took, and how long until the last payout had ended.
@@ -54,10 +56,12 @@ impl fmt::Display for Report {
         let (dying, ending) = self.took;
         writeln!(
             out,
-            "{} deaths in {} s; points passed {passed}/{all}; {} payouts, all right {} s after the last death",
+            "{} deaths in {} s; points passed {passed}/{all}; {} payouts ({} passed unseen and had another instead), \
+             all right {} s after the last death",
             self.deaths.len(),
             dying.as_secs(),
             self.payouts,
+            self.missed,
             ending.as_secs(),
         )?;
         writeln!(out, "left to people, each a refused resend: {}", self.left.len())?;

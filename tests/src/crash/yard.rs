@@ -6,13 +6,11 @@ use activities::crash::{DIED, Point};
 use anyhow::{Context, Result, bail, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
-use tokio::{
-    task::JoinSet,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 use super::{
     Listener, Progress,
+    aim::Volley,
     drive::{Hands, Subject, press},
     plan::{Cell, Way, victim, way},
     report::Report,
@@ -23,11 +21,13 @@ use crate::{
     stack::{PATIENCE, Setup, Stack},
 };
 
-/// Payouts on their way to their points at once: the others of one process are cut off wherever they are.
-const AT_ONCE: usize = 8;
 /// Requests under way at once while payouts are prepared.
 const ASKING: usize = 8;
-const SOON: Duration = Duration::from_millis(10);
+pub(super) const SOON: Duration = Duration::from_millis(10);
+/// A run is started behind the answer; Temporal may be away for as long.
+const BEHIND: Duration = Duration::from_secs(30);
+/// Requests that one death may cost.
+const TRIES: usize = 4;
 /// SIGABRT.
 const ABORTED: i32 = 6;
 /// The API that nobody kills, and that starts no run: a payout waits there until it is let go.
@@ -41,6 +41,8 @@ pub(super) struct Yard<'a> {
     pub(super) subjects: Vec<Subject>,
     cells: Vec<Cell>,
     deaths: Vec<Cell>,
+    /// Payouts that passed their point unseen, and were replaced.
+    pub(super) missed: usize,
     progress: Listener<'a>,
     log: PathBuf,
     began: Instant,
@@ -74,6 +76,7 @@ impl<'a> Yard<'a> {
             subjects: Vec::new(),
             cells: cells.to_vec(),
             deaths: Vec::new(),
+            missed: 0,
             progress,
             began: Instant::now(),
         })
@@ -81,27 +84,36 @@ impl<'a> Yard<'a> {
 
     /// Every death of the plan. Nothing sweeps while payouts wait for their turn.
     pub(super) async fn kill_all(&mut self) -> Result<()> {
+        // First of all: a payout that meets the pause looks again only after five minutes.
+        for cell in self.cells.clone() {
+            if way(cell.point) == Way::Pause {
+                self.asked(cell).await?;
+            }
+        }
+        self.restart("api", "")?;
         let aimed = |cell: &Cell| !matches!(way(cell.point), Way::Open | Way::Create | Way::Sweep | Way::Pause);
         let of = |name: &'static str| move |cell: &&Cell| aimed(cell) && victim(cell.point) == name;
         for name in ["worker", "api"] {
             let cells: Vec<Cell> = self.cells.iter().filter(of(name)).copied().collect();
             self.stack.kill(name);
             let subjects = self.prepare(&cells).await?;
-            self.aimed(name, subjects).await?;
+            Volley::new(self, name, subjects).await?.fire().await?;
         }
         let rest: Vec<Cell> = self.cells.iter().filter(|cell| !aimed(cell)).copied().collect();
         for cell in rest.iter().filter(|cell| way(cell.point) == Way::Sweep) {
             self.swept(*cell).await?;
         }
         self.restart("relay", "")?;
-        for cell in rest.iter().filter(|cell| way(cell.point) != Way::Sweep) {
-            self.asked(*cell).await?;
+        for cell in rest {
+            if matches!(way(cell.point), Way::Open | Way::Create) {
+                self.asked(cell).await?;
+            }
         }
         self.restart("api", "")
     }
 
     /// Accepted, and nobody drives them.
-    async fn prepare(&mut self, cells: &[Cell]) -> Result<Vec<Subject>> {
+    pub(super) async fn prepare(&mut self, cells: &[Cell]) -> Result<Vec<Subject>> {
         let before = self.subjects.len();
         let (hands, account) = (&self.hands, self.account.as_str());
         let prepared: Vec<Subject> = stream::iter(cells.iter().enumerate())
@@ -113,69 +125,29 @@ impl<'a> Yard<'a> {
         Ok(prepared)
     }
 
-    /// Lets payouts go, some at a time, and has the victim die of each at its point.
-    async fn aimed(&mut self, victim: &'static str, mut waiting: Vec<Subject>) -> Result<()> {
-        waiting.reverse();
-        let mut on_their_way: Vec<Subject> = Vec::new();
-        let mut acting = JoinSet::new();
-        let mut last = Instant::now();
-        loop {
-            let left = waiting.iter().chain(&on_their_way);
-            let aims: Vec<String> = left
-                .map(|subject| format!("{}@{}", subject.cell.point, subject.tracking_key()))
-                .collect();
-            self.restart(victim, &aims.join(","))?;
-            if aims.is_empty() {
-                break;
-            }
-            let (point, about) = loop {
-                while on_their_way.len() < AT_ONCE
-                    && let Some(next) = waiting.pop()
-                {
-                    acting.spawn(self.hands.clone().release(next.clone()));
-                    on_their_way.push(next);
-                }
-                if let Some(died) = self.died(victim)? {
-                    break died;
-                }
-                while let Some(acted) = acting.try_join_next() {
-                    acted??;
-                }
-                let missing = || {
-                    on_their_way
-                        .iter()
-                        .map(|subject| format!("{} {}", subject.cell, subject.payout))
-                };
-                ensure!(
-                    last.elapsed() < PATIENCE,
-                    "nobody passes any more: {:?}",
-                    missing().collect::<Vec<String>>()
-                );
-                sleep(SOON).await;
-            };
-            last = Instant::now();
-            let place = on_their_way
-                .iter()
-                .position(|subject| subject.cell.point == point && subject.tracking_key() == about);
-            let dead = on_their_way.swap_remove(place.with_context(|| format!("nobody aimed at {point} of {about}"))?);
-            self.count(dead.cell);
-        }
-        while let Some(acted) = acting.join_next().await {
-            acted??;
-        }
-        Ok(())
-    }
-
     /// A payout that only the relay drives.
     async fn swept(&mut self, cell: Cell) -> Result<()> {
         let subjects = self.prepare(&[cell]).await?;
         let subject = subjects.first().context("one")?;
-        self.restart("relay", &format!("{}@{}", cell.point, subject.tracking_key()))?;
-        self.dies("relay", cell).await
+        self.restart("relay", &subject.aim())?;
+        let died = self.dies("relay", cell).await?;
+        ensure!(died, "{cell}: the relay never passes");
+        Ok(())
     }
 
-    /// A request that cuts off whoever serves it, and is asked again elsewhere.
+    /// A request that cuts off whoever serves it, and is asked again elsewhere; another one, when it passed unseen.
     async fn asked(&mut self, cell: Cell) -> Result<()> {
+        for _ in 0..TRIES {
+            if self.asked_once(cell).await? {
+                return Ok(());
+            }
+            self.missed += 1;
+        }
+        bail!("{cell}: {TRIES} requests, and none passes")
+    }
+
+    /// True when it died.
+    async fn asked_once(&mut self, cell: Cell) -> Result<bool> {
         self.restart("api", &format!("{}", cell.point))?;
         self.answers().await?;
         let n = self.subjects.len();
@@ -198,7 +170,7 @@ impl<'a> Yard<'a> {
         };
         // It dies before its answer, or behind it.
         let told = self.hands.victim.post(path, &key, &body).await;
-        self.dies("api", cell).await?;
+        let died = self.dies("api", cell).await?;
         let again = press(&self.hands.steady, path, &key, &body).await?;
         ensure!(matches!(again.status, 200 | 201), "{cell}: {again:?}");
         match way(cell.point) {
@@ -234,7 +206,7 @@ impl<'a> Yard<'a> {
                 });
             }
         }
-        Ok(())
+        Ok(died)
     }
 
     /// Waits until the victim listens; it may not be waited for by `Stack::ready`, which wants the bank's word too.
@@ -247,22 +219,23 @@ impl<'a> Yard<'a> {
         Ok(())
     }
 
-    /// Waits for one death that was aimed at no payout in particular, or at one alone.
-    async fn dies(&mut self, victim: &'static str, cell: Cell) -> Result<()> {
+    /// Waits for one death that was aimed at no payout in particular, or at one alone; false when it does not come.
+    async fn dies(&mut self, victim: &'static str, cell: Cell) -> Result<bool> {
         let start = Instant::now();
-        loop {
+        let patience = if victim == "relay" { PATIENCE } else { BEHIND };
+        while start.elapsed() < patience {
             if let Some((point, about)) = self.died(victim)? {
                 ensure!(point == cell.point, "{cell}: it died at {point} of {about}");
                 self.count(cell);
-                return Ok(());
+                return Ok(true);
             }
-            ensure!(start.elapsed() < PATIENCE, "{cell}: {victim} never passes");
             sleep(SOON).await;
         }
+        Ok(false)
     }
 
     /// Where and of whom the victim died, once it did: of SIGABRT, after it wrote so. Any other end is an error.
-    fn died(&mut self, victim: &'static str) -> Result<Option<(Point, String)>> {
+    pub(super) fn died(&mut self, victim: &'static str) -> Result<Option<(Point, String)>> {
         let Some((status, tail)) = self.stack.take_ended(victim) else {
             return Ok(None);
         };
@@ -277,7 +250,7 @@ impl<'a> Yard<'a> {
         Ok(Some((point, words.next().unwrap_or_default().to_owned())))
     }
 
-    fn count(&mut self, cell: Cell) {
+    pub(super) fn count(&mut self, cell: Cell) {
         self.deaths.push(cell);
         (self.progress)(&Progress {
             deaths: self.deaths.len(),
@@ -287,7 +260,7 @@ impl<'a> Yard<'a> {
     }
 
     /// Brings a program back, with aims or without; one that still runs is killed first.
-    fn restart(&mut self, program: &'static str, aims: &str) -> Result<()> {
+    pub(super) fn restart(&mut self, program: &'static str, aims: &str) -> Result<()> {
         self.stack.kill(program);
         let log = self.log.display().to_string();
         self.stack
@@ -312,6 +285,7 @@ impl<'a> Yard<'a> {
             deaths: std::mem::take(&mut self.deaths),
             passed,
             payouts: self.subjects.len(),
+            missed: self.missed,
             left,
             took: (dying, ending),
         })
