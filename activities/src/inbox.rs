@@ -30,6 +30,10 @@ use crate::{
 
 /// Rows worked on at once.
 const AT_ONCE: usize = 16;
+/// Looks without a clear answer, some seconds, until a person is told of a claim against an end.
+const UNCLEAR: i32 = 3;
+/// Looks, some two days, after which the bank is not asked about such a claim any more.
+const NEVER: i32 = 330;
 /// Between two looks at an empty inbox.
 const IDLE: Duration = Duration::from_millis(200);
 
@@ -190,7 +194,7 @@ async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
     };
     info!(payout = %id, workflow = id.workflow_id(), said = after.payout.bank_said, "asked after a webhook");
     if !payout.state.is_open() {
-        return after_end(steps, &after, notice.claim).await;
+        return after_end(steps, &after, notice.claim, row.tries).await;
     }
     match after.stand {
         Stand::Closed => {
@@ -212,27 +216,32 @@ async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
     }
 }
 
-/// A webhook that contradicts an end: a person is told, and it is asked about until the bank's own answer is as clear.
-async fn after_end(steps: &BankSteps, after: &Looked, claim: Claim) -> Fate {
+/// A webhook that contradicts an end. Where the bank's own answer denies it, nothing comes of it: anybody can claim. Where
+/// the bank says nothing clear for seconds a person is told, and it is asked about until its answer is clear.
+async fn after_end(steps: &BankSteps, after: &Looked, claim: Claim, tries: i32) -> Fate {
     let id = after.payout.id;
-    let finding = Finding {
-        payout: id,
-        id: Uuid::new_v4(),
-        by: By::Claim,
-    };
-    if steps.ledger().evidence(finding).await.is_err() {
-        return Fate::Again("books away", Some(id));
-    }
     let clear = match &after.found {
         Some(Found::Paid { came_back, .. }) => *came_back || claim != Claim::CameBack,
         Some(Found::NotPaid { .. }) => true,
         Some(Found::Pending { .. } | Found::NotFound | Found::Doubt(_)) | None => false,
     };
     if clear {
-        Fate::Done("asked after the end", Some(id))
-    } else {
-        Fate::Again("contradicts the end", Some(id))
+        return Fate::Done("asked after the end", Some(id));
     }
+    if tries >= UNCLEAR {
+        let finding = Finding {
+            payout: id,
+            id: Uuid::new_v4(),
+            by: By::Claim,
+        };
+        if steps.ledger().evidence(finding).await.is_err() {
+            return Fate::Again("books away", Some(id));
+        }
+    }
+    if tries >= NEVER {
+        return Fate::Done("never confirmed", Some(id));
+    }
+    Fate::Again("contradicts the end", Some(id))
 }
 
 /// A claim that says what the books already say needs no question.

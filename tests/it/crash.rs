@@ -4,7 +4,6 @@ use anyhow::{Result, ensure};
 use tests::crash::{self, Point};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "its aim is lost on a busy machine: a payout passes its point unseen, or waits for it past the patience"]
 async fn every_crash_point_is_died_at_once() -> Result<()> {
     let cells = crash::once();
     let report = crash::run_cells("crash", &cells, &|_| {}).await?;

@@ -7,7 +7,6 @@ use anyhow::{Context, Result, ensure};
 use dev::parts::process;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sqlx::{Connection, PgConnection};
 use tests::{
     books::Books,
     client::{is, text},
@@ -21,15 +20,6 @@ const PER_SECOND: usize = 12;
 const PAYOUTS: usize = 160;
 /// The last runs look after a backoff, half a minute of spread, and a minute between two questions.
 const LONG: Duration = Duration::from_secs(200);
-
-/// Moves the time of the books.
-async fn pass(stack: &Stack, seconds: i64) -> Result<()> {
-    let mut connection = PgConnection::connect(&stack.database).await?;
-    let ahead = sqlx::query_scalar::<_, i64>("select extract(epoch from ahead)::bigint from clock");
-    let ahead = ahead.fetch_one(&mut connection).await? + seconds;
-    stack.giro_command(&["clock", "--offset", &ahead.to_string()])?;
-    Ok(())
-}
 
 /// Everything that a person should look at.
 async fn list(stack: &Stack) -> Result<Vec<Value>> {
@@ -139,7 +129,7 @@ async fn one_cause_is_one_entry_and_the_list_empties_by_itself() -> Result<()> {
     }
     let unsent = |payout: &Value| payout["bank_said"] == "not sent: configuration stp:-3";
     stack.giro.wait(&refused[0], PATIENCE, unsent).await?;
-    pass(&stack, 120).await?;
+    stack.pass(120).await?;
     let entry = one_cause(&stack, "configuration").await?;
     ensure!(entry["doc"] == "/docs/runbook/configuration", "{entry}");
     let shown = stack.giro.payout(&refused[2]).await?;
@@ -149,7 +139,7 @@ async fn one_cause_is_one_entry_and_the_list_empties_by_itself() -> Result<()> {
     );
     refuse_all(&stack, None).await?;
     // The next order is the probe that a minute allows; what waits follows at its own times.
-    pass(&stack, 120).await?;
+    stack.pass(120).await?;
     let probe = stack.giro.pay(&account, 12_300).await?;
     stack.giro.wait(&probe, PATIENCE, is("settled")).await?;
 
@@ -162,7 +152,7 @@ async fn one_cause_is_one_entry_and_the_list_empties_by_itself() -> Result<()> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     stack.kill("bank-sim");
-    pass(&stack, 3_600).await?;
+    stack.pass(3_600).await?;
     let entry = one_cause(&stack, "away").await?;
     let count = entry["payouts"].as_i64().context("a count")?;
     ensure!(count >= 60, "{count} of {PAYOUTS} were caught");
@@ -218,7 +208,7 @@ async fn one_cause_is_one_entry_and_the_list_empties_by_itself() -> Result<()> {
     // People pause it: it stands there until they resume it.
     stack.giro_command(&["bank", "pause", "stp", "--reason", "an exercise"])?;
     let id = stack.giro.pay(&account, 12_300).await?;
-    pass(&stack, 60).await?;
+    stack.pass(60).await?;
     let entry = one_cause(&stack, "people").await?;
     ensure!(entry["pause_reason"] == "an exercise", "{entry}");
     let reply = stack.giro.answered(&id, PATIENCE).await?;

@@ -158,6 +158,8 @@ async fn what_does_not_read_stands_alone_and_a_person_is_told() -> Result<()> {
     stack.logged("relay", "an overdue payout does not read").await?;
     stack.logged("worker", "the books and the code disagree").await?;
     stack.logged("api", "a payout does not read").await?;
+    // For half an hour the pause that has ended explains what waits.
+    stack.pass(1_900).await?;
     stack
         .giro
         .wait(&unreadable, PATIENCE, |payout| {

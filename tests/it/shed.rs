@@ -132,7 +132,8 @@ async fn done_once(stack: &Stack, account: &str, key: &str) -> Result<()> {
     let start = Instant::now();
     loop {
         let got = ask(stack, account, key).await?;
-        if got.status == 201 {
+        // What was told 503 may have been done.
+        if matches!(got.status, 200 | 201) {
             let again = ask(stack, account, key).await?;
             ensure!(again.body["id"] == got.body["id"], "{got:?} {again:?}");
             return Ok(());

@@ -184,12 +184,19 @@ impl Books {
         Ok(rows.iter().map(|row| (row.get("state"), row.get("many"))).collect())
     }
 
-    /// Why the bank is not sent to, by giro's own decision; `None` while it is.
-    pub async fn pause(&mut self) -> Result<Option<String>> {
-        let row = sqlx::query("select paused_by from bank")
+    /// Why the bank is not sent to, by giro's own decision, and since when; `None` while it is.
+    pub async fn pause(&mut self) -> Result<Option<(String, String)>> {
+        let row = sqlx::query("select paused_by, to_jsonb(paused_at) #>> '{}' as since from bank")
             .fetch_one(&mut self.connection)
             .await?;
-        Ok(row.get("paused_by"))
+        let by: Option<String> = row.get("paused_by");
+        Ok(by.zip(row.get("since")))
+    }
+
+    /// Seconds that the time of the books is ahead of the system's.
+    pub async fn ahead(&mut self) -> Result<i64> {
+        let ahead = sqlx::query_scalar("select extract(epoch from ahead)::bigint from clock");
+        Ok(ahead.fetch_one(&mut self.connection).await?)
     }
 
     /// The bodies of webhooks that are still worked on.

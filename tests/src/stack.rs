@@ -488,6 +488,13 @@ impl Stack {
         Ok(())
     }
 
+    /// Moves the time of the books.
+    pub async fn pass(&self, seconds: i64) -> Result<()> {
+        let ahead = Books::connect(&self.database).await?.ahead().await? + seconds;
+        self.giro_command(&["clock", "--offset", &ahead.to_string()])?;
+        Ok(())
+    }
+
     /// A Temporal client.
     pub async fn client(&self) -> Result<Client> {
         worker::starter::connect(&worker::config::Temporal {

@@ -55,7 +55,7 @@ pub enum Resumed {
     /// It may be sent to, now or before.
     Done,
     /// Another pause than the one that was named stands, and was not touched.
-    Other(BankRow),
+    Other(Box<BankRow>),
     /// There is no such bank.
     Unknown,
 }
@@ -91,7 +91,7 @@ pub async fn resume(
     Ok(match stands {
         None => Resumed::Unknown,
         Some(row) if row.paused_by.is_none() => Resumed::Done,
-        Some(row) => Resumed::Other(row),
+        Some(row) => Resumed::Other(Box::new(row)),
     })
 }
 

@@ -180,13 +180,10 @@ impl<'a> Yard<'a> {
                 self.subjects.push(subject);
             }
             Way::Pause => {
-                let reply = press(
-                    &self.hands.steady,
-                    "/v1/banks/stp/resume",
-                    &format!("{key}-over"),
-                    &body,
-                )
-                .await?;
+                let mut over = body.clone();
+                over["paused_at"] = again.body["paused_at"].clone();
+                let key = format!("{key}-over");
+                let reply = press(&self.hands.steady, "/v1/banks/stp/resume", &key, &over).await?;
                 ensure!(reply.status == 200, "{cell}: {reply:?}");
                 let subject = self.hands.prepare(cell, n, &self.account).await?;
                 self.subjects.push(subject);

@@ -59,13 +59,21 @@ pub(super) async fn resume(field: Arc<Field>) {
     loop {
         sleep(Duration::from_secs(2)).await;
         let pause = async { Books::connect(&field.database).await?.pause().await };
-        let Ok(Ok(Some(by))) = timeout(PATIENCE, pause).await else {
+        let Ok(Ok(Some((by, since)))) = timeout(PATIENCE, pause).await else {
             continue;
         };
-        if by == "paid_after_release" {
-            field.violation("the bank paid what had been given back".to_owned());
+        if ["paid_after_release", "stray_order"].contains(&&*by) {
+            field.violation(format!("the bank was paused by {by}"));
         }
-        let arguments = ["bank", "resume", "stp", "--reason", "the cause is mended"];
+        let arguments = [
+            "bank",
+            "resume",
+            "stp",
+            "--since",
+            &since,
+            "--reason",
+            "the cause is mended",
+        ];
         let stack = field.stack.lock().await;
         let done = tokio::task::block_in_place(|| stack.giro_command(&arguments));
         drop(stack);

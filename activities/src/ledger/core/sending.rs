@@ -44,14 +44,12 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
         State::Settled | State::Failed | State::Cancelled | State::Returned => return stays(Stand::Closed),
     }
     let mut row = before.clone();
-    let opens = if holds(begin.seen.as_ref(), rows.server.as_ref()) {
-        gate(rules, bank, rows.now)
-    } else {
-        Err(Shut {
-            until: later(rows.now, CATCH_UP_LOOK),
-            by_calendar: false,
-        })
+    let held = holds(begin.seen.as_ref(), rows.server.as_ref());
+    let catching_up = Shut {
+        until: later(rows.now, CATCH_UP_LOOK),
+        by_calendar: false,
     };
+    let opens = gate(rules, bank, rows.now).and_then(|date| if held { Ok(date) } else { Err(catching_up) });
     let operating_date = match opens {
         Ok(operating_date) => operating_date,
         Err(_) if before.state == State::Sending => return stays(Stand::Doubt),

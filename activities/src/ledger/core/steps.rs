@@ -77,9 +77,10 @@ fn changed(rules: &Rules, rows: &Rows, command: &Command, was: &Payout, after: &
     );
     if after.send_no != was.send_no {
         began(rules, rows, was, after)?;
-        let seen = match command {
-            Command::Begin(begin) => begin.seen.clone(),
-            _ => rows.server.clone(),
+        let seen = if let Command::Begin(begin) = command {
+            begin.seen.clone()
+        } else {
+            rows.server.clone()
         };
         let still = seen
             .zip(rows.server.as_ref())
