@@ -1,5 +1,7 @@
 //! Open payouts past their deadline: whoever drove them may be gone, so their runs are started again.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use sqlx::PgPool;
 use tracing::error;
@@ -8,6 +10,14 @@ use crate::{
     crash::{self, Point},
     ledger::{StoreError, heard, rows::Payout},
 };
+
+/// The banks that may be sent to now, by what their rows say: neither paused nor left alone for a while.
+pub async fn open_banks(pool: &PgPool) -> Result<BTreeSet<String>, StoreError> {
+    let open = sqlx::query_scalar!(
+        "select name from bank where paused_by is null and (closed_until is null or closed_until <= giro_now())"
+    );
+    Ok(heard(open.fetch_all(pool)).await?.into_iter().collect())
+}
 
 /// Takes up to `limit` open payouts past their deadline that were not taken in the last 30 s, longest waiting first.
 pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {

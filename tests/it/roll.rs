@@ -6,6 +6,7 @@ use jiff::{
     civil::{Date, DateTime},
     tz,
 };
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use temporalio_client::UntypedSignal;
 use temporalio_common::{data_converters::RawValue, protos::temporal::api::enums::v1::EventType};
@@ -91,7 +92,7 @@ async fn day_at_the_bank(stack: &Stack, id: &str) -> Result<String> {
 /// Seeded wrong: no guard before 18:00; a resend on the next operating date; a calendar without Holy Thursday.
 #[tokio::test]
 async fn what_waits_at_the_roll_is_sent_once_and_on_the_banks_next_day() -> Result<()> {
-    let mut stack = Stack::start("roll").await?;
+    let stack = Stack::start("roll").await?;
     // giro believes that the bank refuses repeated keys; it takes them.
     let change = SettingsChange {
         dedupe: Some(false),
@@ -105,12 +106,12 @@ async fn what_waits_at_the_roll_is_sent_once_and_on_the_banks_next_day() -> Resu
             Some(account) => account,
             None => account.insert(stack.giro.account(1, 10_000_000).await?),
         };
-        told(&mut stack, account, evening).await?;
+        told(&stack, account, evening).await?;
     }
     Ok(())
 }
 
-async fn told(stack: &mut Stack, account: &str, evening: &Evening) -> Result<()> {
+async fn told(stack: &Stack, account: &str, evening: &Evening) -> Result<()> {
     let Evening { day, before, after } = evening;
     let rolls = before != after;
     let lost = if rolls {
@@ -119,11 +120,11 @@ async fn told(stack: &mut Stack, account: &str, evening: &Evening) -> Result<()>
         None
     };
     // Accepted in time, and nobody there to send it.
-    stack.kill("worker");
+    stack.signal("worker", Signal::STOP);
     at(stack, day, "17:49:50").await?;
     let waits = stack.giro.pay(account, 12_300).await?;
     at(stack, day, "17:58:00").await?;
-    stack.run("worker")?;
+    stack.signal("worker", Signal::CONT);
     let run = stack.handle(&waits).await?;
     answered(&run, 1).await?;
     for time in ["17:59:58", "18:00:00", "18:06:00"] {

@@ -449,7 +449,11 @@ impl Stack {
             String::from_utf8_lossy(&done.stdout),
             String::from_utf8_lossy(&done.stderr),
         );
-        ensure!(done.status.success(), "giro {}: {complained}", arguments.join(" "));
+        ensure!(
+            done.status.success(),
+            "giro {}: {complained}{said}",
+            arguments.join(" ")
+        );
         Ok(said.into_owned())
     }
 

@@ -107,11 +107,14 @@ impl Hands {
             }
             Way::Retry => {
                 self.start(&subject, self.accepted(&subject)).await?;
-                self.seen(&id, |payout| payout["state"] == "sent" || payout["doubt"].is_string())
-                    .await?;
+                self.seen(&id, |payout| {
+                    payout["state"] == "sent" || payout["doubt"].is_string() || payout["ended_at"].is_string()
+                })
+                .await?;
                 let path = format!("/v1/payouts/{id}/retry");
                 let reply = press(&self.victim, &path, &format!("{}-retry", subject.key), &json!({})).await?;
-                ensure!(matches!(reply.status, 200 | 202), "{cell}: {reply:?}");
+                // What has ended meanwhile has missed its point, and is replaced.
+                ensure!(matches!(reply.status, 200 | 202 | 409), "{cell}: {reply:?}");
             }
         }
         Ok(())

@@ -63,7 +63,7 @@ const CI: [Besides; 2] = [
             ("GIRO_OPS", "512"),
             ("GIRO_EXPLORE", "full"),
         ],
-        says: "test result: ok. ",
+        says: "sequences of 512 operations",
     },
 ];
 

@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     figures,
-    ledger::{Ledger, rows::Payout},
+    ledger::{Ledger, StoreError, rows::Payout},
     meters::Program,
     sweep,
 };
 use futures::{StreamExt, stream};
 use sqlx::PgPool;
 use tracing::{info, warn};
+use workflows::domain::State;
 
 use super::{open_ledger, stop_signal, stopped};
 use crate::{
@@ -51,8 +52,12 @@ pub async fn relay(config: Config) -> anyhow::Result<()> {
 
 /// Starts the runs of what is overdue; true when there may be more.
 async fn sweep(ledger: &Ledger, starter: &Starter) -> bool {
-    let overdue = match sweep::overdue(ledger.pool(), AT_ONCE).await {
-        Ok(overdue) => overdue,
+    let due = async {
+        let open = sweep::open_banks(ledger.pool()).await?;
+        Ok::<_, StoreError>((sweep::overdue(ledger.pool(), AT_ONCE).await?, open))
+    };
+    let (overdue, open) = match due.await {
+        Ok(due) => due,
         Err(error) => {
             meters::unswept();
             warn!(%error, "the books cannot be swept");
@@ -60,14 +65,18 @@ async fn sweep(ledger: &Ledger, starter: &Starter) -> bool {
         }
     };
     stream::iter(&overdue)
-        .for_each_concurrent(STARTS, |payout| drive(starter, payout))
+        .for_each_concurrent(STARTS, |payout| drive(starter, payout, open.contains(&payout.bank)))
         .await;
     i64::try_from(overdue.len()).is_ok_and(|count| count == AT_ONCE)
 }
 
-async fn drive(starter: &Starter, payout: &Payout) {
+async fn drive(starter: &Starter, payout: &Payout, bank_is_open: bool) {
     match starter.begin(payout, Reason::Overdue).await {
         Ok(()) => {
+            // Its run may still sleep out the pause of a bank that has come back.
+            if bank_is_open && payout.state == State::Accepted {
+                starter.look(payout.id).await;
+            }
             info!(payout = %payout.id, workflow = payout.id.workflow_id(), state = %payout.state, "past its deadline: driven");
         }
         Err(error) => {
