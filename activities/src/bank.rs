@@ -269,8 +269,8 @@ impl Bank {
     /// All of it: each order once, complete or unknown.
     pub async fn whole_statement(&self, date: Date, today: Date) -> Result<Vec<StatementLine>, StatementUnknown> {
         let page = async |page| {
-            let turn = self.turn(Call::Question, 1).await;
-            turn.map_err(|no| StatementUnknown { why: no.to_string() })?;
+            // A page that is given up costs all pages before it: it waits on, behind whoever else asks.
+            while let Err(NoTurn) = self.turn(Call::Question, 1).await {}
             self.statement(date, today, page).await
         };
         statement::whole(page).await

@@ -13,12 +13,14 @@ use jiff::SignedDuration;
 use tokio::{sync::watch, time::Instant};
 use tracing::{error, info, warn};
 use uuid::Uuid;
+use workflows::domain::{PayoutId, State};
 
 use crate::{
     bank::{Sender, StatementLine, StatementUnknown},
     ledger::{
-        LedgerError, StoreError,
+        Ledger, LedgerError, StoreError,
         command::Adopt,
+        heard,
         rows::{Rules, Seen},
         strays::{self, Stray},
     },
@@ -28,6 +30,8 @@ use crate::{
 use books::Books;
 use lines::Sort;
 
+/// The bank's attention while the books are held against its orders.
+pub(crate) const CATCHING_UP: &str = "catching_up";
 /// Between two looks at the server.
 const LOOK: Duration = Duration::from_secs(1);
 /// After a statement that could not be read, wait this long; twice as long each time, up to the last.
@@ -74,6 +78,10 @@ enum Trouble {
     Ledger(#[from] LedgerError),
     #[error("the bank calendar has no such day: {0}")]
     Calendar(#[from] workflows::domain::CalendarError),
+    #[error("the bank's statement lacks {0}, which it has taken: it is not whole")]
+    Lacks(String),
+    #[error("the operating date rolled while the bank's orders were read")]
+    Rolled,
 }
 
 impl From<sqlx::Error> for Trouble {
@@ -114,6 +122,10 @@ async fn watch(steps: &BankSteps) -> ! {
             }
             Ok(now) => match &whole {
                 Some(before) if steps.caught_up().seen().is_some() && now.continues(before) => {
+                    if now.is_told {
+                        // Another process said so, and is gone or has caught up too.
+                        let _tried = books::mark(steps.ledger(), bank, &now.seen).await;
+                    }
                     steps.caught_up().set(bank, Some(now.seen.clone()));
                     whole = Some(now);
                     LOOK
@@ -124,7 +136,7 @@ async fn watch(steps: &BankSteps) -> ! {
                         .take()
                         .filter(|pending| pending.seen.still(&now.seen))
                         .unwrap_or_else(|| Pending::new(steps.ledger().rules(), &now, whole.as_ref()));
-                    match round(steps, &now, &mut at).await {
+                    match held(steps, &now, &mut at).await {
                         Ok(true) => {
                             whole = Some(now);
                             LOOK
@@ -151,14 +163,13 @@ async fn watch(steps: &BankSteps) -> ! {
 
 impl Pending {
     fn new(rules: &Rules, now: &Books, whole: Option<&Books>) -> Self {
-        let surfaced = now.suspect(whole).map(|since| {
-            // A begin that was lost may be sent until its fence, be on its way for one call, and surface by the horizon.
-            let longest = [rules.fence, rules.margin, rules.horizon]
-                .into_iter()
-                .sum::<SignedDuration>();
-            let left = Duration::try_from(longest.saturating_sub(since)).unwrap_or_default();
-            Instant::now() + left
-        });
+        // A begin that was lost may be sent until its fence, be on its way for one call, and surface by the horizon. When
+        // the server that gave it ended is not known: it counts from now.
+        let longest = [rules.fence, rules.margin, rules.horizon]
+            .into_iter()
+            .sum::<SignedDuration>();
+        let longest = Duration::try_from(longest).unwrap_or_default();
+        let surfaced = now.is_suspect(whole).then(|| Instant::now() + longest);
         Self {
             seen: now.seen.clone(),
             surfaced,
@@ -166,6 +177,14 @@ impl Pending {
             again: AGAIN_FIRST,
         }
     }
+}
+
+/// Before anything else, what may have been lost is forgotten as held, for all: nothing is sent or given back meanwhile.
+async fn held(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool, Trouble> {
+    if at.surfaced.is_some() && !at.told {
+        books::doubt(steps.ledger(), steps.bank().name(), &now.seen).await?;
+    }
+    round(steps, now, at).await
 }
 
 /// Reads the bank's orders once. True: the books stand, and may be sent from.
@@ -185,10 +204,19 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
     let (mut orders, mut adopted, mut named) = (0, 0, 0);
     for day in now.days(&ledger.rules().calendar, at.surfaced.is_some())? {
         let lines = bank.whole_statement(day, today).await?;
+        if at.surfaced.is_some()
+            && let Some(key) = lines::lacking(ledger, bank.name(), day, &lines).await?
+        {
+            return Err(Trouble::Lacks(key));
+        }
         orders += lines.len();
         let (fresh, strange) = take_in(steps, &lines, now).await?;
         adopted += fresh;
         named += strange;
+    }
+    let after = ledger.now().await?;
+    if ledger.rules().calendar.guard(after)?.is_on || ledger.rules().calendar.operating_date(after)?.date() != today {
+        return Err(Trouble::Rolled);
     }
     if early {
         let seconds = at
@@ -222,19 +250,28 @@ async fn take_in(steps: &BankSteps, lines: &[StatementLine], now: &Books) -> Res
     let (ledger, bank) = (steps.ledger(), steps.bank().name());
     let (mut adopted, mut strange) = (0, Vec::new());
     for (line, sort) in lines::sorted(ledger.pool(), lines).await? {
+        let taken = match sort {
+            Sort::Known | Sort::Stray(None, _) => false,
+            // What differs is told to its row too: nobody sends on top of it, or gives its money back, by resuming the bank.
+            Sort::Lost(payout) | Sort::Stray(Some(payout), _) => takes_in(ledger, payout, line).await?,
+        };
         match sort {
             Sort::Known => {}
-            Sort::Lost(payout) => {
-                let (sender, line) = (Sender(Uuid::new_v4()), line.clone());
-                ledger.adopt(Adopt { payout, sender, line }).await?;
+            Sort::Lost(payout) if taken => {
                 warn!(bank, %payout, workflow = payout.workflow_id(), "the bank has it, and its begin is lost: taken in");
                 meters::adopted(bank);
                 adopted += 1;
             }
-            Sort::Stray(reason) => strange.push(Stray::new(bank, line, reason, now.at)),
+            Sort::Lost(_) => strange.push(Stray::new(
+                bank,
+                line,
+                "its payout does not take it in".to_owned(),
+                now.at,
+            )),
+            Sort::Stray(_, reason) => strange.push(Stray::new(bank, line, reason, now.at)),
         }
     }
-    let named = strays::name(ledger.pool(), bank, &strange).await?;
+    let named = heard(strays::name(ledger.pool(), bank, &strange)).await?;
     if named > 0 {
         error!(
             bank,
@@ -242,4 +279,15 @@ async fn take_in(steps: &BankSteps, lines: &[StatementLine], now: &Books) -> Res
         );
     }
     Ok((adopted, named))
+}
+
+/// True when the payout says by now that it was sent.
+async fn takes_in(ledger: &Ledger, payout: PayoutId, line: &StatementLine) -> Result<bool, Trouble> {
+    let (sender, line) = (Sender(Uuid::new_v4()), line.clone());
+    match ledger.adopt(Adopt { payout, sender, line }).await {
+        Ok(stands) => Ok(stands.is_some_and(|(row, _)| row.state != State::Accepted)),
+        // An alert says so already; the others must not wait for its mending.
+        Err(LedgerError::SetAside) => Ok(false),
+        Err(LedgerError::Later) => Err(LedgerError::Later.into()),
+    }
 }

@@ -14,7 +14,9 @@ use crate::{
 /// The banks that may be sent to now, by what their rows say: neither paused nor left alone for a while.
 pub async fn open_banks(pool: &PgPool) -> Result<BTreeSet<String>, StoreError> {
     let open = sqlx::query_scalar!(
-        "select name from bank where paused_by is null and (closed_until is null or closed_until <= giro_now())"
+        r#"select name from bank
+           where paused_by is null and (closed_until is null or closed_until <= giro_now())
+             and attention is distinct from 'catching_up'"#
     );
     Ok(heard(open.fetch_all(pool)).await?.into_iter().collect())
 }

@@ -1,11 +1,11 @@
 //! What tells whether the books may have lost commits: their server, how far its log is, and the rights to send given.
 
-use jiff::{SignedDuration, Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date};
 use serde_json::Value;
 use workflows::domain::{BankCalendar, CalendarError};
 
 use crate::ledger::{
-    Ledger, StoreError,
+    Ledger, StoreError, heard,
     rows::{Seen, Server},
 };
 
@@ -19,12 +19,12 @@ pub(super) struct Books {
     pub(super) seen: Seen,
     /// `giro_now()`.
     pub(super) at: Timestamp,
-    /// How long ago the server started, by its own clock.
-    up: SignedDuration,
     /// Rights to send given through the bank. Only a process that caught up gives any: no other write hides a loss.
     begins: i64,
     /// The server that the bank's row names as caught up with.
     caught_up: Option<Server>,
+    /// People are told that nothing is sent meanwhile.
+    pub(super) is_told: bool,
     /// Since when a lost begin may be missing: the oldest payout that waits, or the newest that is there.
     oldest: Option<Timestamp>,
 }
@@ -33,21 +33,21 @@ impl Books {
     pub(super) async fn read(ledger: &Ledger, bank: &str) -> Result<Self, StoreError> {
         let row = sqlx::query!(
             r#"select giro_server() as "server!", to_jsonb(giro_now()) as "now!", begins, caught_up,
-                   (extract(epoch from clock_timestamp() - pg_postmaster_start_time()) * 1000)::bigint as "up_ms!",
+                   coalesce(attention = 'catching_up', false) as "is_told!",
                    (select to_jsonb(least(
                        (select min(accepted_at) from payout where state = 'accepted'),
                        (select max(accepted_at) from payout)))) as oldest
                from bank where name = $1"#,
             bank
         )
-        .fetch_one(ledger.pool())
-        .await?;
+        .fetch_one(ledger.pool());
+        let row = heard(row).await?;
         Ok(Self {
             seen: serde_json::from_value(row.server)?,
             at: serde_json::from_value(row.now)?,
-            up: SignedDuration::from_millis(row.up_ms),
             begins: row.begins,
             caught_up: row.caught_up.map(serde_json::from_value).transpose()?,
+            is_told: row.is_told,
             oldest: serde_json::from_value(row.oldest.unwrap_or(Value::Null))?,
         })
     }
@@ -57,24 +57,16 @@ impl Books {
         before.seen.still(&self.seen) && before.begins <= self.begins
     }
 
-    /// For how long lost orders may have been on their way; `None` when nothing can be lost. `whole` are the books as
-    /// this process last knew them to be.
-    pub(super) fn suspect(&self, whole: Option<&Self>) -> Option<SignedDuration> {
+    /// True when commits may be lost. `whole` are the books as this process last knew them to be.
+    pub(super) fn is_suspect(&self, whole: Option<&Self>) -> bool {
         let now = &self.seen.server;
-        let known = match whole {
+        match whole {
             Some(before) => {
                 let kept = before.seen.wal <= self.seen.wal && before.begins <= self.begins;
-                if same_history(&before.seen.server, now) && kept {
-                    return None;
-                }
-                Some(&before.seen.server)
+                !(same_history(&before.seen.server, now) && kept)
             }
-            None if self.caught_up.as_ref() == Some(now) => return None,
-            None => self.caught_up.as_ref(),
-        };
-        // What the old server gave a right to was given before this one started. Elsewhere its end is not known.
-        let restarted = known.is_some_and(|known| same_history(known, now) && known.started_us < now.started_us);
-        Some(if restarted { self.up } else { SignedDuration::ZERO })
+            None => self.caught_up.as_ref() != Some(now),
+        }
     }
 
     /// The operating dates to read: this and the one before, and where commits may be lost, each since the oldest
@@ -101,27 +93,35 @@ fn same_history(one: &Server, other: &Server) -> bool {
 
 /// Writes that the bank's orders were read through on this server; false when it is another by now.
 pub(super) async fn mark(ledger: &Ledger, bank: &str, seen: &Seen) -> Result<bool, StoreError> {
+    let server = serde_json::to_value(&seen.server)?;
     let done = sqlx::query!(
         r#"update bank set caught_up = $2, attention = nullif(attention, 'catching_up'),
                back_at = case attention when 'catching_up' then giro_now() else back_at end
            where name = $1 and giro_server() - 'wal' = $2"#,
         bank,
-        serde_json::to_value(&seen.server)?
-    )
-    .execute(ledger.pool())
-    .await?;
-    Ok(done.rows_affected() > 0)
+        server
+    );
+    Ok(heard(done.execute(ledger.pool())).await?.rows_affected() > 0)
+}
+
+/// Writes that this server is not caught up with: commits may be lost, and no process may give back or begin by it.
+pub(super) async fn doubt(ledger: &Ledger, bank: &str, seen: &Seen) -> Result<(), StoreError> {
+    let server = serde_json::to_value(&seen.server)?;
+    let done = sqlx::query!(
+        "update bank set caught_up = null where name = $1 and caught_up = $2",
+        bank,
+        server
+    );
+    heard(done.execute(ledger.pool())).await.map(drop)
 }
 
 /// Tells people that nothing is sent for now.
 pub(super) async fn tell(ledger: &Ledger, bank: &str) -> Result<(), StoreError> {
-    sqlx::query!(
+    let done = sqlx::query!(
         "update bank set attention = 'catching_up' where name = $1 and attention is null",
         bank
-    )
-    .execute(ledger.pool())
-    .await?;
-    Ok(())
+    );
+    heard(done.execute(ledger.pool())).await.map(drop)
 }
 
 #[cfg(test)]
@@ -146,46 +146,42 @@ mod tests {
                 wal,
             },
             at: "2026-11-24T17:00:00Z".parse().expect("a time"),
-            up: SignedDuration::from_secs(3),
             begins,
             caught_up: Some(server(1, 100)),
+            is_told: false,
             oldest: Some("2026-11-19T17:00:00Z".parse().expect("a time")),
         }
     }
 
-    const UP: Option<SignedDuration> = Some(SignedDuration::from_secs(3));
-    const NOW: Option<SignedDuration> = Some(SignedDuration::ZERO);
-
     #[test]
     fn a_process_that_starts_trusts_the_server_that_the_row_names_alone() {
-        assert_eq!(books(100, 5, 5).suspect(None), None);
-        assert_eq!(books(200, 5, 5).suspect(None), UP, "started again, or put back");
+        assert!(!books(100, 5, 5).is_suspect(None));
+        assert!(books(200, 5, 5).is_suspect(None), "started again, or put back");
         let mut promoted = books(100, 5, 5);
         promoted.seen.server.timeline = 2;
-        assert_eq!(promoted.suspect(None), NOW, "since when is not known");
-        let mut elsewhere = books(200, 5, 5);
+        assert!(promoted.is_suspect(None));
+        let mut elsewhere = books(100, 5, 5);
         elsewhere.seen.server.system = "8".to_owned();
-        assert_eq!(elsewhere.suspect(None), NOW);
-        let mut never = books(200, 5, 5);
+        assert!(elsewhere.is_suspect(None));
+        let mut never = books(100, 5, 5);
         never.caught_up = None;
-        assert_eq!(never.suspect(None), NOW);
+        assert!(never.is_suspect(None));
     }
 
     #[test]
     fn a_process_that_lives_tells_a_restart_from_a_loss() {
         let whole = books(100, 50, 7);
-        assert_eq!(books(200, 50, 7).suspect(Some(&whole)), None, "a mere restart");
-        assert_eq!(books(200, 49, 7).suspect(Some(&whole)), UP, "its log went back");
+        assert!(!books(200, 50, 7).is_suspect(Some(&whole)), "a mere restart");
+        assert!(books(200, 49, 7).is_suspect(Some(&whole)), "its log went back");
         // What others wrote since has hidden that: the rights given have not come back.
-        assert_eq!(books(200, 90, 6).suspect(Some(&whole)), UP);
-        assert_eq!(
-            books(100, 49, 7).suspect(Some(&whole)),
-            NOW,
+        assert!(books(200, 90, 6).is_suspect(Some(&whole)));
+        assert!(
+            books(100, 49, 7).is_suspect(Some(&whole)),
             "a machine put back as it was"
         );
         let mut promoted = books(200, 90, 9);
         promoted.seen.server.timeline = 2;
-        assert_eq!(promoted.suspect(Some(&whole)), NOW);
+        assert!(promoted.is_suspect(Some(&whole)));
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! Each line of a statement held against its payout's row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use serde::Deserialize;
-use serde_json::Value;
 use sqlx::PgPool;
+use tracing::error;
 use workflows::domain::{Centavos, Evidence, PayoutId, State};
 
 use crate::{
     bank::StatementLine,
-    ledger::{StoreError, rows::Private},
+    ledger::{Ledger, StoreError, heard, rows::Private},
 };
 
 /// Keys of one query.
@@ -23,8 +23,8 @@ pub(super) enum Sort {
     Known,
     /// They would send it: its begin is lost.
     Lost(PayoutId),
-    /// They cannot explain it, and why.
-    Stray(String),
+    /// They cannot explain it, and why; with the payout of theirs that was never sent, where it names one.
+    Stray(Option<PayoutId>, String),
 }
 
 /// What decides of a payout.
@@ -45,40 +45,81 @@ pub(super) async fn sorted<'a>(
     lines: &'a [StatementLine],
 ) -> Result<Vec<(&'a StatementLine, Sort)>, StoreError> {
     let mut all = Vec::with_capacity(lines.len());
+    let mut seen = BTreeSet::new();
+    let twice: BTreeSet<&str> = lines
+        .iter()
+        .map(|line| line.tracking_key.as_str())
+        .filter(|key| !seen.insert(*key))
+        .collect();
     for lines in lines.chunks(AT_ONCE) {
         let keys: Vec<String> = lines.iter().map(|line| line.tracking_key.clone()).collect();
-        let found: Vec<Option<Value>> = sqlx::query_scalar!(
+        let found = sqlx::query_scalar!(
             r#"select jsonb_build_object('id', id, 'tracking_key', tracking_key, 'state', state, 'amount', amount,
                    'clabe', clabe, 'operating_date', operating_date, 'evidence', evidence) as "row"
                from payout where tracking_key = any($1)"#,
             &keys
         )
-        .fetch_all(pool)
-        .await?;
-        let mut rows = BTreeMap::new();
-        for row in found.into_iter().flatten() {
-            let row: Row = serde_json::from_value(row)?;
-            rows.insert(row.tracking_key.clone(), row);
+        .fetch_all(pool);
+        let found = heard(found).await?;
+        // A row that does not read is none: its line is named, and the others do not wait for its mending.
+        let read = |row| {
+            serde_json::from_value(row)
+                .inspect_err(|error| error!(%error, "a payout does not read"))
+                .ok()
+        };
+        let rows: Vec<Row> = found.into_iter().flatten().filter_map(read).collect();
+        let rows: BTreeMap<&str, &Row> = rows.iter().map(|row| (row.tracking_key.as_str(), row)).collect();
+        for line in lines {
+            let row = rows.get(line.tracking_key.as_str()).copied();
+            let sort = if twice.contains(line.tracking_key.as_str()) {
+                let unsent = row.filter(|row| row.state == State::Accepted);
+                Sort::Stray(
+                    unsent.map(|row| PayoutId::new(row.id)),
+                    "the bank has two orders by its key".to_owned(),
+                )
+            } else {
+                sort(line, row)
+            };
+            all.push((line, sort));
         }
-        all.extend(
-            lines
-                .iter()
-                .map(|line| (line, sort(line, rows.get(&line.tracking_key)))),
-        );
     }
     Ok(all)
 }
 
+/// An order that the bank has taken, as the books know for long, and that its statement of a day lacks.
+pub(super) async fn lacking(
+    ledger: &Ledger,
+    bank: &str,
+    day: Date,
+    lines: &[StatementLine],
+) -> Result<Option<String>, StoreError> {
+    let keys: Vec<String> = lines.iter().map(|line| line.tracking_key.clone()).collect();
+    let lacking = sqlx::query_scalar!(
+        r#"select tracking_key from payout
+           where bank = $1 and operating_date = ($2::text)::date and state in ('sent', 'settled') and bank_ref is not null
+             and send_before < giro_now() - $3::float8 * interval '1 second'
+             and not exists (select from unnest($4::text[]) k where k = tracking_key)
+           limit 1"#,
+        bank,
+        day.to_string(),
+        ledger.rules().horizon.as_secs_f64(),
+        &keys
+    );
+    heard(lacking.fetch_optional(ledger.pool())).await
+}
+
 fn sort(line: &StatementLine, row: Option<&Row>) -> Sort {
-    let stray = |why: &str| Sort::Stray(why.to_owned());
+    let stray = |why: &str| Sort::Stray(None, why.to_owned());
     let Some(row) = row else {
         return stray("the books have no such payout");
     };
+    let accepted = (row.state == State::Accepted).then(|| PayoutId::new(row.id));
     let unsent = matches!(row.state, State::Accepted | State::Cancelled);
     let date = if unsent { None } else { row.operating_date };
     let differs = line.differs(&row.tracking_key, row.amount, row.clabe.expose(), date);
     if !differs.is_empty() {
-        return Sort::Stray(format!("it differs from the payout: {}", differs.join(", ")));
+        let why = format!("it differs from the payout: {}", differs.join(", "));
+        return Sort::Stray(accepted, why);
     }
     match row.state {
         State::Accepted if row.evidence.is_some() => stray("the payout was never sent, and its outcome is proven"),
@@ -131,16 +172,16 @@ mod tests {
             let sort = sort(&line(), Some(&row(*state)));
             match state {
                 State::Accepted => assert_eq!(sort, Sort::Lost(PayoutId::new(uuid::Uuid::from_u128(7)))),
-                State::Cancelled => assert!(matches!(sort, Sort::Stray(_))),
+                State::Cancelled => assert!(matches!(sort, Sort::Stray(None, _))),
                 State::Sending | State::Sent | State::Settled | State::Failed | State::Returned => {
                     assert_eq!(sort, Sort::Known);
                 }
             }
         }
-        assert!(matches!(sort(&line(), None), Sort::Stray(_)));
+        assert!(matches!(sort(&line(), None), Sort::Stray(None, _)));
         let mut proven = row(State::Accepted);
         proven.evidence = Some(Evidence::NotPaid);
-        assert!(matches!(sort(&line(), Some(&proven)), Sort::Stray(_)));
+        assert!(matches!(sort(&line(), Some(&proven)), Sort::Stray(None, _)));
     }
 
     #[test]
@@ -156,13 +197,14 @@ mod tests {
             let mut other = line();
             change(&mut other);
             for state in State::ALL {
-                let named = Sort::Stray(format!("it differs from the payout: {field}"));
+                let unsent = (*state == State::Accepted).then(|| PayoutId::new(uuid::Uuid::from_u128(7)));
+                let named = Sort::Stray(unsent, format!("it differs from the payout: {field}"));
                 assert_eq!(sort(&other, Some(&row(*state))), named, "{state}");
             }
         }
         let mut next_day = line();
         next_day.operating_date = Some(date(2026, 11, 25));
-        assert!(matches!(sort(&next_day, Some(&row(State::Sent))), Sort::Stray(_)));
+        assert!(matches!(sort(&next_day, Some(&row(State::Sent))), Sort::Stray(None, _)));
         assert!(matches!(sort(&next_day, Some(&row(State::Accepted))), Sort::Lost(_)));
     }
 }

@@ -37,47 +37,36 @@ impl Head {
 }
 
 /// The chain of this process's writer.
-#[derive(Debug)]
-pub(crate) struct Chain {
-    writer: Uuid,
-    /// `None`: what became of the last try is not known, and the books say where the chain ends.
-    head: Option<Head>,
-}
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chain(Uuid);
 
 impl Chain {
     /// A chain of its own, without a block.
     pub(crate) fn new() -> Self {
-        Self {
-            writer: Uuid::now_v7(),
-            head: Some(Head::EMPTY),
-        }
+        Self(Uuid::now_v7())
     }
 
-    /// Writes the block of a commit that holds movements, and answers where the chain ends once it is committed. Until
-    /// [`Chain::committed`] says so, the head is not known: the next try reads it, so that no lost answer forks a chain.
+    /// Writes the block of a commit that holds movements. The books say where the chain ends: a COMMIT whose answer is
+    /// lost forks no chain, and a process that lives through a loss of commits goes on from what is left.
     pub(crate) async fn seal(
-        &mut self,
+        self,
         connection: &mut PgConnection,
         movements: &[Movement],
         at: Timestamp,
-    ) -> Result<Option<Head>, StoreError> {
-        let known = self.head.take();
+    ) -> Result<(), StoreError> {
         if movements.is_empty() {
-            return Ok(known);
+            return Ok(());
         }
-        let before = match known {
-            Some(head) => head,
-            None => head(connection, self.writer).await?,
-        };
+        let before = head(connection, self.0).await?;
         let mut sorted: Vec<&Movement> = movements.iter().collect();
         sorted.sort_by_key(|row| row.id);
         let seq = before.seq + 1;
-        let hash = hash(&before.hash, self.writer, seq, at, &sorted);
+        let hash = hash(&before.hash, self.0, seq, at, &sorted);
         let ids: Vec<Uuid> = sorted.iter().map(|row| row.id.uuid()).collect();
         sqlx::query!(
             r#"insert into block (writer, seq, prev, hash, movements, at)
                values ($1, $2, $3, $4, $5, ($6::text)::timestamptz)"#,
-            self.writer,
+            self.0,
             seq,
             before.hash.as_slice(),
             hash.as_slice(),
@@ -86,12 +75,7 @@ impl Chain {
         )
         .execute(connection)
         .await?;
-        Ok(Some(Head { seq, hash }))
-    }
-
-    /// The commit is known: the chain ends here.
-    pub(crate) fn committed(&mut self, head: Option<Head>) {
-        self.head = head;
+        Ok(())
     }
 }
 

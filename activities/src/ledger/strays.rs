@@ -68,8 +68,9 @@ pub async fn name(pool: &PgPool, bank: &str, strays: &[Stray]) -> Result<u64, St
     if named > 0 {
         sqlx::query!(
             r#"update bank
-               set paused_by = 'stray_order', pause_reason = $2, paused_at = giro_now()
-               where name = $1 and coalesce(paused_by, '') not in ('paid_after_release', 'second_order', 'stray_order')"#,
+               set paused_by = 'stray_order', paused_at = giro_now(),
+                   pause_reason = $2 || coalesce('; before, ' || paused_by || ': ' || left(pause_reason, 300), '')
+               where name = $1"#,
             bank,
             format!("it has orders that the books cannot explain ({named} new): giro bank strays {bank}")
         )

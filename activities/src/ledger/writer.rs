@@ -12,7 +12,7 @@ use workflows::domain::PayoutId;
 
 use super::{
     LedgerError,
-    chain::{Chain, Head},
+    chain::Chain,
     command::{Answer, Command},
     core::{balanced, decide},
     ends, heard,
@@ -56,7 +56,7 @@ pub(super) async fn ask(queue: &mpsc::Sender<Job>, command: Command) -> Result<A
 
 /// Runs until every handle of the ledger is gone.
 pub(super) async fn run(pool: PgPool, rules: Rules, mut queue: mpsc::Receiver<Job>) {
-    let mut chain = Chain::new();
+    let chain = Chain::new();
     let mut waiting: Vec<Job> = Vec::new();
     loop {
         if waiting.is_empty() && queue.recv_many(&mut waiting, BLOCK).await == 0 {
@@ -71,7 +71,7 @@ pub(super) async fn run(pool: PgPool, rules: Rules, mut queue: mpsc::Receiver<Jo
         let (block, next) = one_payout_once(std::mem::take(&mut waiting));
         waiting = next;
         meters::waiting(waiting.len() + queue.len());
-        settle(&pool, &rules, &mut chain, block).await;
+        settle(&pool, &rules, chain, block).await;
     }
 }
 
@@ -83,7 +83,7 @@ fn one_payout_once(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
 }
 
 /// Decides and commits a block; a command that alone breaks a check is set aside, the others go on.
-async fn settle(pool: &PgPool, rules: &Rules, chain: &mut Chain, block: Vec<Job>) {
+async fn settle(pool: &PgPool, rules: &Rules, chain: Chain, block: Vec<Job>) {
     let mut halves = vec![block];
     while let Some(mut block) = halves.pop() {
         // A caller that went away before its block began is not served: it cannot learn the answer.
@@ -151,7 +151,7 @@ enum Trouble {
 
 /// Writes a block, again and again while the failure is nobody's fault. A lost COMMIT answer is such a failure:
 /// the second run finds its own rows and answers from them.
-async fn persist(pool: &PgPool, rules: &Rules, chain: &mut Chain, block: &[Job]) -> Result<Vec<Answer>, Trouble> {
+async fn persist(pool: &PgPool, rules: &Rules, chain: Chain, block: &[Job]) -> Result<Vec<Answer>, Trouble> {
     let began = Instant::now();
     let mut wait = Duration::from_millis(20);
     let mut last = String::new();
@@ -181,28 +181,27 @@ async fn persist(pool: &PgPool, rules: &Rules, chain: &mut Chain, block: &[Job])
 async fn attempt(
     pool: &PgPool,
     rules: &Rules,
-    chain: &mut Chain,
+    chain: Chain,
     block: &[Job],
 ) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
     let mut connection = pool.acquire().await?;
     let mut transaction = Acquire::begin(&mut *connection).await?;
-    let (answers, events, head) = decide_block(&mut transaction, rules, chain, block).await?;
+    let decided = decide_block(&mut transaction, rules, chain, block).await?;
     let commands = || block.iter().map(|job| &job.command);
     pass(Moment::BeforeCommit, commands());
     transaction.commit().await?;
     pass(Moment::AfterCommit, commands());
-    chain.committed(head);
-    Ok((answers, events))
+    Ok(decided)
 }
 
 /// Decides a block on locked rows and writes what it decided, sealed. Answers with the transitions, for whoever counts
-/// them, and with the end of the chain, for when it is committed.
+/// them.
 async fn decide_block(
     connection: &mut PgConnection,
     rules: &Rules,
-    chain: &mut Chain,
+    chain: Chain,
     block: &[Job],
-) -> Result<(Vec<Answer>, Vec<Event>, Option<Head>), StoreError> {
+) -> Result<(Vec<Answer>, Vec<Event>), StoreError> {
     let commands: Vec<&Command> = block.iter().map(|job| &job.command).collect();
     let before = store::lock(&mut *connection, &commands).await?;
     let mut rows = before.clone();
@@ -219,8 +218,8 @@ async fn decide_block(
     }
     pass(Moment::BeforeWrites, block.iter().map(|job| &job.command));
     store::write(connection, &before, &all).await?;
-    let head = chain.seal(connection, &all.movements, before.now).await?;
-    Ok((answers, all.events, head))
+    chain.seal(connection, &all.movements, before.now).await?;
+    Ok((answers, all.events))
 }
 
 /// Whose fault a failure is.

@@ -7,14 +7,14 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use uuid::Uuid;
 use workflows::{
     contract::{Asked, Standing, Subject, Submit, markers},
-    domain::{BeneficiaryName, Clabe, Concept, InstitutionCode, NumericReference, PayoutId, TaxId},
+    domain::{BeneficiaryName, Clabe, Concept, InstitutionCode, NumericReference, PayoutId, State, TaxId},
     sentences::{filled, support::Next},
 };
 
 use super::{seconds_until, standing};
 use crate::{
     bank::{Bank, Call, Fence, Found, NoTurn, NotSent, Order, Payer, Sender, Submitted},
-    catch_up::CaughtUp,
+    catch_up::{CATCHING_UP, CaughtUp},
     crash::{self, Point},
     failure,
     ledger::{
@@ -38,7 +38,7 @@ const PUT_OFF: u64 = 5;
 const LONGEST_SPREAD: u64 = 30;
 
 /// How long a send waits for the books to be held against the bank's orders, before it says that it was not sent.
-const CATCH_UP: Duration = Duration::from_secs(5);
+const CATCH_UP: Duration = Duration::from_secs(3);
 
 /// Calls to one bank. Only this bank's worker has them.
 #[derive(Clone)]
@@ -118,6 +118,11 @@ impl BankSteps {
     /// Asks the bank once and writes what it says. `before` tells which send and when the question was asked.
     pub async fn ask_bank(&self, before: &Looked) -> Result<Looked, ActivityError> {
         let payout = &before.payout;
+        // What was never sent, as books have it that may have lost its begin, is taken in first: an answer to a question
+        // would stand in its way.
+        if payout.state == State::Accepted && self.caught_up.seen().is_none() {
+            return Err(failure::put_off(spread(PUT_OFF, PUT_OFF)));
+        }
         let today = self
             .ledger
             .rules()
@@ -209,8 +214,12 @@ impl BankSteps {
             Stand::Resend => true,
             Stand::Closed | Stand::Go | Stand::Sent | Stand::Doubt => false,
         };
-        let seen = self.caught_up.within(CATCH_UP).await;
-        if sends {
+        let seen = match looked.bank.attention.as_deref() {
+            // It takes longer: who waits here would keep others from asking.
+            Some(CATCHING_UP) => self.caught_up.seen(),
+            Some(_) | None => self.caught_up.within(CATCH_UP).await,
+        };
+        if sends && seen.is_some() {
             self.turn(Call::Order, 1).await?;
         }
         let before = looked.payout;

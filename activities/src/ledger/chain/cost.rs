@@ -21,7 +21,7 @@ use crate::ledger::{
 };
 
 /// One commit, as the writer makes it; how long it took, and the movements that it held.
-async fn commit(connection: &mut PgConnection, chain: Option<&mut Chain>, block: &[Command]) -> (Duration, usize) {
+async fn commit(connection: &mut PgConnection, chain: Option<Chain>, block: &[Command]) -> (Duration, usize) {
     let began = Instant::now();
     let mut transaction = Acquire::begin(connection).await.expect("a transaction");
     let commands: Vec<&Command> = block.iter().collect();
@@ -35,22 +35,17 @@ async fn commit(connection: &mut PgConnection, chain: Option<&mut Chain>, block:
     }
     store::write(&mut transaction, &before, &all).await.expect("written");
     if let Some(chain) = chain {
-        let head = chain
-            .seal(&mut transaction, &all.movements, before.now)
-            .await
-            .expect("sealed");
-        transaction.commit().await.expect("committed");
-        chain.committed(head);
-    } else {
-        transaction.commit().await.expect("committed");
+        let sealed = chain.seal(&mut transaction, &all.movements, before.now).await;
+        sealed.expect("sealed");
     }
+    transaction.commit().await.expect("committed");
     (began.elapsed(), all.movements.len())
 }
 
 /// Whole payouts in blocks of `size`; time of the commits that end them, and of all.
 async fn payouts(
     connection: &mut PgConnection,
-    mut chain: Option<&mut Chain>,
+    chain: Option<Chain>,
     size: usize,
     account: AccountId,
     on: Date,
@@ -63,7 +58,7 @@ async fn payouts(
     let (mut ends, mut whole) = (Duration::ZERO, Duration::ZERO);
     for step in 0..5 {
         let block: Vec<Command> = all.iter().map(|commands| commands[step].clone()).collect();
-        let (took, moved) = commit(connection, chain.as_deref_mut(), &block).await;
+        let (took, moved) = commit(connection, chain, &block).await;
         assert_eq!(moved, if step == 4 { 3 * size } else { 0 });
         whole += took;
         if step == 4 {
@@ -92,12 +87,12 @@ async fn what_sealing_costs() {
     commit(&mut connection, None, &[open(account, 1, on)]).await;
     println!("payouts per block | blocks | end, off | end, on | ratio | whole payout, off | on | ratio");
     for (size, rounds) in [(1, 300), (10, 100), (100, 30), (500, 10)] {
-        let mut chain = Chain::new();
+        let chain = Chain::new();
         let mut sums = [Duration::ZERO; 4];
         for round in 0..=rounds {
             for turn in 0..2 {
                 let on_now = (turn + round) % 2 == 0;
-                let took = payouts(&mut connection, on_now.then_some(&mut chain), size, account, on).await;
+                let took = payouts(&mut connection, on_now.then_some(chain), size, account, on).await;
                 // The first round warms up.
                 if round > 0 {
                     sums[usize::from(on_now)] += took.0;

@@ -16,6 +16,9 @@ use super::{
 };
 use crate::bank::{Found, FoundDoubt};
 
+/// Bytes of a pause's reason that another alarm still repeats.
+const LONGEST_REASON: usize = 300;
+
 /// Writes what a look found. Only what proves an outcome becomes evidence; all of it is kept.
 pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer, Writes) {
     let mut writes = Writes::default();
@@ -240,16 +243,25 @@ fn second_order(row: &mut Payout, bank_ref: &str, bank: &BankRow, now: Timestamp
     );
 }
 
-/// Pauses the bank until people resume it.
+/// Pauses the bank until people resume it. A pause that stands is said in the reason, and is over with this one; who
+/// knows only the earlier one cannot resume.
 fn pause(by: PausedBy, reason: String, bank: &BankRow, now: Timestamp, writes: &mut Writes) {
-    if !matches!(bank.paused_by, Some(PausedBy::PaidAfterRelease | PausedBy::SecondOrder)) {
-        writes.banks.push(BankRow {
-            paused_by: Some(by),
-            pause_reason: Some(reason),
-            paused_at: Some(now),
-            ..bank.clone()
-        });
-    }
+    let row = writes.banks.pop().unwrap_or_else(|| bank.clone());
+    let reason = match row.paused_by.zip(row.pause_reason.clone()) {
+        Some((_, said)) if said.contains(&reason) => {
+            writes.banks.extend((row != *bank).then_some(row));
+            return;
+        }
+        Some((word, said)) if said.len() < LONGEST_REASON => format!("{reason}; before, {}: {said}", word.word()),
+        Some((word, _)) => format!("{reason}; before, {}", word.word()),
+        None => reason,
+    };
+    writes.banks.push(BankRow {
+        paused_by: Some(by),
+        pause_reason: Some(reason),
+        paused_at: Some(now),
+        ..row
+    });
 }
 
 /// Keeps a piece of evidence, and lets it stand on the row where it may.

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
-use workflows::domain::{Evidence, State};
+use workflows::domain::{Attention, Evidence, State};
 
 use super::{
     super::{
@@ -12,15 +12,21 @@ use super::{
     judge::{PROBE_EVERY, Shut, gate, known_unsent, may_resend, stand},
     later,
     proof::{has_order, put_evidence},
+    raise,
     reach::{away, begun, misconfigured, sent},
     settle_row, transition,
 };
-use crate::bank::{NotSent, Submitted};
+use crate::{
+    bank::{NotSent, Submitted},
+    catch_up::CATCHING_UP,
+};
 
 /// A send that came too late for its fence is tried again after this.
 const LATE: SignedDuration = SignedDuration::from_secs(30);
-/// While the books are held against the bank's orders, a payout looks this often.
+/// While the books are held against the bank's orders, a payout looks this often; once that takes so long that it is
+/// told, it is woken when it is over.
 const CATCH_UP_LOOK: SignedDuration = SignedDuration::from_secs(2);
+const CATCH_UP_LONG: SignedDuration = SignedDuration::from_secs(60);
 
 /// Gives the right to send once, to one execution, until `send_before`.
 pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Writes) {
@@ -45,8 +51,12 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
     }
     let mut row = before.clone();
     let held = holds(begin.seen.as_ref(), rows.server.as_ref());
+    let look = match bank.attention.as_deref() {
+        Some(CATCHING_UP) => CATCH_UP_LONG,
+        Some(_) | None => CATCH_UP_LOOK,
+    };
     let catching_up = Shut {
-        until: later(rows.now, CATCH_UP_LOOK),
+        until: later(rows.now, look),
         by_calendar: false,
     };
     let opens = gate(rules, bank, rows.now).and_then(|date| if held { Ok(date) } else { Err(catching_up) });
@@ -105,6 +115,10 @@ pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Write
         row.not_found_at = None;
         row.doubt = Some("begin_lost".to_owned());
         transition(rules, &mut row, State::Sending, rows.now, &mut writes);
+    }
+    if before.state == State::Accepted && !differs.is_empty() {
+        // The bank has something by its key: nothing is sent on top of that, nor given back.
+        raise(&mut row, Attention::Mismatch, rows.now);
     }
     let row = settle_row(before, row, rows.now, &mut writes);
     let stand = stand(rules, &row, bank, rows.now);

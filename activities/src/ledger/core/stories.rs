@@ -858,4 +858,40 @@ fn a_webhook_that_contradicts_an_end_tells_a_person_and_moves_nothing() {
     );
 }
 
+#[test]
+fn another_alarm_is_another_pause() {
+    let (mut books, account) = accepted(true);
+    books.accept(2, account, AMOUNT);
+    let mut pauses = Vec::new();
+    for n in [1, 2] {
+        books.tick(60);
+        books.run(Command::Cancel(payout_id(n)));
+        let paid_after = |id| Finding {
+            payout: payout_id(n),
+            id,
+            by: By::Inquiry {
+                send_no: 0,
+                asked_at: books.rows.now,
+                found: paid(),
+                exchange: Exchange::default(),
+            },
+        };
+        let (first, again) = (paid_after(Uuid::now_v7()), paid_after(Uuid::now_v7()));
+        books.run(Command::Evidence(first));
+        let bank = books.rows.banks["stp"].clone();
+        assert_eq!(bank.paused_by, Some(PausedBy::PaidAfterRelease));
+        books.tick(1);
+        books.run(Command::Evidence(again));
+        assert_eq!(books.rows.banks["stp"], bank, "the same alarm is told once");
+        pauses.push(bank);
+    }
+    assert!(
+        pauses[0].paused_at < pauses[1].paused_at,
+        "who knows the first may not lift the second"
+    );
+    let both = pauses[1].pause_reason.clone().unwrap_or_default();
+    let names = |n| both.contains(&payout_id(n).to_string());
+    assert!(names(1) && names(2), "{both}");
+}
+
 mod loss;

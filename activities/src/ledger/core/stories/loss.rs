@@ -1,7 +1,7 @@
 //! What the books do where they may have lost commits: they send nothing, give nothing back, and take in what the bank has.
 
 use jiff::civil::date;
-use workflows::domain::{Clabe, End, State};
+use workflows::domain::{Attention, Clabe, End, State};
 
 use super::{
     super::{
@@ -171,10 +171,16 @@ fn an_order_that_differs_or_whose_payout_is_known_to_be_otherwise_is_not_taken_i
         |line| line.operating_date = None,
     ];
     for change in changes {
+        let (mut books, _) = accepted(true);
         let mut other = sound.clone();
         change(&mut other);
         books.adopt(1, other);
         assert_eq!((books.row().state, books.row().send_no), (State::Accepted, 0));
+        // Whoever resumes the bank sends nothing on top of it, and nobody gives it back.
+        assert_eq!(books.row().attention, Some(Attention::Mismatch));
+        assert_eq!(books.begin(2), Stand::Closed);
+        let answer = books.run(Command::Cancel(payout_id(1)));
+        assert!(matches!(answer, Answer::TooLate(_)), "{answer:?}");
     }
     books.found(paid());
     books.adopt(1, sound.clone());
