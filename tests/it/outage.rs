@@ -117,6 +117,8 @@ async fn one_cause_is_one_entry_and_the_list_empties_by_itself() -> Result<()> {
     let setup = Setup {
         programs: &["worker", "api", "relay"],
         settle_ms: 4_000,
+        // What is sent while the others are worked off waits its turn, too.
+        sending_seconds: 120,
         measured: true,
         more: vec![("stp", format!("per_second = {PER_SECOND}"))],
         ..Setup::default()
