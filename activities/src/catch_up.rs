@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::{
-    bank::{Sender, StatementLine, StatementUnknown},
+    bank::{Sender, StatementLine, StatementUnknown, one_day},
     ledger::{
         LedgerError, StoreError,
         command::Adopt,
@@ -178,13 +178,16 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
         return Ok(false);
     }
     // Around the roll the bank's running day may be another than ours; nothing is sent then anyway.
-    if ledger.rules().calendar.guard(now.at)?.is_on {
+    if !one_day(&ledger.rules().calendar, now.at, now.at)? {
         return Ok(false);
     }
     let today = ledger.rules().calendar.operating_date(now.at)?.date();
     let (mut orders, mut adopted, mut named) = (0, 0, 0);
     for day in now.days(&ledger.rules().calendar, at.surfaced.is_some())? {
         let lines = bank.whole_statement(day, today).await?;
+        if !one_day(&ledger.rules().calendar, now.at, ledger.now().await?)? {
+            return Ok(false);
+        }
         orders += lines.len();
         let (fresh, strange) = take_in(steps, &lines, now).await?;
         adopted += fresh;
