@@ -129,7 +129,7 @@ impl std::fmt::Debug for Auditor {
     }
 }
 
-/// The reason of a part that nobody asked for: it is no failure that it was not checked.
+/// The reason of a part that nobody asked for, or that nobody can have now: it is no failure that it was not checked.
 pub fn left_out(why: &str) -> String {
     format!("{LEFT_OUT}: {why}")
 }
@@ -280,7 +280,7 @@ impl Auditor {
         let window = iter::successors(Some(today), back).take_while(|date| *date >= oldest);
         let dates = match since {
             None => window.collect(),
-            Some(_) => {
+            Some(since) => {
                 let mut dates = read::dates(connection, since).await?;
                 dates.extend(window.take(2));
                 // A day that has not begun has no statement; a row that claims it is found by its line of another day.

@@ -255,6 +255,13 @@ async fn whatever_is_broken_by_hand_is_named() -> Result<()> {
     }
     stack.audited()?;
 
+    // An audit from its cursor misses a movement, too, that was verified before.
+    hand.damage(&format!("delete from movement where id = '{movement}'"))
+        .await?;
+    let error = stack.giro_command(&["audit"]).expect_err("one is gone").to_string();
+    ensure!(error.contains("broken: ") && error.contains("blocks"), "{error}");
+    hand.undo().await?;
+
     // An audit that leaves the bank out is clean, and vouches for nothing.
     let cursor = "select row(at, full_at)::text from audit";
     let before = hand.one(cursor).await?;

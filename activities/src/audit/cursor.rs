@@ -76,6 +76,7 @@ pub(super) async fn save(
 ) -> Result<(), StoreError> {
     let mut transaction = Acquire::begin(connection).await?;
     let sealed = &came.sealed;
+    // Only a full audit is at both.
     let is_full = came.full_at == came.at;
     let moved = sqlx::query!(
         r#"insert into audit (at, full_at, movements) values (($1::text)::timestamptz, ($2::text)::timestamptz, $3)

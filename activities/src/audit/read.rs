@@ -260,16 +260,13 @@ async fn exchanges(
 /// of the next banking day.
 const LONGEST_WEEKEND: i64 = 10;
 
-/// Operating dates of the payouts to look at.
-pub(super) async fn dates(
-    connection: &mut PgConnection,
-    since: Option<Timestamp>,
-) -> Result<BTreeSet<Date>, StoreError> {
+/// Operating dates of the payouts that are open or changed since.
+pub(super) async fn dates(connection: &mut PgConnection, since: Timestamp) -> Result<BTreeSet<Date>, StoreError> {
     let dates = sqlx::query_scalar!(
         r#"select operating_date::text as "date!" from payout where ended_at is null and operating_date is not null
            union select operating_date::text from payout
-           where operating_date is not null and changed_at >= coalesce(($1::text)::timestamptz, '-infinity')"#,
-        since.map(stamp)
+           where operating_date is not null and changed_at >= ($1::text)::timestamptz"#,
+        stamp(since)
     );
     let dates = dates.fetch_all(connection).await?;
     Ok(dates.iter().map(|date| day(date)).collect())

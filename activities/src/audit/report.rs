@@ -138,7 +138,7 @@ impl Report {
     }
 }
 
-/// Begins the reason of what nobody asked to check.
+/// Begins the reason of what is left unchecked on purpose.
 pub(super) const LEFT_OUT: &str = "left out";
 
 /// One for people; JSON is for programs.

@@ -187,7 +187,8 @@ pub async fn forever(config: Config, audit: Audit, every: Duration) -> anyhow::R
                 None => false,
             };
             if !holds {
-                lead = match Lead::take(&url).await {
+                let taken = tokio::time::timeout(CONNECT, Lead::take(&url)).await;
+                lead = match taken.map_err(anyhow::Error::from).and_then(|taken| Ok(taken?)) {
                     Ok(lead) => lead,
                     Err(error) => {
                         warn!(%error, "the books are away: no audit");
