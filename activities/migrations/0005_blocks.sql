@@ -49,8 +49,8 @@ drop function pg_temp.said(text);
 -- per page do, and no change of a payout pays for an index.
 create index payout_by_change on payout using brin (changed_at) with (pages_per_range = 8, autosummarize = on);
 
--- How far the auditor has come: it goes on from here, and `giro audit --full` starts over. Derived: nothing reads it but
--- the auditor, and losing it costs one full audit.
+-- How far the auditor has come: it goes on from here, and a chain or a total that is gone or less than it was is seen by
+-- it. Nothing reads it but the auditor; losing it costs one full audit, and what only it knew.
 create table audit (
     one boolean primary key default true check (one),
     at timestamptz not null,                    -- payouts that changed before were checked

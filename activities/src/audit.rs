@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `blocks` | the chains of blocks against the movements that they seal |
 //! | `books` | sums, holds, rows of nobody, what waits |
+//! | `opened` | accounts and opening credits against the requests that asked for them |
 //! | `dossier` | a payout against everything that was ever written about it |
 //! | `proof` | evidence against the bytes that it came by |
 //! | `bank` | payouts against the bank's statements |
@@ -19,6 +20,7 @@ mod books;
 mod cursor;
 mod dossier;
 mod leader;
+mod opened;
 mod proof;
 mod read;
 mod report;
@@ -28,6 +30,7 @@ mod scale;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter,
     str::FromStr,
     sync::{
         Arc,
@@ -39,8 +42,9 @@ use std::{
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
 use temporalio_client::Client;
+use tokio::task::JoinSet;
 use uuid::Uuid;
-use workflows::domain::BankCalendar;
+use workflows::domain::{BankCalendar, CalendarError};
 
 pub use leader::Lead;
 pub use report::{Broken, Invariant, Line, Report};
@@ -54,7 +58,7 @@ use self::{
     runs::{Clocks, Open, Run},
 };
 use crate::{
-    bank::Bank,
+    bank::{Bank, one_day},
     ledger::{StoreError, store},
 };
 
@@ -64,15 +68,13 @@ pub const NAME: &str = "giro audit";
 const PAGE: usize = 1_000;
 /// Lanes that read pages, each with a session of its own on the one snapshot.
 const LANES: usize = 2;
-/// Open payouts of which Temporal is asked, longest due first.
-const RUNS: i64 = 5_000;
 /// A change is stamped before its commit, so that a cursor may have missed what was under way this long.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// How to audit.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Everything, from the first block on; otherwise what is open or changed since the last audit that found nothing.
+    /// Everything, from the first block on; otherwise what is open or changed since the cursor.
     pub is_full: bool,
     /// Everything, too, when that was last done longer ago than this.
     pub full_after: Option<Duration>,
@@ -127,7 +129,7 @@ impl std::fmt::Debug for Auditor {
     }
 }
 
-/// The reason of a part that nobody asked for: it is no failure that it was not checked.
+/// The reason of a part that nobody asked for, or that nobody can have now: it is no failure that it was not checked.
 pub fn left_out(why: &str) -> String {
     format!("{LEFT_OUT}: {why}")
 }
@@ -152,23 +154,39 @@ impl Auditor {
     }
 
     /// Reads and checks; an error says that the books themselves could not be read.
+    ///
+    /// The cursor moves only when nothing is broken and nothing is left unchecked.
     pub async fn run(&self, options: &Options) -> Result<Report, StoreError> {
-        let began = Instant::now();
         let mut connection = self.connect().await?;
-        let before = if options.is_full {
-            None
-        } else {
-            let now = store::now(&mut connection).await?;
-            let is_fresh = |cursor: &Cursor| {
-                let age = now.duration_since(cursor.full_at).unsigned_abs();
-                options.full_after.is_none_or(|limit| age < limit)
-            };
-            cursor::read(&mut connection).await?.filter(is_fresh)
-        };
-        let since = before.as_ref().and_then(|cursor| cursor.at.checked_sub(MARGIN).ok());
-        let outside = self.outside(&mut connection, since, options).await?;
+        let before = cursor::read(&mut connection).await?;
+        let (report, came) = self.look(&mut connection, before.as_ref(), options).await?;
+        if report.broken().is_empty() && report.is_whole() {
+            cursor::save(&mut connection, before.as_ref(), &came).await?;
+        }
+        connection.close().await?;
+        Ok(report)
+    }
 
-        let mut snapshot = Connection::begin(&mut connection).await?;
+    /// One audit, and how far it came.
+    async fn look(
+        &self,
+        connection: &mut PgConnection,
+        before: Option<&Cursor>,
+        options: &Options,
+    ) -> Result<(Report, Cursor), StoreError> {
+        let began = Instant::now();
+        let now = store::now(&mut *connection).await?;
+        let is_fresh = |cursor: &&Cursor| {
+            let age = now.duration_since(cursor.full_at).unsigned_abs();
+            // What lies ahead of the books' clock is no cursor of this time: everything is looked at.
+            !options.is_full && cursor.at <= now && options.full_after.is_none_or(|limit| age < limit)
+        };
+        let since = before
+            .filter(is_fresh)
+            .and_then(|cursor| cursor.at.checked_sub(MARGIN).ok());
+        let outside = self.outside(&mut *connection, since, options).await?;
+
+        let mut snapshot = Connection::begin(&mut *connection).await?;
         sqlx::query("set transaction isolation level repeatable read, read only")
             .execute(&mut *snapshot)
             .await?;
@@ -182,26 +200,30 @@ impl Auditor {
         self.progress.of.store(0, Ordering::Relaxed);
         add(&self.progress.of, ids.len());
         let next = Arc::new(AtomicUsize::new(0));
-        let lanes: Vec<_> = (0..LANES)
-            .map(|_| tokio::spawn(self.lane(name.clone(), ids.clone(), next.clone(), options.named)))
-            .collect();
+        let mut lanes = JoinSet::new();
+        for _ in 0..LANES {
+            lanes.spawn(self.lane(name.clone(), ids.clone(), next.clone(), options.named));
+        }
 
         let mut tally = Tally::new(options.named);
-        let sealed = self.sets(&mut snapshot, before.as_ref(), options, &mut tally).await;
+        let sealed = self
+            .sets(&mut snapshot, before, since.is_none(), now, options, &mut tally)
+            .await;
         let compared = self.sides(&mut snapshot, &outside, now, options, &mut tally).await;
-        for lane in lanes {
-            let counted = lane.await.map_err(|error| StoreError::Disagree(error.to_string()))?;
+        while let Some(lane) = lanes.join_next().await {
+            let counted = lane.map_err(|error| StoreError::Disagree(error.to_string()))?;
             tally.add(counted?);
         }
         let sealed = sealed?;
         compared?;
         snapshot.rollback().await?;
-        let report = tally.report(now, since, began.elapsed());
-        if report.broken().is_empty() {
-            cursor::save(&mut connection, before.as_ref(), outside.read_at, &sealed).await?;
-        }
-        connection.close().await?;
-        Ok(report)
+        let full_at = before.filter(|_| since.is_some()).map(|cursor| cursor.full_at);
+        let came = Cursor {
+            at: outside.read_at,
+            full_at: full_at.unwrap_or(outside.read_at),
+            sealed,
+        };
+        Ok((tally.report(now, since, began.elapsed()), came))
     }
 
     async fn connect(&self) -> Result<PgConnection, StoreError> {
@@ -222,24 +244,13 @@ impl Auditor {
         options: &Options,
     ) -> Result<Outside, StoreError> {
         let read_at = store::now(connection).await?;
-        let open = books::open(connection, RUNS).await?;
+        let open = books::open(connection).await?;
         let runs = match &self.temporal {
             Ok(client) => runs::ask(client, &open).await,
             Err(why) => Err(why.clone()),
         };
-        let today = self
-            .calendar
-            .operating_date(read_at)
-            .map_err(|error| StoreError::Disagree(error.to_string()))?
-            .date();
-        let mut dates = read::dates(connection, since).await?;
-        let before = self.calendar.previous_banking_day(today);
-        dates.extend([today].into_iter().chain(before.ok()));
-        let oldest = today.saturating_sub(i64::from(options.days).days());
-        // A day that has not begun has no statement; a row that claims it is found by its line of another day.
-        dates.retain(|date| (oldest..=today).contains(date));
         let statements = match &self.bank {
-            Ok(bank) => bank::statements(bank, &dates, today).await,
+            Ok(bank) => self.statements(bank, connection, read_at, since, options).await?,
             Err(why) => Err(why.clone()),
         };
         Ok(Outside {
@@ -247,6 +258,42 @@ impl Auditor {
             statements,
             runs,
         })
+    }
+
+    /// The bank's statements: of the whole window in a full audit, otherwise of the days that it looks at.
+    async fn statements(
+        &self,
+        bank: &Bank,
+        connection: &mut PgConnection,
+        read_at: Timestamp,
+        since: Option<Timestamp>,
+        options: &Options,
+    ) -> Result<Part<Statements>, StoreError> {
+        let no_day = |error: CalendarError| StoreError::Disagree(error.to_string());
+        let rolls = || Ok(Err(left_out("the operating date rolls about now")));
+        if !one_day(&self.calendar, read_at, read_at).map_err(no_day)? {
+            return rolls();
+        }
+        let today = self.calendar.operating_date(read_at).map_err(no_day)?.date();
+        let oldest = today.saturating_sub(i64::from(options.days).days());
+        let back = |date: &Date| self.calendar.previous_banking_day(*date).ok();
+        let window = iter::successors(Some(today), back).take_while(|date| *date >= oldest);
+        let dates = match since {
+            None => window.collect(),
+            Some(since) => {
+                let mut dates = read::dates(connection, since).await?;
+                dates.extend(window.take(2));
+                // A day that has not begun has no statement; a row that claims it is found by its line of another day.
+                dates.retain(|date| (oldest..=today).contains(date));
+                dates
+            }
+        };
+        let read = bank::statements(bank, &dates, today).await;
+        let read_by = store::now(connection).await?;
+        if !one_day(&self.calendar, read_at, read_by).map_err(no_day)? {
+            return rolls();
+        }
+        Ok(read)
     }
 
     /// Pages of payouts, each against its own rows, until none is left.
@@ -300,11 +347,12 @@ impl Auditor {
         &self,
         snapshot: &mut PgConnection,
         before: Option<&Cursor>,
+        is_full: bool,
+        now: Timestamp,
         options: &Options,
         tally: &mut Tally,
     ) -> Result<Sealed, StoreError> {
         let known = before.map(|cursor| cursor.sealed.clone()).unwrap_or_default();
-        let is_full = before.is_none();
         let sealed = blocks::verify(snapshot, known, is_full, &self.progress, tally).await?;
         books::accounts(snapshot, &sealed, tally).await?;
         if is_full {
@@ -312,7 +360,7 @@ impl Auditor {
         } else {
             tally.unchecked(Invariant::Strays, left_out("only looked for by --full"));
         }
-        books::driven(snapshot, tally).await?;
+        books::driven(snapshot, now, options, tally).await?;
         let grace = i64::try_from(options.grace.as_secs()).unwrap_or(i64::MAX);
         books::inbox(snapshot, grace, tally).await?;
         books::sessions(snapshot, tally).await?;

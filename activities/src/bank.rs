@@ -19,7 +19,7 @@ use crate::{ledger::rows::Question, meters};
 pub use fence::{Fence, Late};
 pub use pace::{Call, NoTurn, Pace};
 pub use reason::reason;
-pub use statement::{Said, StatementLine, StatementPage, StatementUnknown};
+pub use statement::{Said, StatementLine, StatementPage, StatementUnknown, one_day};
 
 /// Everything a bank needs to pay one payout; read from the payout's row, the same for every send.
 #[derive(Clone, Debug, PartialEq, Eq)]

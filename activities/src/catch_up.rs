@@ -16,7 +16,7 @@ use uuid::Uuid;
 use workflows::domain::{PayoutId, State};
 
 use crate::{
-    bank::{Sender, StatementLine, StatementUnknown},
+    bank::{Sender, StatementLine, StatementUnknown, one_day},
     ledger::{
         Ledger, LedgerError, StoreError,
         command::Adopt,
@@ -197,13 +197,16 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
         return Ok(false);
     }
     // Around the roll the bank's running day may be another than ours; nothing is sent then anyway.
-    if ledger.rules().calendar.guard(now.at)?.is_on {
+    if !one_day(&ledger.rules().calendar, now.at, now.at)? {
         return Ok(false);
     }
     let today = ledger.rules().calendar.operating_date(now.at)?.date();
     let (mut orders, mut adopted, mut named) = (0, 0, 0);
     for day in now.days(&ledger.rules().calendar, at.surfaced.is_some())? {
         let lines = bank.whole_statement(day, today).await?;
+        if !one_day(&ledger.rules().calendar, now.at, ledger.now().await?)? {
+            return Err(Trouble::Rolled);
+        }
         if at.surfaced.is_some()
             && let Some(key) = lines::lacking(ledger, bank.name(), day, &lines).await?
         {
@@ -213,10 +216,6 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
         let (fresh, strange) = take_in(steps, &lines, now).await?;
         adopted += fresh;
         named += strange;
-    }
-    let after = ledger.now().await?;
-    if ledger.rules().calendar.guard(after)?.is_on || ledger.rules().calendar.operating_date(after)?.date() != today {
-        return Err(Trouble::Rolled);
     }
     if early {
         let seconds = at

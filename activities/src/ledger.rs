@@ -189,9 +189,12 @@ fn not_its_answer(answer: &Answer) -> LedgerError {
     LedgerError::SetAside
 }
 
+/// What the sessions of giro's pools are called in Postgres.
+pub(crate) const SESSIONS: &str = "giro";
+
 /// Connects a pool to the books; every connection gives up on a lock or a statement after seconds, never holds one idle.
 pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
-    let options = PgConnectOptions::from_str(url)?.application_name("giro").options([
+    let options = PgConnectOptions::from_str(url)?.application_name(SESSIONS).options([
         ("lock_timeout", "2s"),
         ("statement_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "5s"),

@@ -9,7 +9,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use workflows::domain::State;
 
 use crate::{
-    audit::Report,
+    audit::{Invariant, Report},
     bank::{Found, FoundDoubt, NotSent, Submitted},
     ledger::rows::Event,
 };
@@ -200,9 +200,9 @@ meters! {
     AUDIT_BROKEN = Gauge "giro_audit_broken_rows" ["invariant"] of [Audit]:
         "Rows that broke an invariant in the last audit.";
     AUDIT_UNCHECKED = Gauge "giro_audit_unchecked" ["invariant"] of [Audit]:
-        "1 for an invariant that the last audit should have checked and could not: the bank or Temporal was away.";
+        "1 for an invariant that the last audit should have checked and could not: the bank, Temporal or Postgres was away.";
     AUDIT_FAILURES = Counter "giro_audit_failures_total" [] of [Audit]:
-        "Audits that could not read the books.";
+        "Audits that could not read the books, or took too long.";
 }
 
 /// Describes what `program` measures; counters whose labels are known stand at 0 from the start.
@@ -380,9 +380,26 @@ pub fn audited(report: &Report) {
     }
 }
 
-/// An audit could not read the books.
+/// An audit could not read the books: what the last one found is not known to be so any more.
 pub fn audit_failed() {
     counter!(AUDIT_FAILURES).increment(1);
+    audit_forgotten(1.0);
+}
+
+/// Another auditor leads: what this one found is old. Its time of success stays, and ages.
+pub fn audit_stood_by() {
+    audit_forgotten(f64::NAN);
+}
+
+/// Not a number is what a figure is that nobody knows: neither `max` nor a comparison takes it.
+fn audit_forgotten(unchecked: f64) {
+    for figure in [AUDIT_SECONDS, IMBALANCE, UNMATCHED] {
+        gauge!(figure).set(f64::NAN);
+    }
+    for invariant in Invariant::ALL {
+        gauge!(AUDIT_BROKEN, "invariant" => invariant.word()).set(f64::NAN);
+        gauge!(AUDIT_UNCHECKED, "invariant" => invariant.word()).set(unchecked);
+    }
 }
 
 /// A row of the inbox was looked at.

@@ -176,6 +176,19 @@ async fn whatever_is_broken_by_hand_is_named() -> Result<()> {
         "insert into movement select '{stray}', '{failed}', kind, debit_account, credit_account, amount, currency,
              effective_on, hash, actor, reason, created_at from movement where id = '{movement}'"
     );
+    // Everything of a writer, and the totals as if it had never been: only what was verified before tells.
+    let cut_off = format!(
+        "create temp table cut as select m.* from movement m join block b on m.id = any(b.movements)
+             where b.writer = '{writer}';
+         update account a set
+             debits = debits - coalesce((select sum(amount) from cut where debit_account = a.id), 0),
+             credits = credits - coalesce((select sum(amount) from cut where credit_account = a.id), 0)
+             where not exists (select from cut where subject = a.id);
+         delete from movement where id in (select id from cut);
+         delete from block where writer = '{writer}';
+         drop table cut"
+    );
+    let past_the_writer = copied.replace(&format!("'{failed}', kind"), &format!("'{}', 'fee'", uuid(&account)));
     let (account, two) = (uuid(&account), format!("{writer}/2"));
     let payout = |set: &str| format!("update payout set {set} where id = '{settled}'");
     let moved = |set: &str| format!("update movement set {set} where id = '{movement}'");
@@ -206,7 +219,15 @@ async fn whatever_is_broken_by_hand_is_named() -> Result<()> {
         ("a payout deleted", format!("delete from payout where id = '{settled}'"), vec![("strays", &movement), ("orders", &key)]),
         ("a block's hash", format!("update block set hash = sha256('x') where writer = '{writer}' and seq = 2"), vec![("chain", &two)]),
         ("a block deleted in the middle", format!("delete from block where writer = '{writer}' and seq = 2"), vec![("chain", &two), ("blocks", "mv_")]),
-        ("the last block deleted", format!("delete from block where writer = '{writer}' and seq = (select max(seq) from block where writer = '{writer}')"), vec![("blocks", "mv_")]),
+        ("the last block deleted", format!("delete from block where writer = '{writer}' and seq = (select max(seq) from block where writer = '{writer}')"), vec![("blocks", "mv_"), ("chain", &writer)]),
+        ("a chain cut off with all that it sealed", cut_off, vec![("chain", &writer), ("blocks", "stood in verified blocks once")]),
+        ("a movement of an account that opens nothing", past_the_writer, vec![("strays", stray), ("blocks", stray)]),
+        ("an opening credit's reason", format!("update movement set reason = 'another' where subject = '{account}'"), vec![("requests", &account), ("chain", "block")]),
+        ("an account's request", format!("delete from request where account = '{account}'"), vec![("requests", &account)]),
+        ("an account's holder", format!("update account set name = 'Otra Persona' where id = '{account}'"), vec![("requests", &account)]),
+        ("a time that is none", moved("created_at = 'infinity'"), vec![("chain", "block"), ("legs", &movement)]),
+        ("a webhook that is never due", "update inbox set done_at = null, next_at = 'infinity' where id = (select max(id) from inbox)".to_owned(), vec![("inbox", "webhook")]),
+        ("a deadline in another year", format!("update payout set deadline_at = now() + interval '400 days' where id = '{open}'"), vec![("driven", &open)]),
         ("a movement sealed twice", format!("insert into block select gen_random_uuid(), 1, sha256('x'), sha256('y'), array['{movement}'::uuid], now()"), vec![("blocks", &movement)]),
         ("an operating date", payout("operating_date = operating_date + 1"), vec![("orders", &settled), ("bytes", &exchange)]),
         ("the day of an end", payout("effective_on = effective_on - 1"), vec![("legs", &movement), ("bytes", &exchange)]),
@@ -234,6 +255,31 @@ async fn whatever_is_broken_by_hand_is_named() -> Result<()> {
     }
     stack.audited()?;
 
+    // An audit from its cursor misses a movement, too, that was verified before.
+    hand.damage(&format!("delete from movement where id = '{movement}'"))
+        .await?;
+    let error = stack.giro_command(&["audit"]).expect_err("one is gone").to_string();
+    ensure!(error.contains("broken: ") && error.contains("blocks"), "{error}");
+    hand.undo().await?;
+
+    // An audit that leaves the bank out is clean, and vouches for nothing.
+    let cursor = "select row(at, full_at)::text from audit";
+    let before = hand.one(cursor).await?;
+    stack.audit(&["--without", "bank"])?;
+    ensure!(
+        hand.one(cursor).await? == before,
+        "the bank was not read, and the cursor moved"
+    );
+
+    // A bank that is not configured was not left out on purpose.
+    let whole = std::fs::read_to_string(&stack.config)?;
+    let (head, stp) = whole.split_once("[stp]").context("[stp]")?;
+    let tail = stp.find("\n[").map_or("", |at| &stp[at..]);
+    std::fs::write(&stack.config, format!("{head}{tail}"))?;
+    let error = stack.audited().expect_err("no bank").to_string();
+    ensure!(error.contains("not checked: bytes, orders, sums"), "{error}");
+    std::fs::write(&stack.config, whole)?;
+
     // At the bank and in Temporal: no hand in the books, and nothing to undo.
     stack
         .bank
@@ -258,6 +304,11 @@ async fn whatever_is_broken_by_hand_is_named() -> Result<()> {
     stack.bank.state(&failed_key, "LQ").await?;
     is_named(&stack, &[], "orders", &failed, "the bank paid it").await?;
     is_named(&stack, &[], "sums", "day ", "the bank paid").await?;
+    // A run that ends early is started again when its payout is due, and not before.
+    hand.damage(&format!(
+        "update payout set deadline_at = now() - interval '1 hour' where id = '{open}'"
+    ))
+    .await?;
     let run = stack.handle(&format!("po_{open}")).await?;
     run.terminate(Default::default()).await?;
     is_named(&stack, &["--grace", "0s"], "runs", &open, "Terminated").await?;

@@ -94,7 +94,8 @@ impl Default for Setup {
 /// One giro.
 pub struct Stack {
     dir: PathBuf,
-    config: PathBuf,
+    /// The configuration file of its programs.
+    pub config: PathBuf,
     /// Its books.
     pub database: String,
     /// Its REST API; the first, where there are more.

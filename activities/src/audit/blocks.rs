@@ -1,7 +1,7 @@
 //! The chains of blocks, and what they seal: every movement once, and the accounts' totals.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Instant,
 };
 
@@ -13,6 +13,7 @@ use workflows::domain::{AccountId, MovementId};
 use super::{
     Progress,
     dossier::differing,
+    opened,
     read::{self, time},
     report::{Invariant, Tally},
 };
@@ -47,7 +48,8 @@ struct Block {
     at: Timestamp,
 }
 
-/// Verifies every chain from `before` on (from its first block, where that is empty) and adds up what the blocks hold.
+/// Verifies every chain from `before` on, or from its first block, and adds up what the blocks hold. What was verified
+/// `before` must still be there.
 pub(super) async fn verify(
     connection: &mut PgConnection,
     before: Sealed,
@@ -55,8 +57,10 @@ pub(super) async fn verify(
     progress: &Progress,
     tally: &mut Tally,
 ) -> Result<Sealed, StoreError> {
-    let mut sealed = before;
-    cut(connection, &sealed, tally).await?;
+    cut(connection, &before, tally).await?;
+    let floor = before.movements;
+    let mut sealed = if is_full { Sealed::default() } else { before };
+    let mut openings: Vec<Movement> = Vec::new();
     let writers = if is_full {
         let all = sqlx::query_scalar!(r#"select distinct writer as "writer!" from block order by 1"#);
         all.fetch_all(&mut *connection).await?
@@ -87,13 +91,19 @@ pub(super) async fn verify(
                     tally.hold(Invariant::Legs, 1, || opening(row));
                 }
             }
+            // A full audit looks for them among all movements, sealed or not.
+            if !is_full {
+                nobodys(connection, &movements, tally).await?;
+            }
+            openings.extend(movements.into_iter().filter(|row| row.kind == Kind::Opening));
             sealed.movements += i64::try_from(ids.len()).unwrap_or(i64::MAX);
             tally.checked(Invariant::Chain, blocks.len());
             tally.took(Invariant::Chain, began.elapsed());
         }
         sealed.heads.insert(writer, head);
     }
-    once(connection, sealed.movements, is_full, tally).await?;
+    opened::check(connection, &openings, is_full, tally).await?;
+    once(connection, sealed.movements, floor, is_full, tally).await?;
     Ok(sealed)
 }
 
@@ -167,6 +177,19 @@ fn opening(row: &Movement) -> Option<(String, String)> {
     differing(&same).map(|fields| (row.id.to_string(), format!("not the opening of {}: {fields}", legs.1)))
 }
 
+/// Movements that are neither an opening nor of a payout.
+async fn nobodys(connection: &mut PgConnection, movements: &[Movement], tally: &mut Tally) -> Result<(), StoreError> {
+    let of_payouts: Vec<&Movement> = movements.iter().filter(|row| row.kind != Kind::Opening).collect();
+    let subjects: Vec<Uuid> = of_payouts.iter().map(|row| row.subject).collect();
+    let there = sqlx::query_scalar!("select id from payout where id = any($1)", &subjects);
+    let there: BTreeSet<Uuid> = there.fetch_all(connection).await?.into_iter().collect();
+    for row in of_payouts.into_iter().filter(|row| !there.contains(&row.subject)) {
+        let what = format!("{} of {}, which is no payout", row.kind.word(), row.subject);
+        tally.broke(Invariant::Legs, row.id, what);
+    }
+    Ok(())
+}
+
 /// Chains that lost the block up to which they were verified.
 async fn cut(connection: &mut PgConnection, sealed: &Sealed, tally: &mut Tally) -> Result<(), StoreError> {
     let heads: Vec<(&Uuid, &Head)> = sealed.heads.iter().collect();
@@ -211,7 +234,8 @@ async fn grown(connection: &mut PgConnection, sealed: &Sealed) -> Result<Vec<Uui
 
 async fn page(connection: &mut PgConnection, writer: Uuid, after: i32) -> Result<Vec<Block>, StoreError> {
     let rows = sqlx::query!(
-        r#"select seq, prev, hash, movements, (extract(epoch from at) * 1000000)::bigint as "at!"
+        r#"select seq, prev, hash, movements,
+                  case when isfinite(at) then (extract(epoch from at) * 1000000)::bigint end as at
            from block where writer = $1 and seq > $2 order by seq limit $3"#,
         writer,
         after,
@@ -219,27 +243,33 @@ async fn page(connection: &mut PgConnection, writer: Uuid, after: i32) -> Result
     )
     .fetch_all(connection)
     .await?;
-    let read = rows.into_iter().map(|row| {
-        Ok(Block {
-            seq: row.seq,
-            prev: row.prev,
-            hash: row.hash,
-            movements: row.movements,
-            at: time(row.at)?,
-        })
+    let read = rows.into_iter().map(|row| Block {
+        seq: row.seq,
+        prev: row.prev,
+        hash: row.hash,
+        movements: row.movements,
+        at: time(row.at),
     });
-    read.collect()
+    Ok(read.collect())
 }
 
 /// Every movement stands in one block. Their count tells whether one does not; only then, and when all is looked at,
 /// each is compared.
-async fn once(connection: &mut PgConnection, sealed: i64, is_full: bool, tally: &mut Tally) -> Result<(), StoreError> {
+///
+/// There are never fewer than the `floor` that once stood in verified blocks.
+async fn once(
+    connection: &mut PgConnection,
+    sealed: i64,
+    floor: i64,
+    is_full: bool,
+    tally: &mut Tally,
+) -> Result<(), StoreError> {
     let began = Instant::now();
     let count = sqlx::query_scalar!(r#"select count(*) as "count!" from movement"#)
         .fetch_one(&mut *connection)
         .await?;
     tally.checked(Invariant::Blocks, usize::try_from(count).unwrap_or_default());
-    if is_full || count != sealed {
+    if is_full || count != sealed || count < floor {
         let rows = sqlx::query!(
             r#"select coalesce(m.id, s.id) as "id!", coalesce(s.places, 0) as "places!", m.id is not null as "there!"
                from movement m
@@ -253,12 +283,16 @@ async fn once(connection: &mut PgConnection, sealed: i64, is_full: bool, tally: 
             let what = match (row.there, row.places) {
                 (true, 0) => "stands in no block: no writer of giro's wrote it".to_owned(),
                 (true, places) => format!("stands in {places} blocks"),
-                // The chain names it.
-                (false, _) => continue,
+                // The chain names it, where it is verified from its first block.
+                (false, _) if is_full => continue,
+                (false, _) => "is sealed, and not there".to_owned(),
             };
             tally.broke(Invariant::Blocks, id, what);
         }
-        if rows.is_empty() && count != sealed {
+        if count < floor {
+            let what = format!("{count} stand there, and {floor} stood in verified blocks once");
+            tally.broke(Invariant::Blocks, "movements", what);
+        } else if rows.is_empty() && count != sealed {
             let what = format!("{count} stand there, and verified blocks held {sealed}: run `giro audit --full`");
             tally.broke(Invariant::Blocks, "movements", what);
         }

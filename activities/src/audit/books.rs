@@ -2,15 +2,20 @@
 
 use std::{collections::HashMap, time::Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use workflows::domain::{AccountId, PayoutId};
 
 use super::{
+    Options,
     blocks::Sealed,
     report::{Invariant, Tally},
 };
-use crate::ledger::{StoreError, rows::CUSTOMER};
+use crate::ledger::{SESSIONS, StoreError, rows::CUSTOMER, store::stamp};
+
+/// No deadline lies further ahead: a configured one is a week at most, and a guard adds minutes.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// Sums of the accounts against each other, the blocks, and the open payouts.
 pub(super) async fn accounts(
@@ -93,8 +98,8 @@ pub(super) async fn strays(connection: &mut PgConnection, tally: &mut Tally) -> 
     let began = Instant::now();
     let rows = sqlx::query!(
         r#"select 'movement' as "of!", m.id::text as "row!", m.subject as subject from movement m
-           where not exists (select from payout p where p.id = m.subject)
-             and not exists (select from account a where a.id = m.subject)
+           where (m.kind = 'opening' or not exists (select from payout p where p.id = m.subject))
+             and (m.kind <> 'opening' or not exists (select from account a where a.id = m.subject))
            union all
            select 'evidence', e.id::text, e.payout from evidence e
            where not exists (select from payout p where p.id = e.payout)
@@ -127,13 +132,22 @@ pub(super) async fn strays(connection: &mut PgConnection, tally: &mut Tally) -> 
     Ok(())
 }
 
-/// Open payouts have a deadline, and the view of attention has those past it.
-pub(super) async fn driven(connection: &mut PgConnection, tally: &mut Tally) -> Result<(), StoreError> {
+/// Open payouts have a deadline that is not far away, and the view of attention has those past it.
+pub(super) async fn driven(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    options: &Options,
+    tally: &mut Tally,
+) -> Result<(), StoreError> {
     let began = Instant::now();
+    let grace = SignedDuration::try_from(options.grace).unwrap_or(SignedDuration::MAX);
     let rows = sqlx::query!(
         r#"select p.id as "id!", p.deadline_at is null as "endless!",
-                  coalesce(p.deadline_at < giro_now(), false) and v.payout is null as "unseen!"
-           from payout p left join payout_attention v on v.payout = p.id where p.ended_at is null"#
+                  coalesce(p.deadline_at > ($1::text)::timestamptz, false) as "far!",
+                  coalesce(p.deadline_at < ($2::text)::timestamptz, false) and v.payout is null as "unseen!"
+           from payout p left join payout_attention v on v.payout = p.id where p.ended_at is null"#,
+        stamp(now.saturating_add(LONGEST_WAIT).unwrap_or(now)),
+        stamp(now.saturating_sub(grace).unwrap_or(now))
     )
     .fetch_all(connection)
     .await?;
@@ -145,6 +159,13 @@ pub(super) async fn driven(connection: &mut PgConnection, tally: &mut Tally) -> 
                 Invariant::Driven,
                 id,
                 "is open without a deadline: nobody would start it again",
+            );
+        }
+        if row.far {
+            tally.broke(
+                Invariant::Driven,
+                id,
+                "has a deadline further away than any wait: nobody would start it again",
             );
         }
         if row.unseen {
@@ -163,8 +184,9 @@ pub(super) async fn inbox(connection: &mut PgConnection, grace: i64, tally: &mut
         .await?;
     let rows = sqlx::query!(
         r#"select id, done_at is not null as "done!", note,
-                  extract(epoch from giro_now() - next_at)::bigint as "late!"
-           from inbox where (done_at is null and next_at < giro_now() - $1::bigint * interval '1 second')
+                  case when isfinite(next_at) then extract(epoch from giro_now() - next_at)::bigint end as late
+           from inbox
+           where (done_at is null and (next_at < giro_now() - $1::bigint * interval '1 second' or not isfinite(next_at)))
               or (done_at is not null and note is null)"#,
         grace
     )
@@ -176,7 +198,10 @@ pub(super) async fn inbox(connection: &mut PgConnection, grace: i64, tally: &mut
             "is done, and nothing says why".to_owned()
         } else {
             let note = row.note.as_deref().unwrap_or("not looked at");
-            format!("waits since {} s after it was due: {note}", row.late)
+            match row.late {
+                Some(late) => format!("waits since {late} s after it was due: {note}"),
+                None => format!("is never due: {note}"),
+            }
         };
         tally.broke(Invariant::Inbox, format!("webhook {}", row.id), what);
     }
@@ -187,11 +212,11 @@ pub(super) async fn inbox(connection: &mut PgConnection, grace: i64, tally: &mut
 /// Sessions of giro's that hold a transaction open without working.
 pub(super) async fn sessions(connection: &mut PgConnection, tally: &mut Tally) -> Result<(), StoreError> {
     let rows = sqlx::query!(
-        r#"select pid as "pid!", application_name as "name!", (state_change < clock_timestamp() - interval '5 seconds'
-                and state like 'idle in transaction%' and pid <> pg_backend_pid() and application_name <> $1) as "idle!"
+        r#"select pid as "pid!", (state_change < clock_timestamp() - interval '5 seconds'
+                and state like 'idle in transaction%') as "idle!"
            from pg_stat_activity
-           where datname = current_database() and backend_type = 'client backend' and state is not null"#,
-        super::NAME
+           where datname = current_database() and application_name = $1 and state is not null"#,
+        SESSIONS
     )
     .fetch_all(connection)
     .await?;
@@ -200,17 +225,14 @@ pub(super) async fn sessions(connection: &mut PgConnection, tally: &mut Tally) -
         tally.broke(
             Invariant::Sessions,
             format!("session {}", row.pid),
-            format!("{:?} idles in a transaction", row.name),
+            "idles in a transaction",
         );
     }
     Ok(())
 }
 
-/// Open payouts, longest due first, before the books are read as one; the driver is asked about these.
-pub(super) async fn open(connection: &mut PgConnection, limit: i64) -> Result<Vec<Uuid>, StoreError> {
-    let open = sqlx::query_scalar!(
-        "select id from payout where ended_at is null order by deadline_at limit $1",
-        limit
-    );
+/// Open payouts before the books are read as one; Temporal is asked about each.
+pub(super) async fn open(connection: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
+    let open = sqlx::query_scalar!("select id from payout where ended_at is null order by deadline_at");
     Ok(open.fetch_all(connection).await?)
 }

@@ -1,14 +1,15 @@
-//! How far the auditor has come, kept in the books: it goes on from here. Moved only by an audit that found nothing.
+//! How far the auditor has come, kept in the books: it goes on from here, and nothing verified may be gone. Moved only
+//! by an audit that checked everything and found nothing.
 
 use jiff::Timestamp;
 use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
 use workflows::domain::AccountId;
 
-use super::{blocks::Sealed, read::time};
+use super::blocks::Sealed;
 use crate::ledger::{
     StoreError,
-    chain::{Hash, Head},
+    chain::{Hash, Head, START},
     store::stamp,
 };
 
@@ -25,6 +26,17 @@ pub(super) struct Cursor {
 
 /// The cursor, if there is one.
 pub(super) async fn read(connection: &mut PgConnection) -> Result<Option<Cursor>, StoreError> {
+    // One snapshot: another auditor may be moving it.
+    let mut transaction = Acquire::begin(connection).await?;
+    sqlx::query("set transaction isolation level repeatable read, read only")
+        .execute(&mut *transaction)
+        .await?;
+    let found = rows(&mut transaction).await?;
+    transaction.rollback().await?;
+    Ok(found)
+}
+
+async fn rows(connection: &mut PgConnection) -> Result<Option<Cursor>, StoreError> {
     let found = sqlx::query!(
         r#"select (extract(epoch from at) * 1000000)::bigint as "at!",
                   (extract(epoch from full_at) * 1000000)::bigint as "full_at!", movements from audit"#
@@ -32,15 +44,15 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Option<Cursor>
     let Some(row) = found.fetch_optional(&mut *connection).await? else {
         return Ok(None);
     };
+    let time = |at| Timestamp::from_microsecond(at).map_err(|error| StoreError::Disagree(error.to_string()));
     let mut sealed = Sealed {
         movements: row.movements,
         ..Sealed::default()
     };
     let chains = sqlx::query!("select writer, seq, hash from audit_chain");
     for chain in chains.fetch_all(&mut *connection).await? {
-        let hash = Hash::try_from(chain.hash).map_err(|_| {
-            StoreError::Disagree("a hash of audit_chain is not one: run `giro audit --full`".to_owned())
-        })?;
+        // What is no hash is no block's either, and is told as a change.
+        let hash = Hash::try_from(chain.hash).unwrap_or(START);
         sealed.heads.insert(chain.writer, Head { seq: chain.seq, hash });
     }
     let totals = sqlx::query!("select account, debits, credits from audit_total");
@@ -56,28 +68,30 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Option<Cursor>
     }))
 }
 
-/// Moves the cursor, unless another auditor moved it meanwhile. `before` is what was read; `None`: all was checked.
+/// Moves the cursor from `before`, which was read, to where an audit came, unless another auditor moved it meanwhile.
 pub(super) async fn save(
     connection: &mut PgConnection,
     before: Option<&Cursor>,
-    at: Timestamp,
-    sealed: &Sealed,
+    came: &Cursor,
 ) -> Result<(), StoreError> {
     let mut transaction = Acquire::begin(connection).await?;
-    let full_at = before.map_or(at, |cursor| cursor.full_at);
+    let sealed = &came.sealed;
+    // Only a full audit is at both.
+    let is_full = came.full_at == came.at;
     let moved = sqlx::query!(
         r#"insert into audit (at, full_at, movements) values (($1::text)::timestamptz, ($2::text)::timestamptz, $3)
            on conflict (one) do update set at = excluded.at, full_at = excluded.full_at, movements = excluded.movements
-           where $4::text is null or audit.at = ($4::text)::timestamptz"#,
-        stamp(at),
-        stamp(full_at),
+           where audit.at = ($4::text)::timestamptz"#,
+        stamp(came.at),
+        stamp(came.full_at),
         sealed.movements,
         before.map(|cursor| stamp(cursor.at))
     );
     if moved.execute(&mut *transaction).await?.rows_affected() == 0 {
         return Ok(());
     }
-    if before.is_none() {
+    let before = before.filter(|_| !is_full);
+    if is_full {
         sqlx::query!("delete from audit_chain")
             .execute(&mut *transaction)
             .await?;

@@ -39,9 +39,16 @@ fn disagree(error: impl std::fmt::Display) -> StoreError {
     StoreError::Disagree(error.to_string())
 }
 
-/// A time as microseconds since 1970.
-pub(super) fn time(microseconds: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_microsecond(microseconds).map_err(disagree)
+/// A time as microseconds since 1970. What is none, such as Postgres's `infinity`, is read as one that nothing of giro
+/// writes: it differs from what it is held against, and its row is told, not the whole report lost.
+pub(super) fn time(microseconds: Option<i64>) -> Timestamp {
+    let read = microseconds.and_then(|microseconds| Timestamp::from_microsecond(microseconds).ok());
+    read.unwrap_or(Timestamp::MAX)
+}
+
+/// A day; what is none is read as one that nothing of giro writes.
+fn day(text: &str) -> Date {
+    Date::from_str(text).unwrap_or(Date::MAX)
 }
 
 /// Ids of the payouts to look at, in order: all, or those that are open or changed since.
@@ -132,11 +139,11 @@ fn movement(row: &PgRow) -> Result<Movement, StoreError> {
         debit_account: AccountId::new(row.try_get(3)?),
         credit_account: AccountId::new(row.try_get(4)?),
         amount: Centavos::new(row.try_get(5)?),
-        effective_on: Date::from_str(row.try_get(6)?).map_err(disagree)?,
+        effective_on: day(row.try_get(6)?),
         hash: row.try_get(7)?,
         actor: row.try_get(8)?,
         reason: row.try_get(9)?,
-        created_at: time(row.try_get(10)?)?,
+        created_at: time(row.try_get(10)?),
     })
 }
 
@@ -144,7 +151,7 @@ fn movement(row: &PgRow) -> Result<Movement, StoreError> {
 async fn movements_of(connection: &mut PgConnection, subjects: &[Uuid]) -> Result<Vec<Movement>, StoreError> {
     let rows = sqlx::query(
         "select id, subject, kind, debit_account, credit_account, amount, effective_on::text, hash, actor, reason,
-                (extract(epoch from created_at) * 1000000)::bigint
+                case when isfinite(created_at) then (extract(epoch from created_at) * 1000000)::bigint end
          from movement where subject = any($1)",
     )
     .bind(subjects)
@@ -157,7 +164,7 @@ async fn movements_of(connection: &mut PgConnection, subjects: &[Uuid]) -> Resul
 pub(super) async fn movements(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Movement>, StoreError> {
     let rows = sqlx::query(
         "select id, subject, kind, debit_account, credit_account, amount, effective_on::text, hash, actor, reason,
-                (extract(epoch from created_at) * 1000000)::bigint
+                case when isfinite(created_at) then (extract(epoch from created_at) * 1000000)::bigint end
          from movement where id = any($1)",
     )
     .bind(ids)
@@ -190,7 +197,7 @@ async fn evidence(
 async fn events(connection: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Vec<EventRow>>, StoreError> {
     let rows = sqlx::query!(
         r#"select payout, seq, type as kind, event::text as "event!",
-                  (extract(epoch from created_at) * 1000000)::bigint as "at!"
+                  case when isfinite(created_at) then (extract(epoch from created_at) * 1000000)::bigint end as at
            from outbox where payout = any($1) order by payout, seq"#,
         ids
     )
@@ -202,7 +209,7 @@ async fn events(connection: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<
             seq: row.seq,
             kind: row.kind,
             event: row.event,
-            created_at: time(row.at)?,
+            created_at: time(row.at),
         });
     }
     Ok(all)
@@ -253,41 +260,33 @@ async fn exchanges(
 /// of the next banking day.
 const LONGEST_WEEKEND: i64 = 10;
 
-/// Operating dates of the payouts to look at.
-pub(super) async fn dates(
-    connection: &mut PgConnection,
-    since: Option<Timestamp>,
-) -> Result<BTreeSet<Date>, StoreError> {
+/// Operating dates of the payouts that are open or changed since.
+pub(super) async fn dates(connection: &mut PgConnection, since: Timestamp) -> Result<BTreeSet<Date>, StoreError> {
     let dates = sqlx::query_scalar!(
         r#"select operating_date::text as "date!" from payout where ended_at is null and operating_date is not null
            union select operating_date::text from payout
-           where operating_date is not null and changed_at >= coalesce(($1::text)::timestamptz, '-infinity')"#,
-        since.map(stamp)
+           where operating_date is not null and changed_at >= ($1::text)::timestamptz"#,
+        stamp(since)
     );
     let dates = dates.fetch_all(connection).await?;
-    dates
-        .iter()
-        .map(|date| Date::from_str(date).map_err(disagree))
-        .collect()
+    Ok(dates.iter().map(|date| day(date)).collect())
 }
 
 /// Payouts that have not ended, and when they are due.
 pub(super) async fn open(connection: &mut PgConnection) -> Result<Vec<Open>, StoreError> {
     let rows = sqlx::query!(
-        r#"select id, (extract(epoch from deadline_at) * 1000000)::bigint as deadline,
-                  (extract(epoch from swept_at) * 1000000)::bigint as swept
+        r#"select id, case when isfinite(deadline_at) then (extract(epoch from deadline_at) * 1000000)::bigint end as deadline,
+                  case when isfinite(swept_at) then (extract(epoch from swept_at) * 1000000)::bigint end as swept
            from payout where ended_at is null"#
     )
     .fetch_all(connection)
     .await?;
-    let read = rows.into_iter().map(|row| {
-        Ok(Open {
-            id: row.id,
-            deadline_at: row.deadline.map(time).transpose()?,
-            swept_at: row.swept.map(time).transpose()?,
-        })
+    let read = rows.into_iter().map(|row| Open {
+        id: row.id,
+        deadline_at: row.deadline.map(|at| time(Some(at))),
+        swept_at: row.swept.map(|at| time(Some(at))),
     });
-    read.collect()
+    Ok(read.collect())
 }
 
 /// Payouts of these operating dates, and those with these keys.
@@ -299,7 +298,7 @@ pub(super) async fn booked(
     let (texts, floor) = days(dates);
     let rows = sqlx::query!(
         r#"select id, tracking_key, state, amount, clabe, operating_date::text as date,
-                  (extract(epoch from ended_at) * 1000000)::bigint as ended
+                  case when isfinite(ended_at) then (extract(epoch from ended_at) * 1000000)::bigint end as ended
            from payout
            where (operating_date = any(($1::text[])::date[]) and changed_at >= (($2::text)::date)::timestamptz)
               or tracking_key = any($3)"#,
@@ -316,11 +315,8 @@ pub(super) async fn booked(
             state: row.state.parse().map_err(disagree)?,
             amount: Centavos::new(row.amount),
             clabe: row.clabe,
-            date: row
-                .date
-                .map(|date| Date::from_str(&date).map_err(disagree))
-                .transpose()?,
-            ended_at: row.ended.map(time).transpose()?,
+            date: row.date.as_deref().map(day),
+            ended_at: row.ended.map(|at| time(Some(at))),
         })
     });
     read.collect()
@@ -346,11 +342,8 @@ pub(super) async fn moved(
     )
     .fetch_all(connection)
     .await?;
-    let read = rows.into_iter().map(|row| {
-        let date = Date::from_str(&row.date).map_err(disagree)?;
-        Ok((date, i128::from(row.sum)))
-    });
-    read.collect()
+    let read = rows.into_iter().map(|row| (day(&row.date), i128::from(row.sum)));
+    Ok(read.collect())
 }
 
 /// Days as parameters, and the day before which none of their payouts last changed.

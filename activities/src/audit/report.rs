@@ -129,9 +129,16 @@ impl Report {
             .map(|line| line.invariant)
             .collect()
     }
+
+    /// True when everything was checked that an audit of its kind checks: an audit from its cursor leaves strays to the
+    /// full one.
+    pub fn is_whole(&self) -> bool {
+        let is_later = |line: &Line| line.invariant == Invariant::Strays && self.since.is_some();
+        self.lines.iter().all(|line| line.unchecked.is_none() || is_later(line))
+    }
 }
 
-/// Begins the reason of what nobody asked to check.
+/// Begins the reason of what is left unchecked on purpose.
 pub(super) const LEFT_OUT: &str = "left out";
 
 /// One for people; JSON is for programs.

@@ -84,7 +84,7 @@ fn stuck(row: &Open, run: Run, before: Clocks) -> Option<String> {
     match run {
         Run::Running => None,
         Run::Ended(_, Some(at)) if at >= before.machine => None,
-        Run::Ended(status, _) => Some(format!("is open, and its run is {status:?}")),
+        Run::Ended(status, _) => overdue.then(|| format!("is open and due, and its run is {status:?}")),
         Run::None => overdue.then(|| "is open and due, and nobody started its run".to_owned()),
     }
 }

@@ -2,11 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use jiff::civil::Date;
-use workflows::domain::{Centavos, Clabe};
+use jiff::{Timestamp, civil::Date};
+use workflows::domain::{BankCalendar, CalendarError, Centavos, Clabe};
 
 /// Pages of one day; far more than any day has.
 const MOST_PAGES: u32 = 10_000;
+
+/// True when the bank's running day was ours, and the same, all the time from one to the other; around the roll it may
+/// be another. Error: the calendar ends.
+pub fn one_day(calendar: &BankCalendar, from: Timestamp, to: Timestamp) -> Result<bool, CalendarError> {
+    let is_sure = !calendar.guard(from)?.is_on && !calendar.guard(to)?.is_on;
+    Ok(is_sure && calendar.operating_date(from)? == calendar.operating_date(to)?)
+}
 
 /// One page of a statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use activities::{
@@ -24,14 +24,18 @@ use crate::{config::Config, programs, scrape, starter};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long what was checked once is taken to be so.
 const A_DAY: Duration = Duration::from_secs(86_400);
+/// After a full audit that could not check everything, the next is begun so much later.
+const AN_HOUR: Duration = Duration::from_secs(3_600);
+/// An audit that takes longer is given up.
+const LONGEST: Duration = Duration::from_secs(3_600);
 /// Between two lines on how far a long audit is.
 const TOLD: Duration = Duration::from_secs(3);
 
 /// What to audit, and how often.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Audit {
-    /// Check everything, from the first block on; otherwise what is open, or changed since the last audit that found
-    /// nothing. The first audit of all is full.
+    /// Check everything, from the first block on; otherwise what is open, or changed since the last audit that
+    /// checked all and found nothing. The first audit of all is full.
     #[arg(long)]
     full: bool,
     /// Go on for ever, beginning an audit so often, such as 60s; once a day everything is checked. One auditor
@@ -75,7 +79,7 @@ impl Audit {
     fn options(&self) -> Options {
         Options {
             is_full: self.full,
-            full_after: self.every.map(|_| A_DAY),
+            full_after: None,
             named: self.rows,
             days: self.days,
             grace: self.grace,
@@ -103,7 +107,7 @@ impl Audit {
 fn bank(config: &Config) -> anyhow::Result<Part<Bank>> {
     Ok(match config.stp.clone() {
         Some(stp) => Ok(Bank::Stp(Stp::new(stp)?)),
-        None => Err(left_out("[stp] is not configured here")),
+        None => Err("[stp] is not configured here; leave it out on purpose with --without bank".to_owned()),
     })
 }
 
@@ -173,26 +177,33 @@ pub async fn forever(config: Config, audit: Audit, every: Duration) -> anyhow::R
     scrape::serve(Program::Audit, "metrics.audit", config.metrics.audit, &pool).await?;
     let auditing = async {
         let mut lead: Option<Lead> = None;
+        let mut fulls = Fulls::default();
         let mut rounds = tokio::time::interval(every);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
             let holds = match &mut lead {
-                Some(lead) => lead.holds().await,
+                Some(lead) => tokio::time::timeout(CONNECT, lead.holds()).await.unwrap_or(false),
                 None => false,
             };
             if !holds {
-                lead = Lead::take(&url).await.unwrap_or_else(|error| {
-                    warn!(%error, "the books are away: no audit");
-                    meters::audit_failed();
-                    None
-                });
+                let taken = tokio::time::timeout(CONNECT, Lead::take(&url)).await;
+                lead = match taken.map_err(anyhow::Error::from).and_then(|taken| Ok(taken?)) {
+                    Ok(lead) => lead,
+                    Err(error) => {
+                        warn!(%error, "the books are away: no audit");
+                        meters::audit_failed();
+                        lead = None;
+                        continue;
+                    }
+                };
                 if lead.is_none() {
+                    meters::audit_stood_by();
                     continue;
                 }
                 info!(every_seconds = every.as_secs(), "this auditor leads");
             }
-            round(&config, &audit).await;
+            round(&config, &audit, &mut fulls).await;
         }
     };
     tokio::select! {
@@ -201,10 +212,49 @@ pub async fn forever(config: Config, audit: Audit, every: Duration) -> anyhow::R
     }
 }
 
+/// When everything is checked again: a day after all was well, an hour after a try that could not check everything, and
+/// at once while something is broken, which an audit of what changed may not see.
+#[derive(Debug, Default)]
+struct Fulls {
+    tried: Option<Instant>,
+    is_broken: bool,
+}
+
+impl Fulls {
+    /// The age at which the last full audit that was well is followed by another; `None`: not yet.
+    fn due(&self) -> Option<Duration> {
+        let may = self.tried.is_none_or(|tried| tried.elapsed() >= AN_HOUR);
+        match (self.is_broken, may) {
+            (true, _) => Some(Duration::ZERO),
+            (false, true) => Some(A_DAY),
+            (false, false) => None,
+        }
+    }
+
+    /// Takes note of an audit; `None`: it failed.
+    fn done(&mut self, report: Option<&Report>) {
+        let is_full = report.is_none_or(|report| report.since.is_none());
+        if is_full {
+            self.tried = Some(Instant::now());
+        }
+        if let Some(report) = report.filter(|_| is_full) {
+            self.is_broken = !report.broken().is_empty();
+        }
+    }
+}
+
 /// One audit of many.
-async fn round(config: &Config, audit: &Audit) {
-    let report = async { anyhow::Ok(audit.auditor(config).await?.run(&audit.options()).await?) };
-    let report = match report.await {
+async fn round(config: &Config, audit: &Audit, fulls: &mut Fulls) {
+    let options = Options {
+        full_after: fulls.due(),
+        ..audit.options()
+    };
+    let report = async { anyhow::Ok(audit.auditor(config).await?.run(&options).await?) };
+    let report = tokio::time::timeout(LONGEST, report)
+        .await
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("it took more than {} seconds", LONGEST.as_secs())));
+    fulls.done(report.as_ref().ok());
+    let report = match report {
         Ok(report) => report,
         Err(why) => {
             meters::audit_failed();

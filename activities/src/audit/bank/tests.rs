@@ -5,6 +5,7 @@ use uuid::Uuid;
 use workflows::domain::Clabe;
 
 use super::*;
+use crate::bank::one_day;
 
 const CLABE: &str = "012180004643051249";
 
@@ -153,4 +154,19 @@ fn what_ended_after_the_bank_was_read_is_under_way() {
     }
     // Whenever it was: money that went back and was paid.
     assert_eq!(found(vec![paid()], &just(State::Failed), 0), (1, 0));
+}
+
+#[test]
+fn a_statement_is_of_one_day_when_no_roll_is_near() {
+    let calendar = crate::ledger::made::rules().calendar;
+    let is_one = |from: &str, to: &str| {
+        let at = |time: &str| format!("2026-11-24T{time}:00-06:00").parse().expect("a time");
+        one_day(&calendar, at(from), at(to)).expect("a day of the calendar")
+    };
+    assert!(is_one("12:00", "17:49"));
+    assert!(is_one("18:10", "18:20"));
+    assert!(!is_one("17:50", "17:50"));
+    assert!(!is_one("17:49", "17:51"));
+    assert!(!is_one("18:09", "18:10"));
+    assert!(!is_one("17:49", "18:10"));
 }

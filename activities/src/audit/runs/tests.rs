@@ -19,9 +19,10 @@ fn an_open_payout_runs_or_is_not_due() {
         (Run::None, ago(900), ago(900), 1),
         (Run::None, None, None, 1),
         (Run::Ended(Status::Terminated, ago(60)), ago(900), None, 0),
-        (Run::Ended(Status::Terminated, ago(900)), ago(900), ago(1), 1),
-        (Run::Ended(Status::Completed, ago(900)), ago(60), None, 1),
-        (Run::Ended(Status::Failed, None), ago(60), None, 1),
+        (Run::Ended(Status::Terminated, ago(900)), ago(900), None, 1),
+        (Run::Ended(Status::Terminated, ago(900)), ago(900), ago(1), 0),
+        (Run::Ended(Status::Completed, ago(900)), ago(60), None, 0),
+        (Run::Ended(Status::Failed, None), ago(900), ago(900), 1),
     ];
     for (number, (run, deadline_at, swept_at, broken)) in cases.into_iter().enumerate() {
         let id = Uuid::from_u128(7);
