@@ -7,7 +7,7 @@ use tests::{
     books::Books,
     faults::{Options, Plan, Weather, run},
     load::Load,
-    stack::{PATIENCE, Setup, Stack},
+    stack::{PATIENCE, Setup, Stack, at_work},
 };
 use tokio::time::sleep;
 
@@ -31,6 +31,7 @@ async fn three_hundred_payouts_under_fire() -> Result<()> {
         lost: 20,
         repeated: 30,
     };
+    let _place = at_work().await?;
     let report = run(&options, &|_| {}).await?;
     eprintln!("{report}");
     ensure!(report.violations.is_empty(), "{:#?}", report.violations);
@@ -58,6 +59,7 @@ async fn connections_that_died_in_silence_hold_up_nobody() -> Result<()> {
         linked: true,
         ..Setup::default()
     };
+    let _place = at_work().await?;
     let stack = Stack::with("half_open", setup).await?;
     let account = stack.giro.account(1, 100_000_000).await?;
     let load = Load::new(&stack.apis, vec![account], &stack.file("load.journal"))?.busy();

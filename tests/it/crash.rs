@@ -1,10 +1,14 @@
 //! Every crash point once, the bank's outcomes by turns; `cargo faults` has the whole matrix.
 
 use anyhow::{Result, ensure};
-use tests::crash::{self, Point};
+use tests::{
+    crash::{self, Point},
+    stack::at_work,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_crash_point_is_died_at_once() -> Result<()> {
+    let _place = at_work().await?;
     let cells = crash::once();
     let report = crash::run_cells("crash", &cells, &|_| {}).await?;
     eprintln!("{report}");

@@ -8,19 +8,16 @@ use anyhow::{Result, ensure};
 use tests::{
     books::{Books, Progress},
     load::Load,
-    stack::{PATIENCE, Setup, Stack},
+    stack::{PATIENCE, Setup, Stack, at_work},
 };
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
+    sync::SemaphorePermit,
     time::{Instant, sleep},
 };
 
 /// In flight before the first blow; each blow falls while `MORE` are being asked for.
 const MANY: usize = 180;
 const MORE: usize = 20;
-/// Stories that compute at once. The others, and those that only wait for their last payouts, leave them the machine:
-/// too many at once would only meet their own timeouts.
-static AT_WORK: Semaphore = Semaphore::const_new(3);
 /// So few open payouts are waiting, and no work.
 const FEW: i64 = 30;
 /// The longest tail: a run that is started anew, then a bank that is asked again a minute apart.
@@ -39,7 +36,7 @@ struct Story {
 impl Story {
     /// Two hundred payouts that are accepted and on their way.
     async fn begin(name: &str, setup: Setup) -> Result<Self> {
-        let at_work = AT_WORK.acquire().await?;
+        let at_work = at_work().await?;
         let setup = Setup {
             settle_ms: 5_000,
             ..setup

@@ -21,6 +21,7 @@ use temporalio_client::Client;
 use workflows::PayoutWorkflow;
 
 use rustix::process::Signal;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
     books::Books,
@@ -33,6 +34,15 @@ use crate::{
 /// How long a story waits for what must happen: on a busy machine it may take giro's last question but one, which is 69 s
 /// after the send.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Stories that compute at once. The others, and those that only wait for their last payouts, leave them the machine:
+/// too many at once would only meet their own timeouts.
+static AT_WORK: Semaphore = Semaphore::const_new(3);
+
+/// A place among the stories that compute, until it is dropped.
+pub async fn at_work() -> Result<SemaphorePermit<'static>> {
+    Ok(AT_WORK.acquire().await?)
+}
 
 /// What makes this stack differ from the usual one.
 #[derive(Clone, Debug)]

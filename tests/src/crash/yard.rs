@@ -237,8 +237,8 @@ impl<'a> Yard<'a> {
             return Ok(None);
         };
         let log = fs::read_to_string(&self.log)?;
-        let deaths: Vec<&str> = log.lines().filter(|line| line.ends_with(DIED)).collect();
-        let last = deaths.get(self.deaths.len());
+        // Not every death before was counted: one may have been restarted for another reason at that very moment.
+        let last = log.lines().rfind(|line| line.ends_with(DIED));
         let (Some(last), Some(ABORTED)) = (last, status.signal()) else {
             bail!("{victim} ended by itself, {status}\n{tail}");
         };
