@@ -11,14 +11,14 @@ use crate::{
     ledger::{StoreError, heard, rows::Payout},
 };
 
-/// The banks that may be sent to now, by what their rows say: neither paused nor left alone for a while.
-pub async fn open_banks(pool: &PgPool) -> Result<BTreeSet<String>, StoreError> {
-    let open = sqlx::query_scalar!(
+/// The banks that have come back within a minute and may be sent to: runs that wait for them may sleep for minutes yet.
+pub async fn back_banks(pool: &PgPool) -> Result<BTreeSet<String>, StoreError> {
+    let back = sqlx::query_scalar!(
         r#"select name from bank
-           where paused_by is null and (closed_until is null or closed_until <= giro_now())
-             and attention is distinct from 'catching_up'"#
+           where paused_by is null and away_by is null and attention is distinct from 'catching_up'
+             and back_at > giro_now() - interval '1 minute'"#
     );
-    Ok(heard(open.fetch_all(pool)).await?.into_iter().collect())
+    Ok(heard(back.fetch_all(pool)).await?.into_iter().collect())
 }
 
 /// Takes up to `limit` open payouts past their deadline that were not taken in the last 30 s, longest waiting first.

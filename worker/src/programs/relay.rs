@@ -53,10 +53,10 @@ pub async fn relay(config: Config) -> anyhow::Result<()> {
 /// Starts the runs of what is overdue; true when there may be more.
 async fn sweep(ledger: &Ledger, starter: &Starter) -> bool {
     let due = async {
-        let open = sweep::open_banks(ledger.pool()).await?;
-        Ok::<_, StoreError>((sweep::overdue(ledger.pool(), AT_ONCE).await?, open))
+        let back = sweep::back_banks(ledger.pool()).await?;
+        Ok::<_, StoreError>((sweep::overdue(ledger.pool(), AT_ONCE).await?, back))
     };
-    let (overdue, open) = match due.await {
+    let (overdue, back) = match due.await {
         Ok(due) => due,
         Err(error) => {
             meters::unswept();
@@ -65,16 +65,16 @@ async fn sweep(ledger: &Ledger, starter: &Starter) -> bool {
         }
     };
     stream::iter(&overdue)
-        .for_each_concurrent(STARTS, |payout| drive(starter, payout, open.contains(&payout.bank)))
+        .for_each_concurrent(STARTS, |payout| drive(starter, payout, back.contains(&payout.bank)))
         .await;
     i64::try_from(overdue.len()).is_ok_and(|count| count == AT_ONCE)
 }
 
-async fn drive(starter: &Starter, payout: &Payout, bank_is_open: bool) {
+async fn drive(starter: &Starter, payout: &Payout, bank_is_back: bool) {
     match starter.begin(payout, Reason::Overdue).await {
         Ok(()) => {
             // Its run may still sleep out the pause of a bank that has come back.
-            if bank_is_open && payout.state == State::Accepted {
+            if bank_is_back && payout.state == State::Accepted {
                 starter.look(payout.id).await;
             }
             info!(payout = %payout.id, workflow = payout.id.workflow_id(), state = %payout.state, "past its deadline: driven");
