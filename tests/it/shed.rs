@@ -159,6 +159,7 @@ async fn a_full_disk_is_told_within_seconds_and_nothing_is_written_by_half() -> 
     let setup = Setup {
         own_postgres: true,
         postgres_in: Some(disk.0.clone()),
+        programs: &["worker", "api", "relay"],
         settle_ms: 3_000,
         ..Setup::default()
     };
@@ -235,6 +236,8 @@ async fn take_every_connection(stack: &Stack) -> Result<Vec<PgConnection>> {
 async fn no_connection_and_no_lock_are_told_within_seconds_and_end_by_themselves() -> Result<()> {
     let setup = Setup {
         own_postgres: true,
+        // What was told 503 and done is driven by the sweep alone, unless it is asked for again.
+        programs: &["worker", "api", "relay"],
         ..Setup::default()
     };
     let stack = Stack::with("exhausted", setup).await?;
