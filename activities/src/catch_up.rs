@@ -84,12 +84,6 @@ enum Trouble {
     Rolled,
 }
 
-impl From<sqlx::Error> for Trouble {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Watches the server until `stop` resolves, and catches up whenever it is another, or has lost something.
 pub async fn keep(steps: BankSteps, stop: impl Future<Output = ()>) {
     tokio::select! {
@@ -98,7 +92,7 @@ pub async fn keep(steps: BankSteps, stop: impl Future<Output = ()>) {
     }
 }
 
-/// A server that is caught up with.
+/// A server that is being caught up with.
 struct Pending {
     seen: Seen,
     /// When the orders that may still surface have surfaced; `None`: nothing can be lost.
@@ -109,56 +103,59 @@ struct Pending {
 }
 
 async fn watch(steps: &BankSteps) -> ! {
-    let bank = steps.bank().name();
     // The books when they were last known to be whole: what a later server is judged by.
     let mut whole: Option<Books> = None;
     let mut pending: Option<Pending> = None;
     loop {
-        let pause = match Books::read(steps.ledger(), bank).await {
-            // Nothing is known to be different: begin itself looks at the server that it runs on.
-            Err(error) => {
-                warn!(bank, %error, "the server of the books cannot be looked at");
-                LOOK
-            }
-            Ok(now) => match &whole {
-                Some(before) if steps.caught_up().seen().is_some() && now.continues(before) => {
-                    if now.is_told {
-                        // Another process said so, and is gone or has caught up too.
-                        let _tried = books::mark(steps.ledger(), bank, &now.seen).await;
-                    }
-                    steps.caught_up().set(bank, Some(now.seen.clone()));
-                    whole = Some(now);
-                    LOOK
-                }
-                Some(_) | None => {
-                    steps.caught_up().set(bank, None);
-                    let mut at = pending
-                        .take()
-                        .filter(|pending| pending.seen.still(&now.seen))
-                        .unwrap_or_else(|| Pending::new(steps.ledger().rules(), &now, whole.as_ref()));
-                    match held(steps, &now, &mut at).await {
-                        Ok(true) => {
-                            whole = Some(now);
-                            LOOK
-                        }
-                        Ok(false) => {
-                            pending = Some(at);
-                            LOOK
-                        }
-                        Err(error) => {
-                            error!(bank, %error, "the bank's orders could not be read through: nothing is sent until they are");
-                            let pause = at.again;
-                            at.again = (at.again * 2).min(AGAIN_LAST);
-                            let _tried = books::tell(steps.ledger(), bank).await;
-                            pending = Some(at);
-                            pause
-                        }
-                    }
-                }
-            },
-        };
+        let pause = look(steps, &mut whole, &mut pending).await;
         tokio::time::sleep(pause).await;
     }
+}
+
+/// One look at the server, and the bank's orders where it is another; answers when to look again.
+async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option<Pending>) -> Duration {
+    let bank = steps.bank().name();
+    let now = match Books::read(steps.ledger(), bank).await {
+        Ok(now) => now,
+        // Nothing is known to be different: begin itself looks at the server that it runs on.
+        Err(error) => {
+            warn!(bank, %error, "the server of the books cannot be looked at");
+            return LOOK;
+        }
+    };
+    if let Some(before) = whole
+        && steps.caught_up().seen().is_some()
+        && now.continues(before)
+    {
+        if now.is_told_in_vain() {
+            // Another process said so, and is gone or has caught up too.
+            let _tried = books::mark(steps.ledger(), bank, &now.seen).await;
+        }
+        steps.caught_up().set(bank, Some(now.seen.clone()));
+        *whole = Some(now);
+        return LOOK;
+    }
+    steps.caught_up().set(bank, None);
+    let mut at = pending
+        .take()
+        .filter(|pending| pending.seen.still(&now.seen))
+        .unwrap_or_else(|| Pending::new(steps.ledger().rules(), &now, whole.as_ref()));
+    let mut pause = LOOK;
+    match round(steps, &now, &mut at).await {
+        Ok(true) => {
+            *whole = Some(now);
+            return LOOK;
+        }
+        Ok(false) => {}
+        Err(error) => {
+            error!(bank, %error, "the bank's orders could not be read through: nothing is sent until they are");
+            pause = at.again;
+            at.again = (at.again * 2).min(AGAIN_LAST);
+            let _tried = books::tell(steps.ledger(), bank).await;
+        }
+    }
+    *pending = Some(at);
+    pause
 }
 
 impl Pending {
@@ -179,14 +176,6 @@ impl Pending {
     }
 }
 
-/// Before anything else, what may have been lost is forgotten as held, for all: nothing is sent or given back meanwhile.
-async fn held(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool, Trouble> {
-    if at.surfaced.is_some() && !at.told {
-        books::doubt(steps.ledger(), steps.bank().name(), &now.seen).await?;
-    }
-    round(steps, now, at).await
-}
-
 /// Reads the bank's orders once. True: the books stand, and may be sent from.
 async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool, Trouble> {
     let (ledger, bank) = (steps.ledger(), steps.bank());
@@ -195,6 +184,10 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
     if early && at.told {
         // Once at the start, and once when all has surfaced: between them the bank is left alone.
         return Ok(false);
+    }
+    if at.surfaced.is_some() && !at.told {
+        // Before anything else, and for all processes: nothing is sent or given back meanwhile.
+        books::doubt(ledger, bank.name(), &now.seen).await?;
     }
     // Around the roll the bank's running day may be another than ours; nothing is sent then anyway.
     if !one_day(&ledger.rules().calendar, now.at, now.at)? {

@@ -575,7 +575,7 @@ impl Stack {
         self.audit(&[]).map(drop)
     }
 
-    /// The same with more arguments (`--grace 0s`, `--output json`), and its report; an error holds it too.
+    /// The same with more arguments (`--grace 0s`, `--output json`), and its report; an error holds it too, and first.
     pub fn audit(&self, arguments: &[&str]) -> Result<String> {
         let done = process::command(program("giro"))
             .args(["audit", "--full"])
@@ -585,7 +585,7 @@ impl Stack {
             .output()?;
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         let complained = String::from_utf8_lossy(&done.stderr);
-        ensure!(done.status.success(), "giro audit: {complained}\n{said}");
+        ensure!(done.status.success(), "giro audit: {said}\n{complained}");
         Ok(said)
     }
 

@@ -3,11 +3,7 @@
 pub mod audit;
 pub mod keys;
 
-use activities::ledger::{
-    self, MIGRATIONS, Resumed,
-    rows::{BankRow, PausedBy},
-    strays,
-};
+use activities::ledger::{self, MIGRATIONS, Resumed, rows::PausedBy, strays};
 use anyhow::Context;
 use comfy_table::Table;
 use jiff::Timestamp;
@@ -66,7 +62,7 @@ pub async fn resume(config: &Config, bank: &str, since: Option<Timestamp>, reaso
     let mut connection = PgConnection::connect(config.database.url.expose_secret()).await?;
     let mut resumed = ledger::resume(&mut connection, bank, since, reason).await?;
     if let (Resumed::Other(stands), None) = (&resumed, since)
-        && !is_alarm(stands)
+        && !stands.paused_by.is_some_and(PausedBy::is_alarm)
     {
         let stands = stands.paused_at;
         resumed = ledger::resume(&mut connection, bank, stands, reason).await?;
@@ -82,14 +78,6 @@ pub async fn resume(config: &Config, bank: &str, since: Option<Timestamp>, reaso
                 "another pause stands, by {by} since {since}: {why}. Nothing was done; once its cause is mended: `giro bank resume {bank} --since {since} --reason …`"
             )
         }
-    }
-}
-
-/// A pause that giro raised because money may be wrong.
-fn is_alarm(bank: &BankRow) -> bool {
-    match bank.paused_by {
-        Some(PausedBy::PaidAfterRelease | PausedBy::SecondOrder | PausedBy::StrayOrder) => true,
-        Some(PausedBy::People | PausedBy::Configuration) | None => false,
     }
 }
 

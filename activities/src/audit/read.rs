@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::{Timestamp, ToSpan, civil::Date};
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 use workflows::domain::{AccountId, Centavos, MovementId, PayoutId};
 
@@ -149,27 +149,26 @@ fn movement(row: &PgRow) -> Result<Movement, StoreError> {
 
 /// Movements of these subjects.
 async fn movements_of(connection: &mut PgConnection, subjects: &[Uuid]) -> Result<Vec<Movement>, StoreError> {
-    let rows = sqlx::query(
-        "select id, subject, kind, debit_account, credit_account, amount, effective_on::text, hash, actor, reason,
-                case when isfinite(created_at) then (extract(epoch from created_at) * 1000000)::bigint end
-         from movement where subject = any($1)",
-    )
-    .bind(subjects)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(movement).collect()
+    movements_by("subject", connection, subjects).await
 }
 
 /// Movements with these ids.
 pub(super) async fn movements(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Movement>, StoreError> {
-    let rows = sqlx::query(
+    movements_by("id", connection, ids).await
+}
+
+async fn movements_by(
+    column: &'static str,
+    connection: &mut PgConnection,
+    among: &[Uuid],
+) -> Result<Vec<Movement>, StoreError> {
+    let mut query = QueryBuilder::<Postgres>::new(
         "select id, subject, kind, debit_account, credit_account, amount, effective_on::text, hash, actor, reason,
                 case when isfinite(created_at) then (extract(epoch from created_at) * 1000000)::bigint end
-         from movement where id = any($1)",
-    )
-    .bind(ids)
-    .fetch_all(connection)
-    .await?;
+         from movement where ",
+    );
+    query.push(column).push(" = any(").push_bind(among).push(")");
+    let rows = query.build().fetch_all(connection).await?;
     rows.iter().map(movement).collect()
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Books {
     /// The server that the bank's row names as caught up with.
     caught_up: Option<Server>,
     /// People are told that nothing is sent meanwhile.
-    pub(super) is_told: bool,
+    is_told: bool,
     /// Since when a lost begin may be missing: the oldest payout that waits, or the newest that is there.
     oldest: Option<Timestamp>,
 }
@@ -55,6 +55,12 @@ impl Books {
     /// True when these are the books that were whole before, on the same server, with nothing gone.
     pub(super) fn continues(&self, before: &Self) -> bool {
         before.seen.still(&self.seen) && before.begins <= self.begins
+    }
+
+    /// True when people are told that nothing is sent, though this server is caught up with. Where the row names none,
+    /// somebody doubts it, and has the last word.
+    pub(super) fn is_told_in_vain(&self) -> bool {
+        self.is_told && self.caught_up.as_ref() == Some(&self.seen.server)
     }
 
     /// True when commits may be lost. `whole` are the books as this process last knew them to be.
@@ -182,6 +188,16 @@ mod tests {
         let mut promoted = books(200, 90, 9);
         promoted.seen.server.timeline = 2;
         assert!(promoted.is_suspect(Some(&whole)));
+    }
+
+    #[test]
+    fn a_doubt_of_another_process_is_not_taken_back() {
+        let mut told = books(100, 5, 5);
+        assert!(!told.is_told_in_vain());
+        told.is_told = true;
+        assert!(told.is_told_in_vain());
+        told.caught_up = None;
+        assert!(!told.is_told_in_vain());
     }
 
     #[test]

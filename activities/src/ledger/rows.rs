@@ -391,6 +391,14 @@ impl PausedBy {
             Self::StrayOrder => "stray_order",
         }
     }
+
+    /// True where giro paused because money may be wrong: nobody lifts it without naming it.
+    pub const fn is_alarm(self) -> bool {
+        match self {
+            Self::PaidAfterRelease | Self::SecondOrder | Self::StrayOrder => true,
+            Self::People | Self::Configuration => false,
+        }
+    }
 }
 
 /// One immutable movement, both legs in one row.

@@ -45,13 +45,11 @@ async fn standing(session: &Session, name: &str) -> Result<Option<Timestamp>, Fa
     };
     let since = bank.paused_at.map(|at| at.to_string()).unwrap_or_default();
     match bank.paused_by {
-        Some(by @ (PausedBy::PaidAfterRelease | PausedBy::SecondOrder | PausedBy::StrayOrder)) => {
-            Err(Failure::Usage(format!(
-                "{name} is paused by {} since {since}: once its cause is mended, add --since {since}",
-                by.word()
-            )))
-        }
-        Some(PausedBy::People | PausedBy::Configuration) | None => Ok(bank.paused_at),
+        Some(by) if by.is_alarm() => Err(Failure::Usage(format!(
+            "{name} is paused by {} since {since}: once its cause is mended, add --since {since}",
+            by.word()
+        ))),
+        _ => Ok(bank.paused_at),
     }
 }
 

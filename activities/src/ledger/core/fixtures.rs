@@ -8,13 +8,14 @@ use std::{
 use jiff::{SignedDuration, Timestamp, civil::date};
 use uuid::Uuid;
 use workflows::domain::{
-    AccountId, BankCalendar, BeneficiaryName, Centavos, Clabe, Concept, InstitutionCode, MovementId, NumericReference,
-    OpenAccount, Order, PayoutId, TaxId,
+    AccountId, BeneficiaryName, Centavos, Clabe, Concept, InstitutionCode, MovementId, NumericReference, OpenAccount,
+    Order, PayoutId, TaxId,
 };
 
 use super::{
     super::{
         command::{Accept, Answer, Begin, Command, Open},
+        made::rules,
         rows::{
             Account, AccountStatus, BankRow, FEE_INCOME, IVA_PAYABLE, Private, Rows, Rules, SETTLEMENT_STP, Seen,
             Server,
@@ -31,19 +32,6 @@ pub(super) const IVA: Centavos = Centavos::new(80);
 /// 11:00 in Mexico City on a Tuesday that is no holiday.
 pub(super) const fn morning() -> Timestamp {
     Timestamp::constant(1_795_539_600, 0)
-}
-
-pub(super) fn rules() -> Rules {
-    Rules {
-        accepted: SignedDuration::from_secs(60),
-        sending: SignedDuration::from_secs(300),
-        sent: SignedDuration::from_secs(600),
-        fence: SignedDuration::from_secs(10),
-        horizon: SignedDuration::from_secs(120),
-        question_gap: SignedDuration::from_secs(30),
-        margin: SignedDuration::from_secs(10),
-        calendar: BankCalendar::builtin().expect("the table compiled in"),
-    }
 }
 
 /// The server that the books of a test are on; they were held against the bank's orders there.

@@ -5,9 +5,12 @@ use uuid::Uuid;
 use workflows::domain::{Attention, Centavos, Evidence, State};
 
 use super::{
-    super::rows::{Account, AwayBy, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, Rules, SETTLEMENT_STP},
+    super::{
+        made::rules,
+        rows::{Account, AwayBy, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, Rules, SETTLEMENT_STP},
+    },
     case::Case,
-    fixtures::{Books, books, payout_id, rules},
+    fixtures::{Books, books, payout_id},
     world::{At, Limits, QUIET, Seen, Slot, World, at, day, instant, seconds, uuid},
 };
 

@@ -186,13 +186,17 @@ fn the_same_request_gets_the_same_answer_and_another_body_a_conflict() {
         },
         "a refusal is for ever"
     );
+    is_a_stranger(&mut books, request(3, account, 1));
+}
+
+/// This request of another caller: the account is not its own, and it is told so as of one that is not there.
+fn is_a_stranger(books: &mut Books, request: super::super::command::Accept) {
     let stranger = super::super::command::Accept {
         caller: "other".to_owned(),
-        ..request(3, account, 1)
+        ..request
     };
-    let answer = books.run(Command::Accept(stranger));
     assert_eq!(
-        answer,
+        books.run(Command::Accept(stranger)),
         Answer::Refused {
             refusal: Refusal::AccountUnknown,
             replayed: false
@@ -205,18 +209,10 @@ fn the_same_request_gets_the_same_answer_and_another_body_a_conflict() {
 fn a_key_belongs_to_its_caller() {
     let (mut books, account) = accepted(true);
     let other = super::super::command::Accept {
-        caller: "other".to_owned(),
         payout: payout_id(2),
         ..request(1, account, AMOUNT)
     };
-    let answer = books.run(Command::Accept(other));
-    assert_eq!(
-        answer,
-        Answer::Refused {
-            refusal: Refusal::AccountUnknown,
-            replayed: false
-        }
-    );
+    is_a_stranger(&mut books, other);
 }
 
 /// A hold is a promise: what people say of the account afterwards stops new payouts, never the end of this one.
