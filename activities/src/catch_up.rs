@@ -9,7 +9,6 @@ mod lines;
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use tokio::{sync::watch, time::Instant};
 use tracing::{error, info, warn};
 use uuid::Uuid;
@@ -21,13 +20,13 @@ use crate::{
         Ledger, LedgerError, StoreError,
         command::Adopt,
         heard,
-        rows::{Rules, Seen},
+        rows::Seen,
         strays::{self, Stray},
     },
     meters,
     steps::BankSteps,
 };
-use books::Books;
+use books::{Books, Doubt};
 use lines::Sort;
 
 /// The bank's attention while the books are held against its orders.
@@ -95,7 +94,9 @@ pub async fn keep(steps: BankSteps, stop: impl Future<Output = ()>) {
 /// A server that is being caught up with.
 struct Pending {
     seen: Seen,
-    /// When the orders that may still surface have surfaced; `None`: nothing can be lost.
+    /// Why commits may be lost; `None`: they are not.
+    doubt: Option<Doubt>,
+    /// When the orders that may still surface have surfaced; `None`: that was not asked yet.
     surfaced: Option<Instant>,
     /// What was told already.
     told: bool,
@@ -127,7 +128,7 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
         && steps.caught_up().seen().is_some()
         && now.continues(before)
     {
-        if now.is_told_in_vain() {
+        if now.is_told {
             // Another process said so, and is gone or has caught up too.
             let _tried = books::mark(steps.ledger(), bank, &now.seen).await;
         }
@@ -136,10 +137,12 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
         return LOOK;
     }
     steps.caught_up().set(bank, None);
-    let mut at = pending
-        .take()
-        .filter(|pending| pending.seen.still(&now.seen))
-        .unwrap_or_else(|| Pending::new(steps.ledger().rules(), &now, whole.as_ref()));
+    let mut at = match pending.take() {
+        Some(at) if at.seen.still(&now.seen) => at,
+        before => Pending::new(&now, whole.as_ref(), before.as_ref()),
+    };
+    // Somebody who knew the books before vouches for it by now.
+    at.doubt = at.doubt.filter(|_| now.doubt(whole.as_ref()).is_some());
     let mut pause = LOOK;
     match round(steps, &now, &mut at).await {
         Ok(true) => {
@@ -159,17 +162,13 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
 }
 
 impl Pending {
-    fn new(rules: &Rules, now: &Books, whole: Option<&Books>) -> Self {
-        // A begin that was lost may be sent until its fence, be on its way for one call, and surface by the horizon. When
-        // the server that gave it ended is not known: it counts from now.
-        let longest = [rules.fence, rules.margin, rules.horizon]
-            .into_iter()
-            .sum::<SignedDuration>();
-        let longest = Duration::try_from(longest).unwrap_or_default();
-        let surfaced = now.is_suspect(whole).then(|| Instant::now() + longest);
+    fn new(now: &Books, whole: Option<&Books>, before: Option<&Self>) -> Self {
+        // The same server, and not as it was.
+        let went_back = before.is_some_and(|before| before.seen.server == now.seen.server);
         Self {
             seen: now.seen.clone(),
-            surfaced,
+            doubt: if went_back { Some(Doubt::Loss) } else { now.doubt(whole) },
+            surfaced: None,
             told: false,
             again: AGAIN_FIRST,
         }
@@ -180,14 +179,20 @@ impl Pending {
 async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool, Trouble> {
     let (ledger, bank) = (steps.ledger(), steps.bank());
     let began = Instant::now();
+    if let (Some(doubt), None) = (at.doubt, at.surfaced) {
+        // Before anything else, and for all processes: nothing is sent or given back meanwhile.
+        let Some(left) = books::doubt(ledger, bank.name(), &now.seen, doubt).await? else {
+            // Marked by now: the next look tells.
+            return Ok(false);
+        };
+        // It was seen once, and is written: asked again, only time is asked for.
+        at.doubt = Some(Doubt::Unknown);
+        at.surfaced = Some(began + left);
+    }
     let early = at.surfaced.is_some_and(|surfaced| began < surfaced);
     if early && at.told {
         // Once at the start, and once when all has surfaced: between them the bank is left alone.
         return Ok(false);
-    }
-    if at.surfaced.is_some() && !at.told {
-        // Before anything else, and for all processes: nothing is sent or given back meanwhile.
-        books::doubt(ledger, bank.name(), &now.seen).await?;
     }
     // Around the roll the bank's running day may be another than ours; nothing is sent then anyway.
     if !one_day(&ledger.rules().calendar, now.at, now.at)? {
@@ -195,12 +200,12 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
     }
     let today = ledger.rules().calendar.operating_date(now.at)?.date();
     let (mut orders, mut adopted, mut named) = (0, 0, 0);
-    for day in now.days(&ledger.rules().calendar, at.surfaced.is_some())? {
+    for day in now.days(&ledger.rules().calendar, at.doubt.is_some())? {
         let lines = bank.whole_statement(day, today).await?;
         if !one_day(&ledger.rules().calendar, now.at, ledger.now().await?)? {
             return Err(Trouble::Rolled);
         }
-        if at.surfaced.is_some()
+        if at.doubt.is_some()
             && let Some(key) = lines::lacking(ledger, bank.name(), day, &lines).await?
         {
             return Err(Trouble::Lacks(key));
@@ -227,6 +232,8 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
         return Ok(false);
     }
     if !books::mark(ledger, bank.name(), &at.seen).await? {
+        // Another process has seen a loss meanwhile, or it is another server: the next look tells.
+        (at.doubt, at.surfaced) = (Some(Doubt::Unknown), None);
         return Ok(false);
     }
     info!(

@@ -54,6 +54,30 @@ async fn bank_is(stack: &Stack, until: impl Fn(&Value) -> bool) -> Result<()> {
     }
 }
 
+/// How long a server is doubted stands in the books: workers that never live that long send all the same, once it is over.
+#[tokio::test]
+async fn workers_that_die_young_still_send_after_a_restart_of_postgres() -> Result<()> {
+    let setup = Setup {
+        own_postgres: true,
+        ..Setup::default()
+    };
+    let mut stack = Stack::with("die_young", setup).await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    stack.kill("worker");
+    stopped(&mut stack, |_| Ok(())).await?;
+    let waits = stack.giro.pay(&account, 10_000).await?;
+    let start = tokio::time::Instant::now();
+    while stack.giro.payout(&waits).await?["state"] != "settled" {
+        ensure!(start.elapsed() < PATIENCE, "nobody sends");
+        stack.run("worker")?;
+        // A third of the wait, and long enough to read the bank's orders once.
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        stack.kill("worker");
+    }
+    stack.run("worker")?;
+    stack.balanced().await
+}
+
 #[tokio::test]
 async fn an_old_backup_under_a_live_bank_never_pays_twice() -> Result<()> {
     let setup = Setup {

@@ -1,12 +1,14 @@
 //! What tells whether the books may have lost commits: their server, how far its log is, and the rights to send given.
 
-use jiff::{Timestamp, civil::Date};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde_json::Value;
 use workflows::domain::{BankCalendar, CalendarError};
 
 use crate::ledger::{
     Ledger, StoreError, heard,
-    rows::{Seen, Server},
+    rows::{Rules, Seen, Server},
 };
 
 /// Banking days that are read at the most; what is older is found by the daily comparison.
@@ -24,9 +26,18 @@ pub(super) struct Books {
     /// The server that the bank's row names as caught up with.
     caught_up: Option<Server>,
     /// People are told that nothing is sent meanwhile.
-    is_told: bool,
+    pub(super) is_told: bool,
     /// Since when a lost begin may be missing: the oldest payout that waits, or the newest that is there.
     oldest: Option<Timestamp>,
+}
+
+/// Why commits may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Nobody who knew the books before vouches for this server.
+    Unknown,
+    /// Something is gone that was there.
+    Loss,
 }
 
 impl Books {
@@ -52,27 +63,30 @@ impl Books {
         })
     }
 
-    /// True when these are the books that were whole before, on the same server, with nothing gone.
+    /// True when these are the books that were whole before, on the same server, with nothing gone, and nobody doubts it.
     pub(super) fn continues(&self, before: &Self) -> bool {
-        before.seen.still(&self.seen) && before.begins <= self.begins
+        before.seen.still(&self.seen) && before.begins <= self.begins && self.is_caught_up()
     }
 
-    /// True when people are told that nothing is sent, though this server is caught up with. Where the row names none,
-    /// somebody doubts it, and has the last word.
-    pub(super) fn is_told_in_vain(&self) -> bool {
-        self.is_told && self.caught_up.as_ref() == Some(&self.seen.server)
+    fn is_caught_up(&self) -> bool {
+        self.caught_up.as_ref() == Some(&self.seen.server)
     }
 
-    /// True when commits may be lost. `whole` are the books as this process last knew them to be.
-    pub(super) fn is_suspect(&self, whole: Option<&Self>) -> bool {
-        let now = &self.seen.server;
+    /// Why commits may be lost; `None`: they are not. `whole` are the books as this process last knew them to be.
+    pub(super) fn doubt(&self, whole: Option<&Self>) -> Option<Doubt> {
         match whole {
-            Some(before) => {
-                let kept = before.seen.wal <= self.seen.wal && before.begins <= self.begins;
-                !(same_history(&before.seen.server, now) && kept)
-            }
-            None => self.caught_up.as_ref() != Some(now),
+            Some(before) if self.has_lost(before) => Some(Doubt::Loss),
+            // Somebody has seen a loss, and is gone, or waits too.
+            Some(_) => self.caught_up.is_none().then_some(Doubt::Unknown),
+            None => (!self.is_caught_up()).then_some(Doubt::Unknown),
         }
+    }
+
+    fn has_lost(&self, before: &Self) -> bool {
+        let (then, now) = (&before.seen.server, &self.seen.server);
+        // The same cluster on the same timeline was started again, or put back.
+        let same_history = then.system == now.system && then.timeline == now.timeline;
+        !same_history || before.seen.wal > self.seen.wal || before.begins > self.begins
     }
 
     /// The operating dates to read: this and the one before, and where commits may be lost, each since the oldest
@@ -92,33 +106,54 @@ impl Books {
     }
 }
 
-/// The same cluster on the same timeline: it was started again, or put back.
-fn same_history(one: &Server, other: &Server) -> bool {
-    one.system == other.system && one.timeline == other.timeline
-}
-
-/// Writes that the bank's orders were read through on this server; false when it is another by now.
+/// Writes that the bank's orders were read through on this server; false when it is another by now, or somebody saw a
+/// loss on it, and what was on its way then has not had the time to surface.
 pub(super) async fn mark(ledger: &Ledger, bank: &str, seen: &Seen) -> Result<bool, StoreError> {
     let server = serde_json::to_value(&seen.server)?;
     let done = sqlx::query!(
-        r#"update bank set caught_up = $2, attention = nullif(attention, 'catching_up'),
+        r#"update bank set caught_up = $2, doubted = null, doubted_at = null,
+               attention = nullif(attention, 'catching_up'),
                back_at = case attention when 'catching_up' then giro_now() else back_at end
-           where name = $1 and giro_server() - 'wal' = $2"#,
+           where name = $1 and giro_server() - 'wal' = $2
+             and (caught_up is not null or extract(epoch from clock_timestamp() - doubted_at) >= $3::float8)"#,
         bank,
-        server
+        server,
+        surfacing(ledger.rules()).as_secs_f64()
     );
     Ok(heard(done.execute(ledger.pool())).await?.rows_affected() > 0)
 }
 
-/// Writes that this server is not caught up with: commits may be lost, and no process may give back or begin by it.
-pub(super) async fn doubt(ledger: &Ledger, bank: &str, seen: &Seen) -> Result<(), StoreError> {
+/// Writes that commits may be lost on this server, and answers how long until what was on its way has surfaced; the first
+/// who doubted counts. A loss that was seen counts anew, and takes the mark away: no process gives back or begins by it.
+/// `None`: the server is marked by now.
+pub(super) async fn doubt(
+    ledger: &Ledger,
+    bank: &str,
+    seen: &Seen,
+    doubt: Doubt,
+) -> Result<Option<Duration>, StoreError> {
     let server = serde_json::to_value(&seen.server)?;
-    let done = sqlx::query!(
-        "update bank set caught_up = null where name = $1 and caught_up = $2",
+    let done = sqlx::query_scalar!(
+        r#"update bank
+           set doubted_at = case when doubted = $2 and not $3 then doubted_at else clock_timestamp() end,
+               doubted = $2,
+               caught_up = case when $3 then null else caught_up end
+           where name = $1 and ($3 or caught_up is distinct from $2)
+           returning extract(epoch from clock_timestamp() - doubted_at)::float8 as "for!""#,
         bank,
-        server
+        server,
+        doubt == Doubt::Loss
     );
-    heard(done.execute(ledger.pool())).await.map(drop)
+    let since = heard(done.fetch_optional(ledger.pool())).await?;
+    let passed = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    Ok(since.map(|since| surfacing(ledger.rules()).saturating_sub(passed(since))))
+}
+
+/// A begin that was lost may be sent until its fence, be on its way for one call, and surface by the horizon. When the
+/// server that gave it ended is not known: it counts from the first doubt.
+fn surfacing(rules: &Rules) -> Duration {
+    let longest = [rules.fence, rules.margin, rules.horizon];
+    Duration::try_from(longest.into_iter().sum::<SignedDuration>()).unwrap_or_default()
 }
 
 /// Tells people that nothing is sent for now.
@@ -161,43 +196,42 @@ mod tests {
 
     #[test]
     fn a_process_that_starts_trusts_the_server_that_the_row_names_alone() {
-        assert!(!books(100, 5, 5).is_suspect(None));
-        assert!(books(200, 5, 5).is_suspect(None), "started again, or put back");
+        let unknown = Some(Doubt::Unknown);
+        assert_eq!(books(100, 5, 5).doubt(None), None);
+        assert_eq!(books(200, 5, 5).doubt(None), unknown, "started again, or put back");
         let mut promoted = books(100, 5, 5);
         promoted.seen.server.timeline = 2;
-        assert!(promoted.is_suspect(None));
+        assert_eq!(promoted.doubt(None), unknown);
         let mut elsewhere = books(100, 5, 5);
         elsewhere.seen.server.system = "8".to_owned();
-        assert!(elsewhere.is_suspect(None));
+        assert_eq!(elsewhere.doubt(None), unknown);
         let mut never = books(100, 5, 5);
         never.caught_up = None;
-        assert!(never.is_suspect(None));
+        assert_eq!(never.doubt(None), unknown);
     }
 
     #[test]
     fn a_process_that_lives_tells_a_restart_from_a_loss() {
-        let whole = books(100, 50, 7);
-        assert!(!books(200, 50, 7).is_suspect(Some(&whole)), "a mere restart");
-        assert!(books(200, 49, 7).is_suspect(Some(&whole)), "its log went back");
+        let (whole, loss) = (books(100, 50, 7), Some(Doubt::Loss));
+        assert_eq!(books(200, 50, 7).doubt(Some(&whole)), None, "a mere restart");
+        assert_eq!(books(200, 49, 7).doubt(Some(&whole)), loss, "its log went back");
         // What others wrote since has hidden that: the rights given have not come back.
-        assert!(books(200, 90, 6).is_suspect(Some(&whole)));
-        assert!(
-            books(100, 49, 7).is_suspect(Some(&whole)),
-            "a machine put back as it was"
-        );
+        assert_eq!(books(200, 90, 6).doubt(Some(&whole)), loss);
+        let back = books(100, 49, 7).doubt(Some(&whole));
+        assert_eq!(back, loss, "a machine put back as it was");
         let mut promoted = books(200, 90, 9);
         promoted.seen.server.timeline = 2;
-        assert!(promoted.is_suspect(Some(&whole)));
+        assert_eq!(promoted.doubt(Some(&whole)), loss);
     }
 
+    /// Who saw it may be gone: whoever lives waits in its place, or nothing would be sent until a process starts.
     #[test]
-    fn a_doubt_of_another_process_is_not_taken_back() {
-        let mut told = books(100, 5, 5);
-        assert!(!told.is_told_in_vain());
-        told.is_told = true;
-        assert!(told.is_told_in_vain());
-        told.caught_up = None;
-        assert!(!told.is_told_in_vain());
+    fn a_loss_that_another_process_saw_is_doubted_by_all() {
+        let whole = books(100, 50, 7);
+        let mut doubted = books(100, 51, 7);
+        doubted.caught_up = None;
+        assert!(!doubted.continues(&whole));
+        assert_eq!(doubted.doubt(Some(&whole)), Some(Doubt::Unknown));
     }
 
     #[test]

@@ -282,6 +282,11 @@ impl BankRow {
             back_at: None,
         }
     }
+
+    /// True when its orders were read through on this server, which the transaction runs on.
+    pub fn is_caught_up(&self, server: Option<&Seen>) -> bool {
+        server.is_some_and(|now| self.caught_up.as_ref() == Some(&now.server))
+    }
 }
 
 /// How a bank is away.

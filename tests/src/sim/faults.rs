@@ -146,7 +146,7 @@ pub const TABLE: [Row; 45] = [
     row(83, Fault::RefuseResend, 0, End::Speak("deadline"), "takes, closes without answer, hidden from queries until told to speak; every later request of that clave is refused with -200", "sends again, is refused, and that is doubt: stays open with `deadline`"),
     row(84, Fault::WebhookCnLie, 2, End::Settled, "takes, answers, settles; the webhook says CN", "asks; the bank's answer counts, not its webhook"),
     row(85, Fault::Error0, 2, End::Settled, "takes, answers id 0 \"No se recibio respuesta del servicio\", settles", ASKS),
-    row(86, Fault::ReadOnly, 0, End::Resume, "takes nothing, answers -30", "the bank counts as away: tried again after 30 s to 5 min, or by `giro bank resume`"),
+    row(86, Fault::ReadOnly, 0, End::Resume, "takes nothing, answers -30", "the bank counts as away: tried again after 10 s to 5 min, or by `giro bank resume`"),
     row(87, Fault::DropBefore, 2, End::Settled, "takes nothing, closes without answer", RESENDS),
     row(88, Fault::RepeatedWebhook, 2, End::Settled, "takes, answers, settles; sends each webhook five times", "one row in the inbox, one question"),
     row(89, Fault::WebhookBeforeReply, 2, End::Settled, "takes, settles and delivers the webhook, and only then answers", "matched by clave; asks"),

@@ -13,7 +13,7 @@ use super::{
 use crate::bank::{Found, FoundDoubt, NotSent, Submitted};
 
 /// A bank that is away is left alone for so long, in seconds; twice as long each time, up to the last.
-const BACKOFF_FIRST: i32 = 30;
+const BACKOFF_FIRST: i32 = 10;
 const BACKOFF_LAST: i32 = 300;
 /// A bank that answered nothing for so long, neither one payout nor another, is away.
 const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(60);

@@ -6,8 +6,8 @@ use super::{
     super::{
         command::{Accept, Answer, Open},
         rows::{
-            Account, AccountStatus, CUSTOMER, Event, Kind, Payout, Private, Request, Rows, Rules, SETTLEMENT_STP,
-            Writes,
+            Account, AccountStatus, BankRow, CUSTOMER, Event, Kind, Payout, Private, Request, Rows, Rules,
+            SETTLEMENT_STP, Writes,
         },
     },
     ending::released,
@@ -247,8 +247,8 @@ pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, W
         return (Answer::TooLate(before.clone()), writes);
     }
     // Where the books may have lost its send, the bank says first whether there was one.
-    let caught_up = rows.banks.get(&before.bank).and_then(|bank| bank.caught_up.as_ref());
-    if caught_up.is_none() || caught_up != rows.server.as_ref().map(|now| &now.server) {
+    let is_caught_up = |bank: &BankRow| bank.is_caught_up(rows.server.as_ref());
+    if !rows.banks.get(&before.bank).is_some_and(is_caught_up) {
         return (Answer::CatchingUp(before.clone()), writes);
     }
     let Some(account) = released(rows, before) else {

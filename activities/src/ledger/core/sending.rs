@@ -50,7 +50,7 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
         State::Settled | State::Failed | State::Cancelled | State::Returned => return stays(Stand::Closed),
     }
     let mut row = before.clone();
-    let held = holds(begin.seen.as_ref(), rows.server.as_ref());
+    let held = bank.is_caught_up(rows.server.as_ref()) && holds(begin.seen.as_ref(), rows.server.as_ref());
     let look = match bank.attention.as_deref() {
         Some(CATCHING_UP) => CATCH_UP_LONG,
         Some(_) | None => CATCH_UP_LOOK,

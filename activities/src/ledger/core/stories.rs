@@ -354,11 +354,11 @@ fn many_sends_that_fail_at_once_are_one_outage() {
         ));
     }
     let bank = &books.rows.banks["stp"];
-    assert_eq!((bank.backoff_seconds, bank.attention.as_deref()), (30, None));
+    assert_eq!((bank.backoff_seconds, bank.attention.as_deref()), (10, None));
     books.tick(31);
     begins(&mut books, 1);
     fail(&mut books, 1, 2);
-    assert_eq!(books.rows.banks["stp"].backoff_seconds, 60, "a later try failed too");
+    assert_eq!(books.rows.banks["stp"].backoff_seconds, 20, "a later try failed too");
 }
 
 #[test]

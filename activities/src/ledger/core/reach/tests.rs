@@ -175,7 +175,7 @@ fn a_probe_that_gets_no_answer_is_followed_by_a_longer_pause() {
     books.tick(31);
     begin(&mut books, 2);
     record(&mut books, 2, cut(), None);
-    assert_eq!(bank(&books).backoff_seconds, 60);
+    assert_eq!(bank(&books).backoff_seconds, 20);
     assert!(matches!(begin(&mut books, 3), Stand::NotSent { .. }));
     // A probe whose worker died does not hold up the next for ever.
     books.tick(61);

@@ -68,6 +68,15 @@ fn nothing_is_sent_on_books_that_were_not_held_against_the_bank() {
         assert!(matches!(books.stand(on(seen)), Stand::NotSent { until } if until > books.rows.now));
         assert_eq!((books.row().send_no, books.row().state), (0, State::Accepted));
     }
+    // The books name no server, or another: somebody doubts this one.
+    let mut elsewhere = server().server;
+    elsewhere.started_us -= 1;
+    for caught_up in [None, Some(elsewhere)] {
+        books.rows.banks.get_mut("stp").expect("a bank").caught_up = caught_up;
+        let (answer, _) = decide(&books.rules, &books.rows, &on(Some(server())));
+        assert!(matches!(answer, Answer::Stands(row, Stand::NotSent { .. }) if row.state == State::Accepted));
+    }
+    books.rows.banks.get_mut("stp").expect("a bank").caught_up = Some(server().server);
     let mut earlier = server();
     earlier.wal -= 1;
     assert_eq!(books.stand(on(Some(earlier))), Stand::Go, "the log only grew");
