@@ -1,6 +1,9 @@
 //! A company's signing key: an encrypted PKCS#8 file for giro, and the public half that the bank has registered.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Context, Result, anyhow};
 use aws_lc_rs::{
@@ -24,7 +27,16 @@ pub struct Keys {
 /// The passphrase of every key made here.
 pub const PASSPHRASE: &str = "giro-dev";
 
-/// Makes a key in `dir`; one that is there is kept, so that a restarted bank still knows it.
+/// Both halves as their files hold them.
+struct Pair {
+    private: String,
+    public: String,
+}
+
+/// The pair of this process: a prime costs a debug program most of a second, and banks that never meet may share it.
+static PAIR: Mutex<Option<Pair>> = Mutex::new(None);
+
+/// Writes this process's key into `dir`; one that is there is kept, so that a restarted bank still knows it.
 pub fn make(dir: &Path) -> Result<Keys> {
     let keys = Keys {
         private: dir.join("stp-key.pem"),
@@ -33,6 +45,19 @@ pub fn make(dir: &Path) -> Result<Keys> {
     if keys.private.exists() && keys.public.exists() {
         return Ok(keys);
     }
+    let mut made = PAIR.lock().unwrap_or_else(PoisonError::into_inner);
+    let pair = match made.take() {
+        Some(pair) => pair,
+        None => generate()?,
+    };
+    let pair = made.insert(pair);
+    for (file, text) in [(&keys.private, &pair.private), (&keys.public, &pair.public)] {
+        std::fs::write(file, text).with_context(|| file.display().to_string())?;
+    }
+    Ok(keys)
+}
+
+fn generate() -> Result<Pair> {
     let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow!("no RSA key could be made"))?;
     let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| anyhow!("the key does not encode"))?;
     let (mut salt, mut vector) = ([0_u8; 16], [0_u8; 16]);
@@ -57,11 +82,11 @@ pub fn make(dir: &Path) -> Result<Keys> {
         .chunks(64)
         .map(|line| String::from_utf8_lossy(line).into_owned())
         .collect();
-    let public = format!(
-        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-        lines.join("\n")
-    );
-    std::fs::write(&keys.private, pem.as_bytes()).with_context(|| keys.private.display().to_string())?;
-    std::fs::write(&keys.public, public).with_context(|| keys.public.display().to_string())?;
-    Ok(keys)
+    Ok(Pair {
+        private: pem.to_string(),
+        public: format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            lines.join("\n")
+        ),
+    })
 }

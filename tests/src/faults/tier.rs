@@ -57,7 +57,17 @@ const CI: [Besides; 2] = [
     },
     Besides {
         name: "10,000 sequences of 512 operations, and the whole small scope",
-        arguments: &["test", "--workspace", "--lib", "--", "core::", "--nocapture"],
+        // By the million: optimised, and asserting all the same.
+        arguments: &[
+            "test",
+            "--config=profile.dev.package.activities.opt-level=2",
+            "--config=profile.dev.package.workflows.opt-level=2",
+            "-p=activities",
+            "--lib",
+            "--",
+            "core::",
+            "--nocapture",
+        ],
         variables: &[
             ("GIRO_SEQUENCES", "10000"),
             ("GIRO_OPS", "512"),
