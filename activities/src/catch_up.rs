@@ -9,7 +9,7 @@ mod lines;
 
 use std::time::Duration;
 
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 use workflows::domain::{PayoutId, State};
@@ -93,12 +93,11 @@ pub async fn keep(steps: BankSteps, stop: impl Future<Output = ()>) {
 
 /// A server that is being caught up with.
 struct Pending {
-    seen: Seen,
+    /// The books at the last look.
+    last: Books,
     /// Why commits may be lost; `None`: they are not.
     doubt: Option<Doubt>,
-    /// When the orders that may still surface have surfaced; `None`: that was not asked yet.
-    surfaced: Option<Instant>,
-    /// What was told already.
+    /// People were told, and what the bank had then was taken in.
     told: bool,
     again: Duration,
 }
@@ -124,13 +123,11 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
             return LOOK;
         }
     };
-    if let Some(before) = whole
-        && steps.caught_up().seen().is_some()
-        && now.continues(before)
-    {
+    let goes_on = whole.as_ref().is_some_and(|before| now.goes_on_from(before));
+    if goes_on && now.is_caught_up() && steps.caught_up().seen().is_some() {
         if now.is_told {
             // Another process said so, and is gone or has caught up too.
-            let _tried = books::mark(steps.ledger(), bank, &now.seen).await;
+            let _tried = books::mark(steps.ledger(), bank, &now.seen, None).await;
         }
         steps.caught_up().set(bank, Some(now.seen.clone()));
         *whole = Some(now);
@@ -138,13 +135,26 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
     }
     steps.caught_up().set(bank, None);
     let mut at = match pending.take() {
-        Some(at) if at.seen.still(&now.seen) => at,
-        before => Pending::new(&now, whole.as_ref(), before.as_ref()),
+        Some(at) if now.goes_on_from(&at.last) => at,
+        before => Pending::new(&now, before.as_ref()),
     };
-    // Somebody who knew the books before vouches for it by now.
-    at.doubt = at.doubt.filter(|_| now.doubt(whole.as_ref()).is_some());
+    at.last = now.clone();
+    // Somebody may have waited by now, or vouch for it; never for what this process has seen and not yet written.
+    let doubts = now.doubt(whole.as_ref());
+    at.doubt = at.doubt.filter(|doubt| *doubt == Doubt::Loss).or(doubts);
+    let has_seen_a_loss = at.doubt == Some(Doubt::Loss);
     let mut pause = LOOK;
-    match round(steps, &now, &mut at).await {
+    let caught_up = round(steps, &now, &mut at).await;
+    if has_seen_a_loss && at.doubt != Some(Doubt::Loss) {
+        // The books have it, for all: this process knows no more than they from now on.
+        *whole = None;
+    } else if let Some(before) = whole
+        && doubts != Some(Doubt::Loss)
+        && now.has_history_of(before)
+    {
+        *before = now.clone();
+    }
+    match caught_up {
         Ok(true) => {
             *whole = Some(now);
             return LOOK;
@@ -162,13 +172,11 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
 }
 
 impl Pending {
-    fn new(now: &Books, whole: Option<&Books>, before: Option<&Self>) -> Self {
-        // The same server, and not as it was.
-        let went_back = before.is_some_and(|before| before.seen.server == now.seen.server);
+    fn new(now: &Books, before: Option<&Self>) -> Self {
+        let since_then = before.and_then(|before| now.doubt(Some(&before.last)));
         Self {
-            seen: now.seen.clone(),
-            doubt: if went_back { Some(Doubt::Loss) } else { now.doubt(whole) },
-            surfaced: None,
+            last: now.clone(),
+            doubt: since_then.filter(|doubt| *doubt == Doubt::Loss),
             told: false,
             again: AGAIN_FIRST,
         }
@@ -178,19 +186,19 @@ impl Pending {
 /// Reads the bank's orders once. True: the books stand, and may be sent from.
 async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool, Trouble> {
     let (ledger, bank) = (steps.ledger(), steps.bank());
-    let began = Instant::now();
-    if let (Some(doubt), None) = (at.doubt, at.surfaced) {
-        // Before anything else, and for all processes: nothing is sent or given back meanwhile.
-        let Some(left) = books::doubt(ledger, bank.name(), &now.seen, doubt).await? else {
-            // Marked by now: the next look tells.
-            return Ok(false);
-        };
-        // It was seen once, and is written: asked again, only time is asked for.
-        at.doubt = Some(Doubt::Unknown);
-        at.surfaced = Some(began + left);
-    }
-    let early = at.surfaced.is_some_and(|surfaced| began < surfaced);
-    if early && at.told {
+    // Before anything else, and for all processes: nothing is sent or given back meanwhile.
+    let doubted = match at.doubt {
+        None => None,
+        Some(doubt) => match books::doubt(ledger, bank.name(), &now.seen, doubt).await? {
+            Some(doubted) => Some(doubted),
+            // Marked by now, or another server: the next look tells.
+            None => return Ok(false),
+        },
+    };
+    // A loss that was seen is written once: from here on only its time is asked for.
+    at.doubt = doubted.map(|_| Doubt::Unknown);
+    let left = doubted.map_or(Duration::ZERO, |doubted| doubted.left);
+    if !left.is_zero() && at.told {
         // Once at the start, and once when all has surfaced: between them the bank is left alone.
         return Ok(false);
     }
@@ -215,25 +223,22 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
         adopted += fresh;
         named += strange;
     }
-    if early {
-        let seconds = at
-            .surfaced
-            .map_or(0, |surfaced| surfaced.duration_since(began).as_secs());
+    if !left.is_zero() {
         warn!(
             bank = bank.name(),
             orders,
             adopted,
             named,
-            seconds,
+            seconds = left.as_secs(),
             "the books may have lost commits: nothing is sent until lost orders have surfaced and the bank's are read again"
         );
         books::tell(ledger, bank.name()).await?;
         at.told = true;
         return Ok(false);
     }
-    if !books::mark(ledger, bank.name(), &at.seen).await? {
-        // Another process has seen a loss meanwhile, or it is another server: the next look tells.
-        (at.doubt, at.surfaced) = (Some(Doubt::Unknown), None);
+    let waited = doubted.map(|doubted| doubted.since);
+    if !books::mark(ledger, bank.name(), &now.seen, waited).await? {
+        // Somebody has seen a loss meanwhile, or it is another server: the next look tells.
         return Ok(false);
     }
     info!(

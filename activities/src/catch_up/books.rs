@@ -36,8 +36,17 @@ pub(super) struct Books {
 pub(super) enum Doubt {
     /// Nobody who knew the books before vouches for this server.
     Unknown,
-    /// Something is gone that was there.
+    /// Something is gone that this process has seen.
     Loss,
+}
+
+/// A doubt as the books have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Doubted {
+    /// How long until what was on its way when it began has surfaced.
+    pub(super) left: Duration,
+    /// Which doubt it is: when it began, in microseconds.
+    pub(super) since: i64,
 }
 
 impl Books {
@@ -63,30 +72,37 @@ impl Books {
         })
     }
 
-    /// True when these are the books that were whole before, on the same server, with nothing gone, and nobody doubts it.
-    pub(super) fn continues(&self, before: &Self) -> bool {
-        before.seen.still(&self.seen) && before.begins <= self.begins && self.is_caught_up()
+    /// True when these are the books that were there before, on the same server, with nothing gone.
+    pub(super) fn goes_on_from(&self, before: &Self) -> bool {
+        self.seen.server == before.seen.server && self.keeps(before)
     }
 
-    fn is_caught_up(&self) -> bool {
+    /// True when the log and the rights given have not gone back.
+    fn keeps(&self, before: &Self) -> bool {
+        before.seen.wal <= self.seen.wal && before.begins <= self.begins
+    }
+
+    /// True when the bank's orders were read through on this server, and nobody saw a loss on it since.
+    pub(super) fn is_caught_up(&self) -> bool {
         self.caught_up.as_ref() == Some(&self.seen.server)
     }
 
     /// Why commits may be lost; `None`: they are not. `whole` are the books as this process last knew them to be.
     pub(super) fn doubt(&self, whole: Option<&Self>) -> Option<Doubt> {
+        let unknown = |is_vouched_for: bool| (!is_vouched_for).then_some(Doubt::Unknown);
         match whole {
-            Some(before) if self.has_lost(before) => Some(Doubt::Loss),
-            // Somebody has seen a loss, and is gone, or waits too.
-            Some(_) => self.caught_up.is_none().then_some(Doubt::Unknown),
-            None => (!self.is_caught_up()).then_some(Doubt::Unknown),
+            // It was started again, or put back. Where somebody has seen a loss, and may be gone, whoever lives waits too.
+            Some(before) if self.has_history_of(before) && self.keeps(before) => unknown(self.caught_up.is_some()),
+            Some(before) if self.has_history_of(before) => Some(Doubt::Loss),
+            // Whoever marked such a server has waited.
+            Some(_) | None => unknown(self.is_caught_up()),
         }
     }
 
-    fn has_lost(&self, before: &Self) -> bool {
+    /// The same cluster on the same timeline.
+    pub(super) fn has_history_of(&self, before: &Self) -> bool {
         let (then, now) = (&before.seen.server, &self.seen.server);
-        // The same cluster on the same timeline was started again, or put back.
-        let same_history = then.system == now.system && then.timeline == now.timeline;
-        !same_history || before.seen.wal > self.seen.wal || before.begins > self.begins
+        then.system == now.system && then.timeline == now.timeline
     }
 
     /// The operating dates to read: this and the one before, and where commits may be lost, each since the oldest
@@ -107,50 +123,58 @@ impl Books {
 }
 
 /// Writes that the bank's orders were read through on this server; false when it is another by now, or somebody saw a
-/// loss on it, and what was on its way then has not had the time to surface.
-pub(super) async fn mark(ledger: &Ledger, bank: &str, seen: &Seen) -> Result<bool, StoreError> {
+/// loss on it since `waited`, the doubt after whose wait they were read; `None`: there was none.
+pub(super) async fn mark(ledger: &Ledger, bank: &str, seen: &Seen, waited: Option<i64>) -> Result<bool, StoreError> {
     let server = serde_json::to_value(&seen.server)?;
     let done = sqlx::query!(
-        r#"update bank set caught_up = $2, doubted = null, doubted_at = null,
+        r#"update bank
+           set caught_up = $2, doubted = null, doubted_since = null, doubted_at = null, doubted_for = null,
                attention = nullif(attention, 'catching_up'),
                back_at = case attention when 'catching_up' then giro_now() else back_at end
            where name = $1 and giro_server() - 'wal' = $2
-             and (caught_up is not null or extract(epoch from clock_timestamp() - doubted_at) >= $3::float8)"#,
+             and (caught_up is not null
+                  or (doubted = $2 and (extract(epoch from doubted_since) * 1000000)::bigint = $3))"#,
         bank,
         server,
-        surfacing(ledger.rules()).as_secs_f64()
+        waited
     );
     Ok(heard(done.execute(ledger.pool())).await?.rows_affected() > 0)
 }
 
-/// Writes that commits may be lost on this server, and answers how long until what was on its way has surfaced; the first
-/// who doubted counts. A loss that was seen counts anew, and takes the mark away: no process gives back or begins by it.
-/// `None`: the server is marked by now.
+/// Writes that commits may be lost on this server. Every look of whoever waits counts, of all processes, and the first
+/// doubt begins it. A loss that was seen begins it anew, and takes the mark away: no process gives back or begins by it.
+/// `None`: the server is marked by now, or another.
 pub(super) async fn doubt(
     ledger: &Ledger,
     bank: &str,
     seen: &Seen,
     doubt: Doubt,
-) -> Result<Option<Duration>, StoreError> {
+) -> Result<Option<Doubted>, StoreError> {
     let server = serde_json::to_value(&seen.server)?;
-    let done = sqlx::query_scalar!(
+    let done = sqlx::query!(
         r#"update bank
-           set doubted_at = case when doubted = $2 and not $3 then doubted_at else clock_timestamp() end,
+           set doubted_for = case when doubted = $2 and not $3
+                   then doubted_for + least(greatest(extract(epoch from clock_timestamp() - doubted_at), 0), 2)::float8
+                   else 0 end,
+               doubted_since = case when doubted = $2 and not $3 then doubted_since else clock_timestamp() end,
+               doubted_at = clock_timestamp(),
                doubted = $2,
                caught_up = case when $3 then null else caught_up end
-           where name = $1 and ($3 or caught_up is distinct from $2)
-           returning extract(epoch from clock_timestamp() - doubted_at)::float8 as "for!""#,
+           where name = $1 and giro_server() - 'wal' = $2 and ($3 or caught_up is distinct from $2)
+           returning doubted_for as "for!", (extract(epoch from doubted_since) * 1000000)::bigint as "since!""#,
         bank,
         server,
         doubt == Doubt::Loss
     );
-    let since = heard(done.fetch_optional(ledger.pool())).await?;
-    let passed = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    Ok(since.map(|since| surfacing(ledger.rules()).saturating_sub(passed(since))))
+    let row = heard(done.fetch_optional(ledger.pool())).await?;
+    Ok(row.map(|row| Doubted {
+        left: surfacing(ledger.rules()).saturating_sub(Duration::try_from_secs_f64(row.r#for).unwrap_or_default()),
+        since: row.since,
+    }))
 }
 
 /// A begin that was lost may be sent until its fence, be on its way for one call, and surface by the horizon. When the
-/// server that gave it ended is not known: it counts from the first doubt.
+/// server that gave it ended is not known: it counts from the doubt.
 fn surfacing(rules: &Rules) -> Duration {
     let longest = [rules.fence, rules.margin, rules.horizon];
     Duration::try_from(longest.into_iter().sum::<SignedDuration>()).unwrap_or_default()
@@ -194,20 +218,24 @@ mod tests {
         }
     }
 
+    fn promoted() -> Books {
+        let mut books = books(100, 90, 9);
+        books.seen.server.timeline = 2;
+        books
+    }
+
     #[test]
     fn a_process_that_starts_trusts_the_server_that_the_row_names_alone() {
         let unknown = Some(Doubt::Unknown);
         assert_eq!(books(100, 5, 5).doubt(None), None);
         assert_eq!(books(200, 5, 5).doubt(None), unknown, "started again, or put back");
-        let mut promoted = books(100, 5, 5);
-        promoted.seen.server.timeline = 2;
-        assert_eq!(promoted.doubt(None), unknown);
         let mut elsewhere = books(100, 5, 5);
         elsewhere.seen.server.system = "8".to_owned();
-        assert_eq!(elsewhere.doubt(None), unknown);
         let mut never = books(100, 5, 5);
         never.caught_up = None;
-        assert_eq!(never.doubt(None), unknown);
+        for books in [promoted(), elsewhere, never] {
+            assert_eq!(books.doubt(None), unknown);
+        }
     }
 
     #[test]
@@ -219,9 +247,16 @@ mod tests {
         assert_eq!(books(200, 90, 6).doubt(Some(&whole)), loss);
         let back = books(100, 49, 7).doubt(Some(&whole));
         assert_eq!(back, loss, "a machine put back as it was");
-        let mut promoted = books(200, 90, 9);
-        promoted.seen.server.timeline = 2;
-        assert_eq!(promoted.doubt(Some(&whole)), loss);
+    }
+
+    /// What it has of the old timeline says nothing of the new one; only who has waited marks that.
+    #[test]
+    fn a_process_that_lives_knows_no_more_of_a_standby_than_one_that_starts() {
+        let whole = books(100, 50, 7);
+        let mut standby = promoted();
+        assert_eq!(standby.doubt(Some(&whole)), Some(Doubt::Unknown));
+        standby.caught_up = Some(standby.seen.server.clone());
+        assert_eq!(standby.doubt(Some(&whole)), None);
     }
 
     /// Who saw it may be gone: whoever lives waits in its place, or nothing would be sent until a process starts.
@@ -230,16 +265,16 @@ mod tests {
         let whole = books(100, 50, 7);
         let mut doubted = books(100, 51, 7);
         doubted.caught_up = None;
-        assert!(!doubted.continues(&whole));
+        assert!(doubted.goes_on_from(&whole) && !doubted.is_caught_up());
         assert_eq!(doubted.doubt(Some(&whole)), Some(Doubt::Unknown));
     }
 
     #[test]
     fn books_go_on_only_on_their_server_and_forwards() {
         let whole = books(100, 50, 7);
-        assert!(books(100, 50, 7).continues(&whole) && books(100, 51, 8).continues(&whole));
+        assert!(books(100, 50, 7).goes_on_from(&whole) && books(100, 51, 8).goes_on_from(&whole));
         for other in [books(100, 49, 7), books(100, 50, 6), books(200, 50, 7)] {
-            assert!(!other.continues(&whole));
+            assert!(!other.goes_on_from(&whole));
         }
     }
 
