@@ -140,19 +140,18 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
     };
     at.last = now.clone();
     // Somebody may have waited by now, or vouch for it; never for what this process has seen and not yet written.
-    let doubts = now.doubt(whole.as_ref());
-    at.doubt = at.doubt.filter(|doubt| *doubt == Doubt::Loss).or(doubts);
-    let has_seen_a_loss = at.doubt == Some(Doubt::Loss);
+    at.doubt = at
+        .doubt
+        .filter(|doubt| *doubt == Doubt::Loss)
+        .or(now.doubt(whole.as_ref()));
     let mut pause = LOOK;
     let caught_up = round(steps, &now, &mut at).await;
-    if has_seen_a_loss && at.doubt != Some(Doubt::Loss) {
-        // The books have it, for all: this process knows no more than they from now on.
-        *whole = None;
-    } else if let Some(before) = whole
-        && doubts != Some(Doubt::Loss)
-        && now.has_history_of(before)
-    {
-        *before = now.clone();
+    match (at.doubt, whole.as_mut()) {
+        // Nothing is missed so far.
+        (None, Some(before)) => *before = now.clone(),
+        // The books say it, for all: this process knows no more than they from now on.
+        (Some(Doubt::Unknown), _) => *whole = None,
+        (Some(Doubt::Loss), _) | (None, None) => {}
     }
     match caught_up {
         Ok(true) => {
@@ -173,10 +172,13 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
 
 impl Pending {
     fn new(now: &Books, before: Option<&Self>) -> Self {
+        // What was seen, and not written when the server went, is seen still.
+        let unwritten = before.and_then(|before| before.doubt);
         let since_then = before.and_then(|before| now.doubt(Some(&before.last)));
+        let is_loss = [unwritten, since_then].contains(&Some(Doubt::Loss));
         Self {
             last: now.clone(),
-            doubt: since_then.filter(|doubt| *doubt == Doubt::Loss),
+            doubt: is_loss.then_some(Doubt::Loss),
             told: false,
             again: AGAIN_FIRST,
         }

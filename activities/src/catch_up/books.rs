@@ -1,6 +1,6 @@
 //! What tells whether the books may have lost commits: their server, how far its log is, and the rights to send given.
 
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde_json::Value;
@@ -14,6 +14,9 @@ use crate::ledger::{
 /// Banking days that are read at the most; what is older is found by the daily comparison.
 const MOST_DAYS: usize = 20;
 
+/// Whoever looked last so long before a server started, in microseconds, may have missed what was lost.
+const REMEMBERED_US: i64 = 30_000_000;
+
 /// The books at a moment.
 #[derive(Clone, Debug)]
 pub(super) struct Books {
@@ -21,6 +24,8 @@ pub(super) struct Books {
     pub(super) seen: Seen,
     /// `giro_now()`.
     pub(super) at: Timestamp,
+    /// The server's own clock, in microseconds.
+    clock_us: i64,
     /// Rights to send given through the bank. Only a process that caught up gives any: no other write hides a loss.
     begins: i64,
     /// The server that the bank's row names as caught up with.
@@ -53,6 +58,7 @@ impl Books {
     pub(super) async fn read(ledger: &Ledger, bank: &str) -> Result<Self, StoreError> {
         let row = sqlx::query!(
             r#"select giro_server() as "server!", to_jsonb(giro_now()) as "now!", begins, caught_up,
+                   (extract(epoch from clock_timestamp()) * 1000000)::bigint as "clock_us!",
                    coalesce(attention = 'catching_up', false) as "is_told!",
                    (select to_jsonb(least(
                        (select min(accepted_at) from payout where state = 'accepted'),
@@ -65,6 +71,7 @@ impl Books {
         Ok(Self {
             seen: serde_json::from_value(row.server)?,
             at: serde_json::from_value(row.now)?,
+            clock_us: row.clock_us,
             begins: row.begins,
             caught_up: row.caught_up.map(serde_json::from_value).transpose()?,
             is_told: row.is_told,
@@ -89,20 +96,32 @@ impl Books {
 
     /// Why commits may be lost; `None`: they are not. `whole` are the books as this process last knew them to be.
     pub(super) fn doubt(&self, whole: Option<&Self>) -> Option<Doubt> {
-        let unknown = |is_vouched_for: bool| (!is_vouched_for).then_some(Doubt::Unknown);
+        let has_lost = |before: &Self| match self.timeline_since(before) {
+            Some(Ordering::Less) => true,
+            Some(Ordering::Equal) => !self.keeps(before),
+            // What this process has of the old timeline says nothing of the new one.
+            Some(Ordering::Greater) | None => false,
+        };
         match whole {
-            // It was started again, or put back. Where somebody has seen a loss, and may be gone, whoever lives waits too.
-            Some(before) if self.has_history_of(before) && self.keeps(before) => unknown(self.caught_up.is_some()),
-            Some(before) if self.has_history_of(before) => Some(Doubt::Loss),
-            // Whoever marked such a server has waited.
-            Some(_) | None => unknown(self.is_caught_up()),
+            Some(before) if has_lost(before) => Some(Doubt::Loss),
+            Some(before) if self.is_known_since(before) => None,
+            // Whoever marked it has waited, or knew it.
+            Some(_) | None => (!self.is_caught_up()).then_some(Doubt::Unknown),
         }
     }
 
-    /// The same cluster on the same timeline.
-    pub(super) fn has_history_of(&self, before: &Self) -> bool {
+    /// True when it was only started again: who lived through that has seen all, and nobody has marked or doubted since.
+    fn is_known_since(&self, before: &Self) -> bool {
+        self.timeline_since(before) == Some(Ordering::Equal)
+            && self.caught_up.is_some()
+            && self.caught_up == before.caught_up
+            && self.seen.server.started_us.saturating_sub(before.clock_us) <= REMEMBERED_US
+    }
+
+    /// Where the timeline went; `None`: it is another cluster.
+    fn timeline_since(&self, before: &Self) -> Option<Ordering> {
         let (then, now) = (&before.seen.server, &self.seen.server);
-        then.system == now.system && then.timeline == now.timeline
+        (then.system == now.system).then(|| now.timeline.cmp(&then.timeline))
     }
 
     /// The operating dates to read: this and the one before, and where commits may be lost, each since the oldest
@@ -211,6 +230,7 @@ mod tests {
                 wal,
             },
             at: "2026-11-24T17:00:00Z".parse().expect("a time"),
+            clock_us: started_us,
             begins,
             caught_up: Some(server(1, 100)),
             is_told: false,
@@ -257,6 +277,29 @@ mod tests {
         assert_eq!(standby.doubt(Some(&whole)), Some(Doubt::Unknown));
         standby.caught_up = Some(standby.seen.server.clone());
         assert_eq!(standby.doubt(Some(&whole)), None);
+    }
+
+    #[test]
+    fn a_timeline_that_goes_back_is_a_loss() {
+        let (old, whole) = (books(100, 50, 7), promoted());
+        assert_eq!(old.doubt(Some(&whole)), Some(Doubt::Loss), "though its row names it");
+    }
+
+    #[test]
+    fn only_who_has_seen_all_vouches_for_a_server_that_was_started_again() {
+        let whole = books(100, 50, 7);
+        let mut later = books(100 + REMEMBERED_US, 90, 9);
+        assert_eq!(later.doubt(Some(&whole)), None);
+        later.seen.server.started_us += 1;
+        assert_eq!(
+            later.doubt(Some(&whole)),
+            Some(Doubt::Unknown),
+            "it looked too long ago"
+        );
+        let mut marked = books(200, 90, 9);
+        marked.caught_up = Some(server(1, 150));
+        let missed = Some(Doubt::Unknown);
+        assert_eq!(marked.doubt(Some(&whole)), missed, "there was a server between them");
     }
 
     /// Who saw it may be gone: whoever lives waits in its place, or nothing would be sent until a process starts.
