@@ -149,11 +149,9 @@ async fn one_cause_is_one_entry_and_the_list_empties_by_itself() -> Result<()> {
     stack.pass(120).await?;
     let entry = one_cause(&stack, "configuration").await?;
     ensure!(entry["doc"] == "/docs/runbook/configuration", "{entry}");
-    let shown = stack.giro.payout(&refused[2]).await?;
-    ensure!(
-        shown["attention"].is_null() && shown["waits_for"]["cause"] == "configuration",
-        "{shown}"
-    );
+    // Each in its turn is the probe for a moment, and waits for nothing then.
+    let waits = |payout: &Value| payout["attention"].is_null() && payout["waits_for"]["cause"] == "configuration";
+    stack.giro.wait(&refused[2], PATIENCE, waits).await?;
     refuse_all(&stack, None).await?;
     // The next order is the probe that a minute allows; what waits follows at its own times.
     stack.pass(120).await?;

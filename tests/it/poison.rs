@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
-use temporalio_client::{UntypedWorkflow, WorkflowIdConflictPolicy, WorkflowStartOptions};
+use temporalio_client::{UntypedSignal, UntypedWorkflow, WorkflowIdConflictPolicy, WorkflowStartOptions};
 use temporalio_common::{data_converters::RawValue, protos::temporal::api::common::v1::Payload};
 use tests::{
     client::is,
@@ -91,6 +91,11 @@ async fn what_does_not_read_stands_alone_and_a_person_is_told() -> Result<()> {
         reqwest::Client::new().post(&webhooks).body(body).send().await?;
     }
     stack.giro_command(&["bank", "resume", "stp", "--reason", "test"])?;
+    // A run that met the pause before its row was changed looks again only after five minutes.
+    let nothing = RawValue::new(Vec::new());
+    let run = stack.handle(&poisoned).await?;
+    run.signal(UntypedSignal::new("look"), nothing, Default::default())
+        .await?;
 
     // In one block with the poison, and by the same queues: nobody waits behind it.
     let wrong = [&poisoned, &reworded];
