@@ -135,10 +135,12 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
     }
     steps.caught_up().set(bank, None);
     let mut at = match pending.take() {
-        Some(at) if now.goes_on_from(&at.last) => at,
+        Some(at) if now.goes_on_from(&at.last) => Pending {
+            last: now.clone(),
+            ..at
+        },
         before => Pending::new(&now, before.as_ref()),
     };
-    at.last = now.clone();
     // Somebody may have waited by now, or vouch for it; never for what this process has seen and not yet written.
     at.doubt = at
         .doubt

@@ -143,11 +143,11 @@ meters! {
         "1 while the books stand as they were held against the bank's orders; nothing is sent at 0.";
     ADOPTED = Counter "giro_bank_adopted_total" ["bank"] of [Worker]:
         "Orders that the bank had of payouts whose begin the books had lost.";
-    TURN_SECONDS = Gauge "giro_bank_turn_seconds" ["bank"] of [Worker]:
+    TURN_SECONDS = Gauge "giro_bank_turn_seconds" ["bank"] of [Worker Audit]:
         "Seconds between two calls that this process allows itself; it grows when the bank says 429, and shrinks again.";
-    NO_TURN = Counter "giro_bank_put_off_total" ["bank"] of [Worker]:
+    NO_TURN = Counter "giro_bank_put_off_total" ["bank"] of [Worker Audit]:
         "Calls that were put off because their turn did not come within seconds; nothing was begun.";
-    THROTTLED = Counter "giro_bank_throttled_total" ["bank"] of [Worker]:
+    THROTTLED = Counter "giro_bank_throttled_total" ["bank"] of [Worker Audit]:
         "Times that the bank said 429 and giro halved its rate.";
     WORKED = Counter "giro_inbox_looks_total" ["bank" "fate"] of [Worker]:
         "Looks at stored webhooks, by what became of the row.";
@@ -223,14 +223,19 @@ pub fn describe(program: Program) {
     }
 }
 
-/// A bank that this process calls.
+/// A bank that this process sends to.
 pub fn bank(bank: &'static str) {
     counter!(SENDS, "bank" => bank).absolute(0);
     counter!(DOUBTS, "bank" => bank).absolute(0);
     counter!(ADOPTED, "bank" => bank).absolute(0);
+    caught_up(bank, false);
+    asked(bank);
+}
+
+/// A bank that this process calls, if only to ask.
+pub fn asked(bank: &'static str) {
     counter!(NO_TURN, "bank" => bank).absolute(0);
     counter!(THROTTLED, "bank" => bank).absolute(0);
-    caught_up(bank, false);
 }
 
 /// Whether the books were held against the bank's orders.

@@ -1,10 +1,15 @@
 //! Parts that are away or told to stop: what giro does without them, and that it ends when it should.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
+use temporalio_common::protos::temporal::api::enums::v1::EventType;
 use tests::{
     client::is,
     stack::{PATIENCE, Setup, Stack},
 };
+
+use crate::histories::{count, events};
 
 #[tokio::test]
 async fn accepting_needs_postgres_alone() -> Result<()> {
@@ -49,7 +54,19 @@ async fn a_terminated_run_is_started_again() -> Result<()> {
         .giro
         .wait(&id, PATIENCE, |payout| payout["doubt"].is_string())
         .await?;
-    stack.handle(&id).await?.terminate(Default::default()).await?;
+    let run = stack.handle(&id).await?;
+    let terminated = run.describe(Default::default()).await?.run_id().to_owned();
+    run.terminate(Default::default()).await?;
+    // Its successor wants to send before the bank says anything.
+    let start = tokio::time::Instant::now();
+    loop {
+        let is_next = run.describe(Default::default()).await?.run_id() != terminated;
+        if is_next && count(&events(&run).await?, EventType::ActivityTaskCompleted) > 0 {
+            break;
+        }
+        ensure!(start.elapsed() < PATIENCE, "nobody drives it again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     stack.bank.speak(&stack.key(&id).await?).await?;
     stack.giro.wait(&id, PATIENCE, is("settled")).await?;
     stack.all_ended(PATIENCE).await?;

@@ -9,7 +9,9 @@ use std::{
 
 use activities::meters::Program;
 use anyhow::{Context, Result, ensure};
+use dev::parts::free_port;
 use serde_json::json;
+use sqlx::{Connection, Executor, PgConnection};
 use tests::{
     client::{BENEFICIARY, Giro, clabe, is, request, text},
     stack::{PATIENCE, Setup, Stack},
@@ -46,6 +48,39 @@ impl Scrape {
     fn count(&self, sample: &str) -> i64 {
         let value = self.samples.get(&sorted(sample)).map_or("0", String::as_str);
         value.parse().expect(sample)
+    }
+
+    /// A sample as it is written; empty for one that is not there.
+    fn word(&self, sample: &str) -> &str {
+        self.samples.get(&sorted(sample)).map_or("", String::as_str)
+    }
+
+    /// Waits until a program says this.
+    async fn once(port: u16, until: impl Fn(&Self) -> bool) -> Result<Self> {
+        let start = tokio::time::Instant::now();
+        loop {
+            let said = match Self::of(port).await {
+                Ok(scrape) if until(&scrape) => return Ok(scrape),
+                Ok(scrape) => scrape.body,
+                // It may not listen yet.
+                Err(error) => error.to_string(),
+            };
+            ensure!(start.elapsed() < PATIENCE, "it never says it:\n{said}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Holds that a program has its own names and no others.
+    fn is_of(&self, program: Program) {
+        let ours: BTreeMap<&str, &str> = meters::of(program)
+            .map(|meter| (meter.name, meter.kind.word()))
+            .collect();
+        let theirs: BTreeMap<&str, &str> = self.kinds.iter().map(|(name, kind)| (&**name, &**kind)).collect();
+        assert_eq!(ours, theirs, "{program:?}");
+        for meter in meters::of(program) {
+            let help = format!("# HELP {} {}", meter.name, meter.help);
+            assert!(self.body.lines().any(|line| line == help), "{help}");
+        }
     }
 
     /// The whole numbers of every sample of a name.
@@ -131,39 +166,20 @@ async fn every_program_says_what_it_did_and_the_relay_what_stands() -> Result<()
     let taken = banks.post("/webhooks/stp/test-secret/status", "none", &webhook).await?;
     assert_eq!(taken.status, 200, "{taken:?}");
 
-    let start = tokio::time::Instant::now();
-    let relay = loop {
-        let relay = Scrape::of(ports.relay).await?;
-        let stands = relay.count(r#"giro_payouts_attention{reason="mismatch"}"#) == 1
-            && relay.count(r#"giro_inbox_unmatched{bank="stp"}"#) == 1;
-        if stands {
-            break relay;
-        }
-        ensure!(start.elapsed() < PATIENCE, "the relay never says it:\n{}", relay.body);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    };
+    let relay = Scrape::once(ports.relay, |relay| {
+        relay.count(r#"giro_payouts_attention{reason="mismatch"}"#) == 1
+            && relay.count(r#"giro_inbox_unmatched{bank="stp"}"#) == 1
+    })
+    .await?;
     let (api, worker, sdk) = (
         Scrape::of(ports.api).await?,
         Scrape::of(ports.worker).await?,
         Scrape::of(ports.sdk).await?,
     );
 
-    // Names: each program has its own and no others.
-    for (program, scrape) in [
-        (Program::Api, &api),
-        (Program::Worker, &worker),
-        (Program::Relay, &relay),
-    ] {
-        let ours: BTreeMap<&str, &str> = meters::of(program)
-            .map(|meter| (meter.name, meter.kind.word()))
-            .collect();
-        let theirs: BTreeMap<&str, &str> = scrape.kinds.iter().map(|(name, kind)| (&**name, &**kind)).collect();
-        assert_eq!(ours, theirs, "{program:?}");
-        for meter in meters::of(program) {
-            let help = format!("# HELP {} {}", meter.name, meter.help);
-            assert!(scrape.body.lines().any(|line| line == help), "{help}");
-        }
-    }
+    api.is_of(Program::Api);
+    worker.is_of(Program::Worker);
+    relay.is_of(Program::Relay);
     for (name, kind) in documented() {
         assert_eq!(
             sdk.kinds.get(name).map(String::as_str),
@@ -294,5 +310,51 @@ async fn an_address_that_is_taken_is_told_with_its_key() -> Result<()> {
         "{}",
         stack.log("api")
     );
+    Ok(())
+}
+
+/// One of two auditors leads, and the other takes its place; a break is there in centavos until it is mended.
+#[tokio::test]
+async fn auditors_that_go_on_say_what_they_found_and_one_of_them_leads() -> Result<()> {
+    let mut stack = Stack::start("auditors").await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let payout = stack.giro.pay(&account, 12_300).await?;
+    stack.giro.wait(&payout, PATIENCE, is("settled")).await?;
+
+    let [first, second] = [free_port()?, free_port()?];
+    let listens = |port: u16| format!("127.0.0.1:{port}");
+    stack.run_with("audit", &[("GIRO__METRICS__AUDIT", &listens(first))])?;
+    const SUCCESS: &str = "giro_audit_success_timestamp_seconds";
+    const IMBALANCE: &str = "giro_audit_imbalance_centavos";
+    let clean = Scrape::once(first, |audit| !audit.word(SUCCESS).is_empty()).await?;
+    clean.is_of(Program::Audit);
+    for fine in [
+        IMBALANCE,
+        "giro_audit_unmatched_orders",
+        r#"giro_audit_broken_rows{invariant="totals"}"#,
+    ] {
+        assert_eq!(clean.word(fine), "0", "{fine}");
+    }
+    stack.run_with("audit-2", &[("GIRO__METRICS__AUDIT", &listens(second))])?;
+    let by = Scrape::once(second, |audit| audit.word(IMBALANCE) == "NaN").await?;
+    assert_eq!(by.word(SUCCESS), "", "it has audited nothing");
+
+    // A hand in the database.
+    let mut hand = PgConnection::connect(&stack.database).await?;
+    hand.execute("set session_replication_role = replica").await?;
+    hand.execute("update account set credits = credits + 7 where code = 4101")
+        .await?;
+    let broken = |audit: &Scrape| {
+        let imbalance: Option<u64> = audit.word(IMBALANCE).parse().ok();
+        imbalance >= Some(7) && audit.word(r#"giro_audit_broken_rows{invariant="totals"}"#) == "1"
+    };
+    Scrape::once(first, broken).await?;
+    stack.kill("audit");
+    let leads = Scrape::once(second, broken).await?;
+    assert_eq!(leads.word(SUCCESS), "", "nothing is well yet");
+    hand.execute("update account set credits = credits - 7 where code = 4101")
+        .await?;
+    let mended = Scrape::once(second, |audit| !audit.word(SUCCESS).is_empty()).await?;
+    assert_eq!(mended.word(IMBALANCE), "0");
     Ok(())
 }

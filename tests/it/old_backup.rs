@@ -15,6 +15,9 @@ use tests::{
 /// The longest wait of a worker that suspects a loss is 50 s here, and what follows takes as long again.
 const LONG: Duration = Duration::from_secs(180);
 
+/// What a worker says that has no reason to trust the books.
+const LOSS: &str = "the books may have lost commits";
+
 /// Copies a stopped cluster's files with their owner.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let done = Command::new("cp").arg("-a").arg(from).arg(to).status()?;
@@ -78,6 +81,70 @@ async fn workers_that_die_young_still_send_after_a_restart_of_postgres() -> Resu
     stack.balanced().await
 }
 
+/// Both saw what is gone: neither vouches for the other, both wait, and what was sent and forgotten is not sent again.
+#[tokio::test]
+async fn two_workers_that_live_through_a_loss_send_nothing_again() -> Result<()> {
+    let setup = Setup {
+        dedupes: false,
+        own_postgres: true,
+        programs: &["worker", "worker-2", "api", "relay"],
+        ..Setup::default()
+    };
+    let mut stack = Stack::with("two_elders", setup).await?;
+    for worker in ["worker", "worker-2"] {
+        stack.logged(worker, "the books stand against").await?;
+    }
+    let account = stack.giro.account(1, 10_000_000).await?;
+    stack.giro_command(&["bank", "pause", "stp", "--reason", "so that two wait"])?;
+    let [plain, silent] = [
+        stack.giro.pay(&account, 10_000).await?,
+        stack.giro.pay(&account, 20_000).await?,
+    ];
+    let keys = [stack.key(&plain).await?, stack.key(&silent).await?];
+    stack.bank.fault(Some(&keys[1]), Some(Fault::Silent), Some(1)).await?;
+    let backup = stack.postgres.as_ref().and_then(|server| server.data());
+    let backup = backup.context("a private cluster")?.with_extension("backup");
+    stopped(&mut stack, |data| copy(data, &backup)).await?;
+
+    // They vouch for a server that was only started again, and both are sent.
+    let resume = ["bank", "resume", "stp", "--reason", "they waited", "--since"];
+    let resumed = async |stack: &Stack| {
+        let pause = Books::connect(&stack.database).await?.pause().await?;
+        let (_, since) = pause.context("a pause")?;
+        stack.giro_command(&[&resume[..], &[&since]].concat())
+    };
+    resumed(&stack).await?;
+    stack.giro.retry(&plain).await?;
+    stack.giro.wait(&plain, PATIENCE, is("settled")).await?;
+    at_bank(&stack, &keys[1]).await?;
+    for worker in ["worker", "worker-2"] {
+        let said = stack.log(worker);
+        ensure!(!said.contains(LOSS), "{worker} has seen a loss that was none");
+    }
+
+    stopped(&mut stack, |data| {
+        std::fs::remove_dir_all(data)?;
+        copy(&backup, data)
+    })
+    .await?;
+    resumed(&stack).await?;
+    for worker in ["worker", "worker-2"] {
+        stack.logged(worker, LOSS).await?;
+    }
+    // The bank did not show it when its orders were read first.
+    assert_eq!(stack.giro.payout(&silent).await?["state"], "accepted");
+    stack.bank.speak(&keys[1]).await?;
+    let next = stack.giro.pay(&account, 30_000).await?;
+    for payout in [&plain, &silent, &next] {
+        stack.giro.wait(payout, LONG, is("settled")).await?;
+        let key = stack.key(payout).await?;
+        assert_eq!(stack.bank.orders_of(&key).await?.len(), 1, "{key}");
+        assert_eq!(stack.bank.requests_of(&key).await?.len(), 1, "{key}");
+    }
+    stack.balanced().await?;
+    stack.audited()
+}
+
 #[tokio::test]
 async fn an_old_backup_under_a_live_bank_never_pays_twice() -> Result<()> {
     let setup = Setup {
@@ -134,7 +201,7 @@ async fn an_old_backup_under_a_live_bank_never_pays_twice() -> Result<()> {
     stack.run("worker-2")?;
     bank_is(&stack, |bank| bank["attention"] == "catching_up").await?;
     // What it does not show yet is not sent again.
-    stack.logged("worker-2", "the books may have lost commits").await?;
+    stack.logged("worker-2", LOSS).await?;
     assert_eq!(stack.bank.orders_of(&keys[0]).await?.len(), 1, "a second order");
     assert_eq!(stack.giro.payout(&silent).await?["state"], "accepted");
     stack.bank.speak(&keys[0]).await?;

@@ -184,6 +184,17 @@ impl Books {
         Ok(rows.iter().map(|row| (row.get("state"), row.get("many"))).collect())
     }
 
+    /// Orders of the bank that giro could not explain: tracking key, and why.
+    pub async fn strays(&mut self) -> Result<Vec<(String, String)>> {
+        let rows = sqlx::query("select tracking_key, reason from stray_order order by tracking_key")
+            .fetch_all(&mut self.connection)
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| (row.get("tracking_key"), row.get("reason")))
+            .collect())
+    }
+
     /// Why the bank is not sent to, by giro's own decision, and since when; `None` while it is.
     pub async fn pause(&mut self) -> Result<Option<(String, String)>> {
         let row = sqlx::query("select paused_by, to_jsonb(paused_at) #>> '{}' as since from bank")
@@ -199,12 +210,19 @@ impl Books {
         Ok(ahead.fetch_one(&mut self.connection).await?)
     }
 
-    /// The bodies of webhooks that are still worked on.
+    /// Webhooks that are still worked on: how far each is, and its body.
     pub async fn inbox(&mut self) -> Result<Vec<String>> {
-        let rows = sqlx::query("select body from inbox where done_at is null order by id")
-            .fetch_all(&mut self.connection)
-            .await?;
-        let text = |row: &sqlx::postgres::PgRow| String::from_utf8_lossy(&row.get::<Vec<u8>, _>("body")).into_owned();
+        let rows = sqlx::query(
+            r#"select body, coalesce(note, 'unread') || ', ' || tries || ' looks, next in '
+                      || round(extract(epoch from next_at - giro_now())) || ' s: ' as far
+               from inbox where done_at is null order by id"#,
+        )
+        .fetch_all(&mut self.connection)
+        .await?;
+        let text = |row: &sqlx::postgres::PgRow| {
+            let far: String = row.get("far");
+            far + &String::from_utf8_lossy(&row.get::<Vec<u8>, _>("body"))
+        };
         Ok(rows.iter().map(text).collect())
     }
 

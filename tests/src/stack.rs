@@ -1,12 +1,15 @@
 //! A whole giro per test: real Postgres and Temporal shared by all, a database, a queue, a bank and processes of its own.
 
+mod settings;
+mod shared;
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, ExitStatus},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -23,6 +26,11 @@ use workflows::PayoutWorkflow;
 use rustix::process::Signal;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+pub use self::{settings::Scraped, shared::program};
+use self::{
+    settings::{metrics, scraped, settings},
+    shared::{home, shared, start_postgres, start_temporal},
+};
 use crate::{
     books::Books,
     client::{self, Giro, Reply},
@@ -71,15 +79,6 @@ pub struct Setup {
     pub linked: bool,
     /// Arguments of the bank, besides the usual ones.
     pub bank: Vec<String>,
-}
-
-/// Where the programs of a measured stack answer `GET /metrics`.
-#[derive(Clone, Copy, Debug)]
-pub struct Scraped {
-    pub api: u16,
-    pub worker: u16,
-    pub relay: u16,
-    pub sdk: u16,
 }
 
 impl Default for Setup {
@@ -136,105 +135,6 @@ impl Drop for Stack {
     fn drop(&mut self) {
         self.running.iter().for_each(|(_, child)| child.kill());
     }
-}
-
-struct Shared {
-    postgres: postgres::Server,
-    temporal: temporal::Server,
-}
-
-static SHARED: OnceLock<Mutex<Shared>> = OnceLock::new();
-static HOME: OnceLock<PathBuf> = OnceLock::new();
-
-/// The servers that all tests share, started once.
-fn shared() -> &'static Mutex<Shared> {
-    SHARED.get_or_init(|| Mutex::new(begin().expect("the servers that all tests share")))
-}
-
-/// The folder of this process, once the programs are built.
-fn home() -> &'static Path {
-    HOME.get_or_init(|| make_home().expect("the programs, and a folder to run them in"))
-}
-
-fn make_home() -> Result<PathBuf> {
-    build()?;
-    let root = programs().with_file_name("tmp");
-    forget_the_dead(&root);
-    let dir = root.join(format!("it-{}", std::process::id()));
-    fs::create_dir_all(&dir)?;
-    Ok(dir)
-}
-
-fn begin() -> Result<Shared> {
-    let dir = home();
-    let postgres = start_postgres(dir, dir)?;
-    let temporal = start_temporal(dir)?;
-    Ok(Shared { postgres, temporal })
-}
-
-/// Programs are built as `cargo dev` builds them, so that nothing is built twice.
-fn build() -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let done = Command::new(cargo)
-        .args(["build", "--quiet", "-p", "worker", "-p", "tests", "--bins"])
-        .status()?;
-    ensure!(done.success(), "the programs do not build");
-    Ok(())
-}
-
-/// Directories of runs whose process is gone.
-fn forget_the_dead(root: &Path) {
-    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name
-            .strip_prefix("it-")
-            .is_some_and(|pid| !Path::new("/proc").join(pid).exists())
-        {
-            // A cluster may lie elsewhere, where root runs the tests.
-            let stacks = fs::read_dir(entry.path()).into_iter().flatten().flatten();
-            for home in stacks.map(|stack| stack.path()).chain([entry.path()]) {
-                let _left = postgres::erase(&home.join("pg"));
-            }
-            let _left = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-fn start_postgres(files: &Path, log: &Path) -> Result<postgres::Server> {
-    let options = postgres::Options {
-        dir: files.join("pg"),
-        log: log.join("postgres.log"),
-        port: None,
-    };
-    Ok(postgres::Server::start(&options, &|line| eprintln!("  {line}"))?)
-}
-
-fn start_temporal(dir: &Path) -> Result<temporal::Server> {
-    let attributes = workflows::attributes::ALL;
-    let options = temporal::Options {
-        db_file: dir.join("temporal.db"),
-        log: dir.join("temporal.log"),
-        port: 0,
-        ui: None,
-        search_attributes: attributes
-            .iter()
-            .map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned()))
-            .collect(),
-    };
-    Ok(temporal::Server::start(&options, &|line| eprintln!("  {line}"))?)
-}
-
-/// A program of this build.
-pub fn program(name: &str) -> PathBuf {
-    programs().join(name)
-}
-
-/// Where cargo puts the programs: beside this one, or one above a test's.
-fn programs() -> PathBuf {
-    let this = std::env::current_exe().unwrap_or_default();
-    let place = this.parent().unwrap_or(Path::new(""));
-    let is_test = place.file_name().is_some_and(|name| name == "deps");
-    place.parent().filter(|_| is_test).unwrap_or(place).to_owned()
 }
 
 impl Stack {
@@ -323,7 +223,8 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Starts a program by its name: the bank, or a role of giro. One that was killed comes back on its port and its data.
+    /// Starts a program by its name: the bank, or a role of giro; the auditor goes on for ever. One that was killed comes
+    /// back on its port and its data.
     pub fn run(&mut self, name: &'static str) -> Result<()> {
         self.run_with(name, &[])
     }
@@ -368,6 +269,10 @@ impl Stack {
         // One of several has the banks' listener, as one has the first port.
         if role == "api" && name != role {
             command.args(["--only", "requests"]);
+        }
+        // As fast as a story goes; whoever starts a program may scrape it.
+        if role == "audit" {
+            command.args(["--every", "1s"]);
         }
         if let Some(port) = self.ports.get(name) {
             command.env("GIRO__API__LISTEN", format!("127.0.0.1:{port}"));
@@ -621,89 +526,4 @@ fn clock_offset() -> String {
     OFFSET
         .get_or_init(|| clock::offset(clock::TimeOfDay::ELEVEN).to_string())
         .clone()
-}
-
-/// A port for each.
-fn scraped() -> Result<Scraped> {
-    Ok(Scraped {
-        api: free_port()?,
-        worker: free_port()?,
-        relay: free_port()?,
-        sdk: free_port()?,
-    })
-}
-
-/// `[metrics]` of `giro.toml`.
-fn metrics(scraped: Option<Scraped>) -> String {
-    let Some(Scraped {
-        api,
-        worker,
-        relay,
-        sdk,
-    }) = scraped
-    else {
-        return "[metrics]\napi = \"\"\nworker = \"\"\nrelay = \"\"\naudit = \"\"\nsdk = \"\"\n".to_owned();
-    };
-    [("api", api), ("worker", worker), ("relay", relay), ("sdk", sdk)]
-        .iter()
-        .fold("[metrics]\nbooks_seconds = 1\n".to_owned(), |text, (key, port)| {
-            text + &format!("{key} = \"127.0.0.1:{port}\"\n")
-        })
-}
-
-/// The text of `giro.toml`.
-fn settings(setup: &Setup, values: &[&str; 5], (api, webhooks): (u16, u16)) -> Result<String> {
-    let [database, temporal, queue, bank, key] = values;
-    let section = |name: &str| {
-        setup
-            .more
-            .iter()
-            .filter(|(of, _)| *of == name)
-            .map(|(_, line)| format!("{line}\n"))
-            .collect::<String>()
-    };
-    let mut text = String::new();
-    write!(
-        text,
-        r#"environment = "development"
-[database]
-url = "{database}"
-connections = 8
-[temporal]
-address = "{temporal}"
-namespace = "default"
-task_queue = "{queue}"
-[api]
-listen = "127.0.0.1:{api}"
-{api_more}[webhooks]
-listen = "127.0.0.1:{webhooks}"
-secret = "test-secret"
-{webhooks_more}[fee]
-centavos = 500
-[deadlines]
-accepted_seconds = 5
-sending_seconds = {sending}
-sent_seconds = 30
-[rules]
-horizon_seconds = 2
-question_gap_seconds = 1
-[relay]
-sweep_seconds = 1
-[stp]
-company = "GIRO"
-orders_url = "{bank}/speiws/rest"
-queries_url = "{bank}/efws/API"
-key_file = "{key}"
-key_passphrase = "{passphrase}"
-refuses_repeated_keys = {dedupes}
-{stp_more}"#,
-        api_more = section("api"),
-        webhooks_more = section("webhooks"),
-        stp_more = section("stp"),
-        sending = setup.sending_seconds,
-        dedupes = setup.dedupes,
-        passphrase = keys::PASSPHRASE,
-    )
-    .context("settings")?;
-    Ok(text)
 }

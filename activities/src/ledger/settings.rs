@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use sqlx::{PgConnection, PgPool};
 
-use super::{rows::BankRow, store::StoreError};
+use super::{
+    rows::{BankRow, PausedBy},
+    store::StoreError,
+};
 use crate::bank::Bank;
 
 /// Says whether these are production's books; the database then refuses a clock that is ahead.
@@ -37,12 +40,15 @@ pub async fn pause(connection: &mut PgConnection, bank: &str, reason: &str) -> R
     let is_there = sqlx::query_scalar!(r#"select exists (select from bank where name = $1) as "there!""#, bank)
         .fetch_one(&mut *connection)
         .await?;
+    let alarms = PausedBy::ALL.into_iter().filter(|by| by.is_alarm());
+    let alarms: Vec<String> = alarms.map(|by| by.word().to_owned()).collect();
     sqlx::query!(
         r#"update bank
            set paused_by = 'people', pause_reason = $2, paused_at = giro_now()
-           where name = $1 and coalesce(paused_by, '') not in ('paid_after_release', 'second_order', 'stray_order')"#,
+           where name = $1 and coalesce(paused_by, '') <> all($3)"#,
         bank,
-        reason
+        reason,
+        &alarms
     )
     .execute(connection)
     .await?;

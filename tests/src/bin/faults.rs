@@ -207,11 +207,14 @@ impl Bar {
     }
 
     fn tell(&self, now: &Now) {
-        let what = if now.draining { "draining" } else { "under fire" };
-        let text = format!(
-            "{what}, {} tries unanswered, {} violations",
-            now.unanswered, now.violations
-        );
+        let text = if now.draining {
+            format!("draining, {} violations; it waits for {}", now.violations, now.waits)
+        } else {
+            format!(
+                "under fire, {} tries unanswered, {} violations",
+                now.unanswered, now.violations
+            )
+        };
         self.bar.set_position(u64::try_from(now.answered).unwrap_or(u64::MAX));
         self.bar.set_message(text.clone());
         let Ok(mut told) = self.told.lock() else { return };

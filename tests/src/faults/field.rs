@@ -33,6 +33,7 @@ pub(super) struct Field {
     counts: Mutex<BTreeMap<String, u64>>,
     wrong: Mutex<Vec<String>>,
     forged: Mutex<BTreeSet<String>>,
+    waits: Mutex<String>,
     finished: AtomicBool,
     pub(super) postgres: tokio::sync::Mutex<postgres::Server>,
     pub(super) temporal: tokio::sync::Mutex<temporal::Server>,
@@ -66,6 +67,7 @@ impl Field {
             counts: Mutex::default(),
             wrong: Mutex::default(),
             forged: Mutex::default(),
+            waits: Mutex::default(),
             finished: AtomicBool::new(false),
             postgres: tokio::sync::Mutex::new(stack.postgres.take().context("its own Postgres")?),
             temporal: tokio::sync::Mutex::new(stack.server.take().context("its own Temporal")?),
@@ -107,6 +109,16 @@ impl Field {
     /// The tracking keys that strangers have lied about.
     pub(super) fn forged(&self) -> BTreeSet<String> {
         self.forged.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is waited for after that.
+    pub(super) fn waits_for(&self, what: String) {
+        *self.waits.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    /// The same; empty while nothing is.
+    pub(super) fn waits(&self) -> String {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Callers are done, and all blows have fallen.

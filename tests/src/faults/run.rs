@@ -44,7 +44,7 @@ pub struct Options {
 pub type Progress<'a> = &'a (dyn Fn(&Now) + Sync);
 
 /// How far a run is.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Now {
     /// Payouts that were answered.
     pub answered: usize,
@@ -56,6 +56,8 @@ pub struct Now {
     pub violations: usize,
     /// Callers are done, and all blows have fallen.
     pub draining: bool,
+    /// What has not ended then, and nothing justifies; empty before.
+    pub waits: String,
 }
 
 /// Starts a giro, lets everything befall it, and answers what came of it.
@@ -155,6 +157,7 @@ async fn tell(field: &Field, of: usize, progress: Progress<'_>) {
             unanswered: field.load.unanswered(),
             violations: field.violations().len(),
             draining: field.is_finished(),
+            waits: field.waits(),
         });
         sleep(Duration::from_millis(500)).await;
     }

@@ -98,6 +98,13 @@ async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
         if !many && unjustified.is_empty() && inbox.is_empty() {
             return Ok(unquiet);
         }
+        field.waits_for(format!(
+            "{} payouts ({}) and {} webhooks ({})",
+            if many { unquiet.len() } else { unjustified.len() },
+            unjustified.first().map_or("many", |stands| stands.trim()),
+            inbox.len(),
+            inbox.first().map_or("none", String::as_str)
+        ));
         if start.elapsed() > DRAIN {
             let lines: Vec<String> = books.open().await?.into_iter().chain(inbox).collect();
             field.violation(format!(
@@ -157,10 +164,23 @@ async fn compare(field: &Field, books: &mut Books) -> Result<()> {
     }
     let mut wrong = books.sent(&field.bank.requests().await?).await?;
     wrong.extend(books.against(&field.bank.orders().await?).await?);
+    for (key, why) in books.strays().await? {
+        if !is_misprint(field, &key, &why).await? {
+            wrong.push(format!("giro cannot explain the bank's order {key}: {why}"));
+        }
+    }
     for wrong in wrong {
         field.violation(wrong);
     }
     Ok(())
+}
+
+/// Whether the bank has the one order, and its statement told another amount of it.
+async fn is_misprint(field: &Field, key: &str, why: &str) -> Result<bool> {
+    let orders = field.bank.orders_of(key).await?;
+    Ok(matches!(orders.as_slice(), [order] if order.fault == Fault::WrongEcho)
+        && why.contains("differs")
+        && why.contains("amount"))
 }
 
 /// `giro audit`, of everything.

@@ -62,7 +62,7 @@ pub(super) async fn resume(field: Arc<Field>) {
         let Ok(Ok(Some((by, since)))) = timeout(PATIENCE, pause).await else {
             continue;
         };
-        // A stray order may be the bank's own misprint in its statement; what is wrong in truth, its journal says at the end.
+        // A stray order may be the bank's own misprint in its statement: each is held against its journal at the end.
         if by == "paid_after_release" {
             field.violation("the bank paid what had been given back".to_owned());
         }

@@ -88,11 +88,7 @@ impl Audit {
 
     /// The parts that are there now.
     async fn auditor(&self, config: &Config) -> anyhow::Result<Auditor> {
-        let bank = if self.without.contains(&Outside::Bank) {
-            Err(left_out("--without bank"))
-        } else {
-            bank(config)?
-        };
+        let bank = self.bank(config)?;
         let temporal = if self.without.contains(&Outside::Temporal) {
             Err(left_out("--without temporal"))
         } else {
@@ -101,14 +97,17 @@ impl Audit {
         let url = config.database.url.expose_secret();
         Ok(Auditor::new(url, bank, temporal, config.bank_calendar()?))
     }
-}
 
-/// The bank, where its credentials are.
-fn bank(config: &Config) -> anyhow::Result<Part<Bank>> {
-    Ok(match config.stp.clone() {
-        Some(stp) => Ok(Bank::Stp(Stp::new(stp)?)),
-        None => Err("[stp] is not configured here; leave it out on purpose with --without bank".to_owned()),
-    })
+    /// The bank, where its credentials are.
+    fn bank(&self, config: &Config) -> anyhow::Result<Part<Bank>> {
+        if self.without.contains(&Outside::Bank) {
+            return Ok(Err(left_out("--without bank")));
+        }
+        Ok(match config.stp.clone() {
+            Some(stp) => Ok(Bank::Stp(Stp::new(stp)?)),
+            None => Err("[stp] is not configured here; leave it out on purpose with --without bank".to_owned()),
+        })
+    }
 }
 
 async fn temporal(config: &Config) -> Part<Client> {
@@ -175,6 +174,9 @@ pub async fn forever(config: Config, audit: Audit, every: Duration) -> anyhow::R
     let url = config.database.url.expose_secret().to_owned();
     let pool = ledger::pool(&url, 1).context("database.url does not read")?;
     scrape::serve(Program::Audit, "metrics.audit", config.metrics.audit, &pool).await?;
+    if let Ok(bank) = audit.bank(&config)? {
+        meters::asked(bank.name());
+    }
     let auditing = async {
         let mut lead: Option<Lead> = None;
         let mut fulls = Fulls::default();
