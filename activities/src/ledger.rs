@@ -192,13 +192,15 @@ fn not_its_answer(answer: &Answer) -> LedgerError {
 /// What the sessions of giro's pools are called in Postgres.
 pub(crate) const SESSIONS: &str = "giro";
 
-/// Connects a pool to the books; every connection gives up on a lock or a statement after seconds, never holds one idle.
+/// Connects a pool to the books; every connection gives up on a lock or a statement after seconds, never holds one idle,
+/// and waits for its commits to be on disk, whatever the database's default: a right to send must outlive a crash.
 pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
     let options = PgConnectOptions::from_str(url)?.application_name(SESSIONS).options([
         ("lock_timeout", "2s"),
         ("statement_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "5s"),
         ("timezone", "UTC"),
+        ("synchronous_commit", "on"),
     ]);
     Ok(PgPoolOptions::new()
         .max_connections(connections)

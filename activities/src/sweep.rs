@@ -21,14 +21,17 @@ pub async fn back_banks(pool: &PgPool) -> Result<BTreeSet<String>, StoreError> {
     Ok(heard(back.fetch_all(pool)).await?.into_iter().collect())
 }
 
-/// Takes up to `limit` open payouts past their deadline that were not taken in the last 30 s, longest waiting first.
+/// Takes up to `limit` open payouts past their deadline, longest waiting first. Each is taken again after 30 s, and then
+/// after twice as long each time up to 90 s: where thousands wait, looking after them must not take what they wait for.
 pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {
     let due = sqlx::query_scalar!(
         r#"update payout set swept_at = giro_now()
            where id in (
                select id from payout
                where ended_at is null and deadline_at < giro_now()
-                 and (swept_at is null or swept_at < giro_now() - interval '30 seconds')
+                 and (swept_at is null
+                      or swept_at < giro_now() - greatest(least(swept_at - deadline_at, interval '90 seconds'),
+                                                          interval '30 seconds'))
                order by swept_at nulls first, deadline_at limit $1 for no key update skip locked)
            returning to_jsonb(payout) as "row""#,
         limit

@@ -49,6 +49,9 @@ pub struct Stands {
     pub attention: Option<String>,
 }
 
+/// STP: -1, this key was already used.
+const REPEATED: i64 = -1;
+
 /// How many payouts are how far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -265,8 +268,8 @@ impl Books {
         })
     }
 
-    /// What was sent but not begun: the bank saw at most one request for each begin of a payout, all of them alike.
-    /// Empty when so.
+    /// What was sent but not begun, or again without need: the bank saw at most one request for each begin of a payout, all
+    /// of them alike, and none behind an order of which it never said that it does not know it. Empty when so.
     pub async fn sent(&mut self, requests: &[RequestView]) -> Result<Vec<String>> {
         let rows = sqlx::query("select tracking_key, send_no from payout")
             .fetch_all(&mut self.connection)
@@ -290,6 +293,16 @@ impl Books {
             }
             if requests.iter().any(|request| request.body != requests[0].body) {
                 wrong.push(format!("{key}: not every request is the same order"));
+            }
+            // A bank that refuses repeats hides that giro should not have sent: it is held to its first order here.
+            let first = requests.iter().find(|request| request.folio.is_some());
+            if let Some(first) = first.filter(|first| !first.fault.is_not_found()) {
+                let after = requests.iter().filter(|request| request.at > first.at);
+                if after.clone().any(|request| request.code == Some(REPEATED)) {
+                    wrong.push(format!(
+                        "{key}: sent again, though the bank had it and never denied that"
+                    ));
+                }
             }
         }
         Ok(wrong)

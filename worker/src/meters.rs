@@ -31,7 +31,7 @@ activities::meters! {
     WEBHOOKS_ODD = Counter "giro_webhooks_odd_total" ["bank" "reason"] of [Api]:
         "Calls of a bank that were kept and are odd: unreadable ones are set apart, the rest is worked on.";
     RUN_STARTS = Counter "giro_run_starts_total" ["reason" "result"] of [Api Relay]:
-        "Starts of runs: new by the API, overdue by the sweeper; left means left to the sweeper.";
+        "Starts of runs: new by the API, overdue by the sweeper; left means left to the sweeper, alive that it had one.";
     SWEEP_FAILURES = Counter "giro_sweep_failures_total" [] of [Relay]:
         "Sweeps that could not read the books.";
 }

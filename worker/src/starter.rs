@@ -10,7 +10,8 @@ use activities::{
 use anyhow::Context;
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, GrpcCompression, Url, WorkflowExecuteUpdateOptions,
-    WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowStartOptions, errors::WorkflowStartError,
+    WorkflowExecutionStatus, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowStartOptions,
+    errors::{WorkflowInteractionError, WorkflowStartError},
 };
 use temporalio_common::{search_attributes::SearchAttributes, telemetry::metrics::TemporalMeter};
 use tokio::sync::{OnceCell, Semaphore};
@@ -55,6 +56,25 @@ pub enum Reason {
     New,
     /// Its deadline is past: a run that closed while the payout is open is replaced.
     Overdue,
+}
+
+/// What came of driving a payout.
+enum Driven {
+    /// It has a run now.
+    Started,
+    /// It had one, which goes on.
+    Alive,
+}
+
+/// Whether a payout's run is under way. Asking only reads: where thousands wait, starting each again in vain would take
+/// what their runs need.
+async fn is_alive(client: &Client, payout: PayoutId) -> anyhow::Result<bool> {
+    let run = client.get_workflow_handle::<PayoutWorkflow>(payout.workflow_id());
+    match run.describe(Default::default()).await {
+        Ok(described) => Ok(described.status() == WorkflowExecutionStatus::Running),
+        Err(WorkflowInteractionError::NotFound(_)) => Ok(false),
+        Err(error) => Err(error).context("Temporal does not say whether it runs"),
+    }
 }
 
 impl Reason {
@@ -105,25 +125,33 @@ impl Starter {
 
     /// Starts the run of a payout, and says when it could not.
     pub async fn begin(&self, payout: &Payout, reason: Reason) -> anyhow::Result<()> {
-        let began = self.try_begin(payout, reason).await;
-        meters::start(reason.word(), if began.is_ok() { "started" } else { "failed" });
-        began
+        let [before, after] = reason.points();
+        crash::at(before, &payout.id);
+        let driven = self.drive(payout, reason).await;
+        crash::at(after, &payout.id);
+        let result = match driven {
+            Ok(Driven::Started) => "started",
+            Ok(Driven::Alive) => "alive",
+            Err(_) => "failed",
+        };
+        meters::start(reason.word(), result);
+        driven.map(drop)
     }
 
-    async fn try_begin(&self, payout: &Payout, reason: Reason) -> anyhow::Result<()> {
+    async fn drive(&self, payout: &Payout, reason: Reason) -> anyhow::Result<Driven> {
         let client = self.client().await?;
+        if reason == Reason::Overdue && is_alive(&client, payout.id).await? {
+            return Ok(Driven::Alive);
+        }
         let start = Start::Accepted(AcceptedStart {
             payout: payout.id,
             bank: payout.bank.clone(),
         });
-        let [before, after] = reason.points();
-        crash::at(before, &payout.id);
         let started = client
             .start_workflow(PayoutWorkflow::run, start, self.options(payout, reason))
             .await;
-        crash::at(after, &payout.id);
         match started {
-            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
+            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Driven::Started),
             Err(error) => Err(error).context("Temporal did not start the run"),
         }
     }

@@ -84,11 +84,11 @@ async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
     let start = Instant::now();
     loop {
         let unquiet = books.unquiet().await?;
-        let inbox = unworked(field, books, &unquiet).await?;
-        let mut unjustified = Vec::new();
+        let (mut inbox, mut unjustified) = (Vec::new(), Vec::new());
         // While there are many, most are only on their way.
         let many = unquiet.iter().filter(|stands| !stands.ended).count() >= MANY;
         if !many {
+            inbox = unworked(field, books, &unquiet).await?;
             for stands in &unquiet {
                 if !justified(field, stands).await? {
                     unjustified.push(format!("\n    {stands:?}"));

@@ -322,6 +322,11 @@ impl Fault {
         matches!(self, Self::Silent | Self::RefuseResend)
     }
 
+    /// Whether the bank says, now or for a while, that it does not know an order that it has taken.
+    pub fn is_not_found(self) -> bool {
+        matches!(self, Self::NotFoundForAWhile | Self::RefuseResend)
+    }
+
     /// Whether the bank does not tell the truth about its order before the control API says speak.
     pub fn needs_telling(self) -> bool {
         self.hides_until_told() || self == Self::WrongEcho
