@@ -7,9 +7,12 @@
 mod books;
 mod lines;
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 use workflows::domain::{PayoutId, State};
@@ -33,36 +36,66 @@ use lines::Sort;
 pub(crate) const CATCHING_UP: &str = "catching_up";
 /// Between two looks at the server.
 const LOOK: Duration = Duration::from_secs(1);
+/// Nobody vouches for a server sooner after a first look at it: who misses a begin of its own says so by then.
+const SPOKEN: Duration = Duration::from_secs(3);
 /// After a statement that could not be read, wait this long; twice as long each time, up to the last.
 const AGAIN_FIRST: Duration = Duration::from_secs(1);
 const AGAIN_LAST: Duration = Duration::from_secs(15);
 
 /// On which server this process has held the books against the bank's orders; shared by all that send or listen.
 #[derive(Clone, Debug)]
-pub struct CaughtUp(watch::Sender<Option<Seen>>);
+pub struct CaughtUp {
+    seen: watch::Sender<Option<Seen>>,
+    /// Rights to send that this process was given since it last found all of them in the books.
+    begun: Arc<Mutex<Vec<Begun>>>,
+}
+
+/// A right to send that a process was given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    pub(crate) payout: PayoutId,
+    pub(crate) send_no: u32,
+}
 
 impl Default for CaughtUp {
     fn default() -> Self {
-        Self(watch::Sender::new(None))
+        Self {
+            seen: watch::Sender::new(None),
+            begun: Arc::default(),
+        }
     }
 }
 
 impl CaughtUp {
     /// The server; `None` before, and while another is caught up with.
     pub fn seen(&self) -> Option<Seen> {
-        self.0.borrow().clone()
+        self.seen.borrow().clone()
     }
 
     /// The same, after a wait if need be.
     pub(crate) async fn within(&self, limit: Duration) -> Option<Seen> {
-        let mut watching = self.0.subscribe();
+        let mut watching = self.seen.subscribe();
         let seen = tokio::time::timeout(limit, watching.wait_for(Option::is_some)).await;
         seen.ok()?.ok()?.clone()
     }
 
     fn set(&self, bank: &'static str, seen: Option<Seen>) {
         meters::caught_up(bank, seen.is_some());
-        self.0.send_replace(seen);
+        self.seen.send_replace(seen);
+    }
+
+    /// A begin was committed: books without it have lost it, though no look had found it there.
+    pub(crate) fn remember(&self, begun: Begun) {
+        self.begun().push(begun);
+    }
+
+    /// Those were found, or are not missed any more: that they are lost is written, or was waited for.
+    fn forget(&self, first: &[Begun]) {
+        self.begun().drain(..first.len());
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Vec<Begun>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,6 +128,8 @@ pub async fn keep(steps: BankSteps, stop: impl Future<Output = ()>) {
 struct Pending {
     /// The books at the last look.
     last: Books,
+    /// When this process first looked at the server.
+    since: Instant,
     /// Why commits may be lost; `None`: they are not.
     doubt: Option<Doubt>,
     /// People were told, and what the bank had then was taken in.
@@ -115,7 +150,9 @@ async fn watch(steps: &BankSteps) -> ! {
 /// One look at the server, and the bank's orders where it is another; answers when to look again.
 async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option<Pending>) -> Duration {
     let bank = steps.bank().name();
-    let now = match Books::read(steps.ledger(), bank).await {
+    // Before the books are read: what was committed by now must be in them.
+    let begun = steps.caught_up().begun().clone();
+    let now = match Books::read(steps.ledger(), bank, &begun).await {
         Ok(now) => now,
         // Nothing is known to be different: begin itself looks at the server that it runs on.
         Err(error) => {
@@ -130,6 +167,7 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
             let _tried = books::mark(steps.ledger(), bank, &now.seen, None).await;
         }
         steps.caught_up().set(bank, Some(now.seen.clone()));
+        steps.caught_up().forget(&begun);
         *whole = Some(now);
         return LOOK;
     }
@@ -146,6 +184,7 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
         .doubt
         .filter(|doubt| *doubt == Doubt::Loss)
         .or(now.doubt(whole.as_ref()));
+    let sees_loss = at.doubt == Some(Doubt::Loss);
     let mut pause = LOOK;
     let caught_up = round(steps, &now, &mut at).await;
     match (at.doubt, whole.as_mut()) {
@@ -154,6 +193,10 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
         // The books say it, for all: this process knows no more than they from now on.
         (Some(Doubt::Unknown), _) => *whole = None,
         (Some(Doubt::Loss), _) | (None, None) => {}
+    }
+    let is_written = sees_loss && at.doubt == Some(Doubt::Unknown);
+    if is_written || matches!(caught_up, Ok(true)) {
+        steps.caught_up().forget(&begun);
     }
     match caught_up {
         Ok(true) => {
@@ -178,8 +221,10 @@ impl Pending {
         let unwritten = before.and_then(|before| before.doubt);
         let since_then = before.and_then(|before| now.doubt(Some(&before.last)));
         let is_loss = [unwritten, since_then].contains(&Some(Doubt::Loss));
+        let same = before.filter(|before| before.last.seen.server == now.seen.server);
         Self {
             last: now.clone(),
+            since: same.map_or_else(Instant::now, |before| before.since),
             doubt: is_loss.then_some(Doubt::Loss),
             told: false,
             again: AGAIN_FIRST,
@@ -204,6 +249,9 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
     let left = doubted.map_or(Duration::ZERO, |doubted| doubted.left);
     if !left.is_zero() && at.told {
         // Once at the start, and once when all has surfaced: between them the bank is left alone.
+        return Ok(false);
+    }
+    if at.doubt.is_none() && !now.is_caught_up() && at.since.elapsed() < SPOKEN {
         return Ok(false);
     }
     // Around the roll the bank's running day may be another than ours; nothing is sent then anyway.

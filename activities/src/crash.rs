@@ -175,7 +175,8 @@ impl FromStr for Point {
 }
 
 /// One death, written `WORD`, `WORD:N` for the N-th time that the place is passed, and `WORD@KEY` or `WORD:N@KEY` for
-/// one payout's passing, by its tracking key (an account's by its id, a bank's by its name).
+/// one payout's passing, by its tracking key (an account's by its id, a bank's by its name). With `!stop` behind it the
+/// process does not die but stops there, until somebody sends it SIGCONT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aim {
     /// Where.
@@ -184,15 +185,20 @@ pub struct Aim {
     pub pass: u32,
     /// Whose; `None` is whoever comes.
     pub about: Option<String>,
+    /// It stops, and may go on later.
+    pub stops: bool,
 }
+
+/// What is written behind an aim that stops.
+const STOPS: &str = "!stop";
 
 impl fmt::Display for Aim {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}:{}", self.point, self.pass)?;
-        match &self.about {
-            Some(about) => write!(out, "@{about}"),
-            None => Ok(()),
+        if let Some(about) = &self.about {
+            write!(out, "@{about}")?;
         }
+        out.write_str(if self.stops { STOPS } else { "" })
     }
 }
 
@@ -200,9 +206,10 @@ impl FromStr for Aim {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (place, about) = text
+        let (aim, stops) = text.strip_suffix(STOPS).map_or((text, false), |aim| (aim, true));
+        let (place, about) = aim
             .split_once('@')
-            .map_or((text, None), |(place, about)| (place, Some(about.to_owned())));
+            .map_or((aim, None), |(place, about)| (place, Some(about.to_owned())));
         let (word, pass) = place.split_once(':').unwrap_or((place, "1"));
         let pass = pass.parse().ok().filter(|pass| *pass > 0);
         Ok(Self {
@@ -210,6 +217,7 @@ impl FromStr for Aim {
             pass: pass
                 .ok_or_else(|| format!("{text:?}: after the colon comes 1 for the first time, 2 for the second"))?,
             about,
+            stops,
         })
     }
 }
@@ -276,11 +284,18 @@ mod armed {
             OnceLock,
             atomic::{AtomicBool, AtomicU32, Ordering},
         },
+        thread,
+        time::Duration,
     };
+
+    use rustix::process::{Signal, getpid, kill_process};
 
     use super::{About, Aim, DIED, Point};
 
     static PLAN: OnceLock<Plan> = OnceLock::new();
+
+    /// A signal that the kernel has is taken by then, on a busy machine too.
+    const TAKEN_WITHIN: Duration = Duration::from_secs(2);
 
     /// What the variables say.
     struct Plan {
@@ -310,7 +325,8 @@ mod armed {
         Ok(())
     }
 
-    /// The process passes a place; if it is aimed at there, it dies of SIGABRT, and nothing of it is cleaned up.
+    /// The process passes a place; if it is aimed at there, it dies of SIGABRT, and nothing of it is cleaned up, or it
+    /// stops.
     pub fn at<A: About + ?Sized>(point: Point, about: &A) {
         let Some(plan) = PLAN.get() else { return };
         let about = about.name();
@@ -319,8 +335,9 @@ mod armed {
                 && aim.about.as_ref().is_none_or(|of| *of == about)
                 && passed.fetch_add(1, Ordering::SeqCst) + 1 == aim.pass
         };
+        let hits: Vec<&Aim> = plan.aims.iter().filter(|aim| hit(aim)).map(|(aim, _)| aim).collect();
         // Two threads at their places die one death.
-        let dies = plan.aims.iter().filter(|aim| hit(aim)).count() > 0 && !plan.dying.swap(true, Ordering::SeqCst);
+        let dies = hits.iter().any(|aim| !aim.stops) && !plan.dying.swap(true, Ordering::SeqCst);
         let line = if dies {
             format!("{point} {about} {DIED}\n")
         } else {
@@ -332,6 +349,11 @@ mod armed {
         if dies {
             tracing::error!(%point, about, "GIRO_CRASH: this process ends here");
             std::process::abort();
+        }
+        if hits.iter().any(|aim| aim.stops) {
+            let _stopped = kill_process(getpid(), Signal::STOP);
+            // Another thread may be the one that takes the signal, later; this one does nothing more until then.
+            thread::sleep(TAKEN_WITHIN);
         }
     }
 }
@@ -346,7 +368,7 @@ mod tests {
     fn aims_read_back_and_a_wrong_one_is_told_the_words() {
         for point in Point::ALL {
             assert_eq!(point.word().parse(), Ok(*point));
-            for text in ["", ":1", ":7", "@GIRO1", ":2@GIRO1"] {
+            for text in ["", ":1", ":7", "@GIRO1", ":2@GIRO1", "!stop", ":2@GIRO1!stop"] {
                 let aim: Aim = format!("{point}{text}").parse().expect("an aim");
                 assert_eq!(aim.to_string().parse(), Ok(aim));
             }

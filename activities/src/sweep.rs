@@ -11,30 +11,44 @@ use crate::{
     ledger::{StoreError, heard, rows::Payout},
 };
 
-/// The banks that have come back within a minute and may be sent to: runs that wait for them may sleep for minutes yet.
+/// An overdue payout is swept again after so long, in seconds, and then after twice as long each time, up to the last.
+const SWEPT_FIRST: f64 = 30.0;
+const SWEPT_LAST: f64 = 90.0;
+/// Who waits for a bank that came back is woken by a sweep within so many seconds; by itself where too many wait for that.
+const BACK: f64 = 120.0;
+const _: () = assert!(
+    BACK >= SWEPT_LAST + 30.0,
+    "each is swept once meanwhile, half a minute late too"
+);
+
+/// The banks that have come back and may be sent to: runs that wait for them may sleep for minutes yet.
 pub async fn back_banks(pool: &PgPool) -> Result<BTreeSet<String>, StoreError> {
     let back = sqlx::query_scalar!(
         r#"select name from bank
            where paused_by is null and away_by is null and attention is distinct from 'catching_up'
-             and back_at > giro_now() - interval '1 minute'"#
+             and back_at > giro_now() - make_interval(secs => $1)"#,
+        BACK
     );
     Ok(heard(back.fetch_all(pool)).await?.into_iter().collect())
 }
 
-/// Takes up to `limit` open payouts past their deadline, longest waiting first. Each is taken again after 30 s, and then
-/// after twice as long each time up to 90 s: where thousands wait, looking after them must not take what they wait for.
+/// Takes up to `limit` open payouts past their deadline, those first that were never swept, and then who waits longest for
+/// the next: each ever less often, because looking after them must not take what they wait for. The clock is read once,
+/// so that the index on deadlines serves.
 pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {
     let due = sqlx::query_scalar!(
         r#"update payout set swept_at = giro_now()
            where id in (
                select id from payout
-               where ended_at is null and deadline_at < giro_now()
+               where ended_at is null and deadline_at < (select giro_now())
                  and (swept_at is null
-                      or swept_at < giro_now() - greatest(least(swept_at - deadline_at, interval '90 seconds'),
-                                                          interval '30 seconds'))
+                      or swept_at < (select giro_now()) - greatest(least(swept_at - deadline_at, make_interval(secs => $3)),
+                                                          make_interval(secs => $2)))
                order by swept_at nulls first, deadline_at limit $1 for no key update skip locked)
            returning to_jsonb(payout) as "row""#,
-        limit
+        limit,
+        SWEPT_FIRST,
+        SWEPT_LAST
     )
     .fetch_all(pool);
     let found: Vec<Option<Value>> = heard(due).await?;

@@ -76,6 +76,8 @@ async fn connections_that_died_in_silence_hold_up_nobody() -> Result<()> {
     }
     let all = [&links.postgres, &links.bank, &links.temporal];
     all.iter().for_each(|link| link.turn(Weather::HalfOpen));
+    let operator = stack.operator();
+    let command = tokio::task::spawn_blocking(move || operator.run(&["bank", "strays", "stp"], &[]));
     sleep(Duration::from_secs(2)).await;
     all.iter().for_each(|link| link.turn(Weather::Calm));
     asking.await??;
@@ -86,5 +88,10 @@ async fn connections_that_died_in_silence_hold_up_nobody() -> Result<()> {
         .load(std::sync::atomic::Ordering::Relaxed);
     ensure!(swallowed > 3, "only {swallowed} connections lost anything");
     stack.all_ended(PATIENCE * 2).await?;
+    let told = tokio::time::timeout(PATIENCE, command)
+        .await
+        .context("a command hangs")??;
+    let told = told.err().context("it spoke to nobody")?.to_string();
+    ensure!(told.contains("the database has not answered"), "{told}");
     load.holds(&mut Books::connect(&stack.database).await?).await
 }

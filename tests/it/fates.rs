@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use tests::sim::Fault;
+use rustix::process::Signal;
 use tests::{
     client::{is, text},
+    sim::Fault,
     stack::{PATIENCE, Setup, Stack},
 };
+use tokio::time::sleep;
 
 /// Sends one payout to a bank that behaves as `fault` and waits for its end.
 async fn one(stack: &Stack, fault: Fault, end: &'static str) -> Result<(String, serde_json::Value)> {
@@ -287,4 +289,26 @@ async fn paid_after_release_is_seen_and_pauses_the_bank() -> Result<()> {
     );
     assert!(stack.bank.requests_of(&stack.key(&next).await?).await?.is_empty());
     Ok(())
+}
+
+/// Its clocks were read before it asked for the right to send: one that is older than the fence when it comes is not used.
+#[tokio::test]
+async fn a_worker_that_sleeps_behind_its_begin_sends_nothing() -> Result<()> {
+    let setup = Setup {
+        dedupes: false,
+        variables: &[("worker", "GIRO_CRASH", "begin_after_commit!stop")],
+        ..Setup::default()
+    };
+    let stack = Stack::with("sleeper", setup).await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let id = stack.giro.pay(&account, 12_300).await?;
+    stack.asleep("worker").await?;
+    assert_eq!(stack.giro.payout(&id).await?["send_no"], 1, "it has the right to send");
+    // Longer than the fence's ten seconds, shorter than the activity's twenty.
+    sleep(Duration::from_secs(12)).await;
+    stack.signal("worker", Signal::CONT);
+    let payout = stack.giro.wait(&id, PATIENCE, is("settled")).await?;
+    assert_eq!(payout["send_no"], 2, "the first right was not used: {payout}");
+    assert_eq!(stack.bank.requests_of(&text(&payout, "/tracking_key")?).await?.len(), 1);
+    stack.all_ended(PATIENCE).await
 }

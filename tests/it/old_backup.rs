@@ -1,10 +1,12 @@
 //! An old backup of the books under a bank that went on: nothing is paid twice, and what the books forgot is taken in or
 //! named.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{fs::OpenOptions, os::unix::fs::FileExt, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
 use tests::{
     books::Books,
     client::is,
@@ -32,6 +34,46 @@ async fn stopped(stack: &mut Stack, change: impl FnOnce(&Path) -> Result<()>) ->
     change(server.data().context("a private cluster")?)?;
     server.restart()?;
     stack.ready().await
+}
+
+/// Where the log of Postgres goes on: the file, and the byte in it.
+struct End {
+    segment: String,
+    byte: u64,
+}
+
+/// Everything until here is on disk, and nothing later than here gets into the tables' files.
+async fn end_of_log(stack: &Stack) -> Result<End> {
+    let mut books = PgConnection::connect(&stack.database).await?;
+    for only_the_log in [
+        "alter system set bgwriter_lru_maxpages = 0",
+        "alter system set autovacuum = off",
+        "select pg_reload_conf()",
+        "checkpoint",
+    ] {
+        books.execute(only_the_log).await?;
+    }
+    let (segment, byte): (String, i32) =
+        sqlx::query_as("select * from pg_walfile_name_offset(pg_current_wal_insert_lsn())")
+            .fetch_one(&mut books)
+            .await?;
+    let byte = u64::try_from(byte)?;
+    Ok(End { segment, byte })
+}
+
+/// A disk that lied: what was written to the log since then, and said to be there, is not.
+fn forget_since(end: &End, data: &Path) -> Result<()> {
+    let log = data.join("pg_wal");
+    for file in std::fs::read_dir(&log)? {
+        let name = file?.file_name().to_string_lossy().into_owned();
+        if name.len() == end.segment.len() && name > end.segment {
+            std::fs::remove_file(log.join(name))?;
+        }
+    }
+    let segment = OpenOptions::new().write(true).open(log.join(&end.segment))?;
+    let rest = segment.metadata()?.len() - end.byte;
+    segment.write_all_at(&vec![0; usize::try_from(rest)?], end.byte)?;
+    Ok(())
 }
 
 /// Waits until the bank has so many orders of a key.
@@ -122,15 +164,16 @@ async fn two_workers_that_live_through_a_loss_send_nothing_again() -> Result<()>
         ensure!(!said.contains(LOSS), "{worker} has seen a loss that was none");
     }
 
+    // At once: what no look has seen, whoever was given the right to send it knows.
     stopped(&mut stack, |data| {
         std::fs::remove_dir_all(data)?;
         copy(&backup, data)
     })
     .await?;
-    resumed(&stack).await?;
     for worker in ["worker", "worker-2"] {
         stack.logged(worker, LOSS).await?;
     }
+    resumed(&stack).await?;
     // The bank did not show it when its orders were read first.
     assert_eq!(stack.giro.payout(&silent).await?["state"], "accepted");
     stack.bank.speak(&keys[1]).await?;
@@ -141,6 +184,48 @@ async fn two_workers_that_live_through_a_loss_send_nothing_again() -> Result<()>
         assert_eq!(stack.bank.orders_of(&key).await?.len(), 1, "{key}");
         assert_eq!(stack.bank.requests_of(&key).await?.len(), 1, "{key}");
     }
+    stack.balanced().await?;
+    stack.audited()
+}
+
+/// No look had seen what is gone, so that the books look whole to it: only who was given the right to send misses it.
+#[tokio::test]
+async fn a_begin_that_a_lying_disk_forgot_is_missed_by_who_was_given_it() -> Result<()> {
+    let setup = Setup {
+        dedupes: false,
+        own_postgres: true,
+        programs: &["worker", "api", "relay"],
+        // The bank has the order by then.
+        variables: &[("worker-2", "GIRO_CRASH", "submit_before_record!stop")],
+        ..Setup::default()
+    };
+    let mut stack = Stack::with("lying_disk", setup).await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    stack.kill("worker");
+    let id = stack.giro.pay(&account, 10_000).await?;
+    let key = stack.key(&id).await?;
+    stack.bank.fault(Some(&key), Some(Fault::Silent), Some(1)).await?;
+    let end = end_of_log(&stack).await?;
+    stack.run("worker-2")?;
+    stack.asleep("worker-2").await?;
+    assert_eq!(stack.giro.payout(&id).await?["send_no"], 1, "it was given the right");
+    assert_eq!(stack.bank.requests_of(&key).await?.len(), 1, "and has used it");
+
+    let server = stack.postgres.as_mut().context("its own Postgres")?;
+    server.stop_immediate();
+    forget_since(&end, server.data().context("a private cluster")?)?;
+    server.restart()?;
+    stack.ready().await?;
+    let payout = stack.giro.payout(&id).await?;
+    assert_eq!((&payout["state"], &payout["send_no"]), (&json!("accepted"), &json!(0)));
+    // The log is longer than at any look, as after other writes.
+    let mut books = PgConnection::connect(&stack.database).await?;
+    books.execute("select pg_switch_wal()").await?;
+    stack.signal("worker-2", Signal::CONT);
+    stack.logged("worker-2", LOSS).await?;
+    stack.bank.speak(&key).await?;
+    stack.giro.wait(&id, LONG, is("settled")).await?;
+    assert_eq!(stack.bank.requests_of(&key).await?.len(), 1, "sent again");
     stack.balanced().await?;
     stack.audited()
 }
@@ -218,8 +303,20 @@ async fn an_old_backup_under_a_live_bank_never_pays_twice() -> Result<()> {
     ensure!(strays.contains(&unknown_key) && !strays.contains(&keys[0]), "{strays}");
     ensure!(strays.contains("400.00"), "{strays}");
 
+    // The caller asks again for what the books forgot. It waits, is named beside the order, and people take it back.
+    let again = stack.giro.pay(&account, 40_000).await?;
+    let strays = stack.giro_command(&["bank", "strays", "stp"])?;
+    ensure!(strays.contains(&again), "{strays}");
+    let cancelled = stack
+        .giro
+        .post(&format!("/v1/payouts/{again}/cancel"), "the-bank-has-it", &json!({}))
+        .await?;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+
     // People have understood it: what comes next is sent, and nothing twice.
     let next = stack.giro.pay(&account, 50_000).await?;
+    let strays = stack.giro_command(&["bank", "strays", "stp"])?;
+    ensure!(!strays.contains("po_"), "nothing that waits is alike: {strays}");
     let pause = Books::connect(&stack.database).await?.pause().await?;
     let (by, since) = pause.context("a pause")?;
     assert_eq!(by, "stray_order");

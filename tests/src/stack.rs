@@ -137,6 +137,34 @@ impl Drop for Stack {
     }
 }
 
+/// Gives `giro` commands with a stack's configuration.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    config: PathBuf,
+}
+
+impl Operator {
+    /// What a command said; an error is what it complained of.
+    pub fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<String> {
+        let done = process::command(program("giro"))
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .arg("--config")
+            .arg(&self.config)
+            .output()?;
+        let (said, complained) = (
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr),
+        );
+        ensure!(
+            done.status.success(),
+            "giro {}: {complained}{said}",
+            arguments.join(" ")
+        );
+        Ok(said.into_owned())
+    }
+}
+
 impl Stack {
     /// The usual stack.
     pub async fn start(name: &str) -> Result<Self> {
@@ -302,6 +330,17 @@ impl Stack {
         }
     }
 
+    /// Waits until a program has stopped itself at its crash point; SIGCONT wakes it.
+    pub async fn asleep(&self, program: &str) -> Result<()> {
+        let pid = self.pid(program).with_context(|| format!("{program} does not run"))?;
+        let start = tokio::time::Instant::now();
+        while !std::fs::read_to_string(format!("/proc/{pid}/stat"))?.contains(") T ") {
+            ensure!(start.elapsed() < PATIENCE, "{program} never comes to its crash point");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
     /// Starts again what ended by itself, and answers what it was and the end of its log.
     pub fn revive(&mut self) -> Result<Vec<(&'static str, String)>> {
         let ended = self.running.extract_if(.., |(_, child)| child.ended().is_some());
@@ -350,27 +389,19 @@ impl Stack {
 
     /// A command of an operator; answers what it said.
     pub fn giro_command(&self, arguments: &[&str]) -> Result<String> {
-        self.giro_command_with(arguments, &[])
+        self.operator().run(arguments, &[])
     }
 
     /// The same, with variables that come over `giro.toml`.
     pub fn giro_command_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<String> {
-        let done = process::command(program("giro"))
-            .args(arguments)
-            .envs(variables.iter().copied())
-            .arg("--config")
-            .arg(&self.config)
-            .output()?;
-        let (said, complained) = (
-            String::from_utf8_lossy(&done.stdout),
-            String::from_utf8_lossy(&done.stderr),
-        );
-        ensure!(
-            done.status.success(),
-            "giro {}: {complained}{said}",
-            arguments.join(" ")
-        );
-        Ok(said.into_owned())
+        self.operator().run(arguments, variables)
+    }
+
+    /// Who gives commands, while the stack does something else.
+    pub fn operator(&self) -> Operator {
+        Operator {
+            config: self.config.clone(),
+        }
     }
 
     /// Waits until API and bank answer.

@@ -3,12 +3,17 @@
 pub mod audit;
 pub mod keys;
 
-use activities::ledger::{self, MIGRATIONS, Resumed, rows::PausedBy, strays};
+use activities::ledger::{
+    self, MIGRATIONS, Resumed,
+    rows::PausedBy,
+    strays::{self, Named},
+};
 use anyhow::Context;
 use comfy_table::Table;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection, migrate::MigrateDatabase};
+use workflows::domain::PayoutId;
 
 use crate::config::{Config, Environment};
 
@@ -98,9 +103,10 @@ pub async fn strays(config: &Config, bank: &str) -> anyhow::Result<String> {
         "bank says",
         "why",
         "first seen (UTC)",
+        "waits, and may be the same payment",
     ]);
     let text = |value: Option<String>| value.unwrap_or_else(|| "does not read".to_owned());
-    for row in rows {
+    for Named { stray: row, alike } in rows {
         table.add_row([
             row.tracking_key,
             row.bank_ref,
@@ -110,6 +116,7 @@ pub async fn strays(config: &Config, bank: &str) -> anyhow::Result<String> {
             row.said,
             row.reason,
             row.first_seen.strftime("%Y-%m-%d %H:%M").to_string(),
+            alike.iter().map(PayoutId::to_string).collect::<Vec<_>>().join("\n"),
         ]);
     }
     Ok(table.to_string())

@@ -59,7 +59,8 @@ pub enum Reason {
 }
 
 /// What came of driving a payout.
-enum Driven {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driven {
     /// It has a run now.
     Started,
     /// It had one, which goes on.
@@ -124,7 +125,7 @@ impl Starter {
     }
 
     /// Starts the run of a payout, and says when it could not.
-    pub async fn begin(&self, payout: &Payout, reason: Reason) -> anyhow::Result<()> {
+    pub async fn begin(&self, payout: &Payout, reason: Reason) -> anyhow::Result<Driven> {
         let [before, after] = reason.points();
         crash::at(before, &payout.id);
         let driven = self.drive(payout, reason).await;
@@ -135,7 +136,7 @@ impl Starter {
             Err(_) => "failed",
         };
         meters::start(reason.word(), result);
-        driven.map(drop)
+        driven
     }
 
     async fn drive(&self, payout: &Payout, reason: Reason) -> anyhow::Result<Driven> {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde_json::Value;
 use workflows::domain::{BankCalendar, CalendarError};
 
+use super::Begun;
 use crate::ledger::{
     Ledger, StoreError, heard,
     rows::{Rules, Seen, Server},
@@ -28,6 +29,8 @@ pub(super) struct Books {
     clock_us: i64,
     /// Rights to send given through the bank. Only a process that caught up gives any: no other write hides a loss.
     begins: i64,
+    /// Rights to send that this process was given, and that are not there.
+    lost: i64,
     /// The server that the bank's row names as caught up with.
     caught_up: Option<Server>,
     /// People are told that nothing is sent meanwhile.
@@ -55,16 +58,22 @@ pub(super) struct Doubted {
 }
 
 impl Books {
-    pub(super) async fn read(ledger: &Ledger, bank: &str) -> Result<Self, StoreError> {
+    /// Reads them, with whether the rights that this process was given until now are in them.
+    pub(super) async fn read(ledger: &Ledger, bank: &str, begun: &[Begun]) -> Result<Self, StoreError> {
         let row = sqlx::query!(
             r#"select giro_server() as "server!", to_jsonb(giro_now()) as "now!", begins, caught_up,
                    (extract(epoch from clock_timestamp()) * 1000000)::bigint as "clock_us!",
                    coalesce(attention = 'catching_up', false) as "is_told!",
                    (select to_jsonb(least(
-                       (select min(accepted_at) from payout where state = 'accepted'),
-                       (select max(accepted_at) from payout)))) as oldest
+                       (select min(accepted_at) from payout where state = 'accepted' and ended_at is null),
+                       (select accepted_at from payout order by id desc limit 1)))) as oldest,
+                   (select count(*) from unnest($2::uuid[], $3::bigint[]) as begun (id, send_no)
+                    where not exists (select from payout where payout.id = begun.id
+                                      and payout.send_no >= begun.send_no)) as "lost!"
                from bank where name = $1"#,
-            bank
+            bank,
+            &begun.iter().map(|begun| begun.payout.uuid()).collect::<Vec<_>>(),
+            &begun.iter().map(|begun| i64::from(begun.send_no)).collect::<Vec<_>>()
         )
         .fetch_one(ledger.pool());
         let row = heard(row).await?;
@@ -73,6 +82,7 @@ impl Books {
             at: serde_json::from_value(row.now)?,
             clock_us: row.clock_us,
             begins: row.begins,
+            lost: row.lost,
             caught_up: row.caught_up.map(serde_json::from_value).transpose()?,
             is_told: row.is_told,
             oldest: serde_json::from_value(row.oldest.unwrap_or(Value::Null))?,
@@ -84,9 +94,9 @@ impl Books {
         self.seen.server == before.seen.server && self.keeps(before)
     }
 
-    /// True when the log and the rights given have not gone back.
+    /// True when the log and the rights given have not gone back, and none that this process was given is gone.
     fn keeps(&self, before: &Self) -> bool {
-        before.seen.wal <= self.seen.wal && before.begins <= self.begins
+        before.seen.wal <= self.seen.wal && before.begins <= self.begins && self.lost == 0
     }
 
     /// True when the bank's orders were read through on this server, and nobody saw a loss on it since.
@@ -232,6 +242,7 @@ mod tests {
             at: "2026-11-24T17:00:00Z".parse().expect("a time"),
             clock_us: started_us,
             begins,
+            lost: 0,
             caught_up: Some(server(1, 100)),
             is_told: false,
             oldest: Some("2026-11-19T17:00:00Z".parse().expect("a time")),
@@ -265,6 +276,13 @@ mod tests {
         assert_eq!(books(200, 49, 7).doubt(Some(&whole)), loss, "its log went back");
         // What others wrote since has hidden that: the rights given have not come back.
         assert_eq!(books(200, 90, 6).doubt(Some(&whole)), loss);
+        let mut own = books(200, 90, 9);
+        own.lost = 1;
+        assert_eq!(
+            own.doubt(Some(&whole)),
+            loss,
+            "a begin of its own, which no look had seen"
+        );
         let back = books(100, 49, 7).doubt(Some(&whole));
         assert_eq!(back, loss, "a machine put back as it was");
     }

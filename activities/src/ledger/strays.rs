@@ -4,7 +4,8 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{Acquire, PgConnection, PgPool};
-use workflows::domain::Centavos;
+use uuid::Uuid;
+use workflows::domain::{Centavos, PayoutId};
 
 use super::store::StoreError;
 use crate::bank::StatementLine;
@@ -81,15 +82,33 @@ pub async fn name(pool: &PgPool, bank: &str, strays: &[Stray]) -> Result<u64, St
     Ok(named)
 }
 
+/// One that was named, and payouts that may be the same payment, entered again.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The order.
+    pub stray: Stray,
+    /// Payouts that wait to be sent: as much, to an account that ends alike; ten at most.
+    pub alike: Vec<PayoutId>,
+}
+
 /// All that a bank ever had, newest first.
-pub async fn list(connection: &mut PgConnection, bank: &str) -> Result<Vec<Stray>, StoreError> {
-    let rows: Vec<Option<Value>> = sqlx::query_scalar!(
-        r#"select to_jsonb(s) as "row" from stray_order s where bank = $1
-           order by first_seen desc, tracking_key, bank_ref"#,
+pub async fn list(connection: &mut PgConnection, bank: &str) -> Result<Vec<Named>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select to_jsonb(s) as "row!",
+                  array(select p.id from payout p
+                        where p.bank = s.bank and p.state = 'accepted' and p.amount = s.amount
+                          and right(p.clabe, 4) = s.clabe_last4
+                        order by p.id limit 10) as "alike!"
+           from stray_order s where bank = $1 order by first_seen desc, tracking_key, bank_ref"#,
         bank
     )
     .fetch_all(connection)
     .await?;
-    let read = |row| serde_json::from_value(row).map_err(StoreError::from);
-    rows.into_iter().flatten().map(read).collect()
+    let read = |row: Value, alike: Vec<Uuid>| {
+        Ok(Named {
+            stray: serde_json::from_value(row)?,
+            alike: alike.into_iter().map(PayoutId::from).collect(),
+        })
+    };
+    rows.into_iter().map(|row| read(row.row, row.alike)).collect()
 }

@@ -14,7 +14,7 @@ use workflows::{
 use super::{seconds_until, standing};
 use crate::{
     bank::{Bank, Call, Fence, Found, NoTurn, NotSent, Order, Payer, Sender, Submitted},
-    catch_up::{CATCHING_UP, CaughtUp},
+    catch_up::{Begun, CATCHING_UP, CaughtUp},
     crash::{self, Point},
     failure,
     ledger::{
@@ -37,8 +37,9 @@ const PUT_OFF: u64 = 5;
 /// What waits for the same moment comes back over this many seconds at most.
 const LONGEST_SPREAD: u64 = 30;
 
-/// How long a send waits for the books to be held against the bank's orders, before it says that it was not sent.
-const CATCH_UP: Duration = Duration::from_secs(3);
+/// How long a send waits for the books to be held against the bank's orders, before it says that it was not sent: longer
+/// than that takes after a mere restart.
+const CATCH_UP: Duration = Duration::from_secs(5);
 
 /// Calls to one bank. Only this bank's worker has them.
 #[derive(Clone)]
@@ -241,8 +242,12 @@ impl BankSteps {
         if stand != Stand::Go {
             return self.report(payout, stand).await;
         }
-        crash::at(Point::SubmitAfterBegin, &subject.payout);
         let send_no = payout.send_no;
+        self.caught_up.remember(Begun {
+            payout: payout.id,
+            send_no,
+        });
+        crash::at(Point::SubmitAfterBegin, &subject.payout);
         let (submitted, exchange) = match payout.operating_date {
             Some(date) => {
                 order.operating_date = date;

@@ -3,7 +3,7 @@
 // An operator's commands answer on standard output.
 #![allow(clippy::print_stdout)]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use activities::crash;
 use anyhow::Context;
@@ -14,6 +14,9 @@ use worker::{
     operator::{self, audit, keys},
     programs, telemetry,
 };
+
+/// A person's command has its answer by then, locks and a slow server included, or has none.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// Durable SPEI payouts: the beneficiary is paid once, or the customer has the money back.
 #[derive(Parser)]
@@ -127,15 +130,17 @@ fn main() -> anyhow::Result<()> {
                 Role::Relay => return programs::relay(config).await,
                 Role::Audit(audit) => return audited(config, audit).await,
                 Role::Migrate => operator::migrate(&config).await?,
-                Role::Bank(BankCommand::Pause(bank)) => operator::pause(&config, &bank.name, &bank.reason).await?,
-                Role::Bank(BankCommand::Resume { bank, since }) => {
-                    operator::resume(&config, &bank.name, since, &bank.reason).await?
+                Role::Bank(BankCommand::Pause(bank)) => {
+                    answered(operator::pause(&config, &bank.name, &bank.reason)).await?
                 }
-                Role::Bank(BankCommand::Strays { name }) => operator::strays(&config, &name).await?,
-                Role::Key(KeyCommand::Create(key)) => keys::create(&config, key).await?,
-                Role::Key(KeyCommand::List { output }) => keys::list(&config, output).await?,
-                Role::Key(KeyCommand::Revoke { id }) => keys::revoke(&config, &id).await?,
-                Role::Clock { offset } => operator::clock(&config, offset).await?,
+                Role::Bank(BankCommand::Resume { bank, since }) => {
+                    answered(operator::resume(&config, &bank.name, since, &bank.reason)).await?
+                }
+                Role::Bank(BankCommand::Strays { name }) => answered(operator::strays(&config, &name)).await?,
+                Role::Key(KeyCommand::Create(key)) => answered(keys::create(&config, key)).await?,
+                Role::Key(KeyCommand::List { output }) => answered(keys::list(&config, output)).await?,
+                Role::Key(KeyCommand::Revoke { id }) => answered(keys::revoke(&config, &id)).await?,
+                Role::Clock { offset } => answered(operator::clock(&config, offset)).await?,
                 Role::Check => "the configuration holds".to_owned(),
             };
             println!("{said}");
@@ -145,6 +150,16 @@ fn main() -> anyhow::Result<()> {
         return done;
     }
     done.context("without --config FILE or GIRO_CONFIG: the defaults of worker/giro.toml, and GIRO__* variables")
+}
+
+/// What a person asked of the books, unless a connection that died in silence keeps the answer.
+async fn answered(asked: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<String> {
+    tokio::time::timeout(ANSWER, asked).await.unwrap_or_else(|_| {
+        Err(anyhow::anyhow!(
+            "the database has not answered for {} s. It may have been done: look, before you ask again",
+            ANSWER.as_secs()
+        ))
+    })
 }
 
 /// Prints what an audit found; an error when something does not hold.

@@ -18,10 +18,13 @@ use super::{open_ledger, stop_signal, stopped};
 use crate::{
     config::Config,
     meters, scrape,
-    starter::{Reason, Starter},
+    starter::{Driven, Reason, Starter},
 };
 
-/// Payouts looked at in one sweep.
+/// Overdue payouts that are looked at in a second. Where more wait, most have runs that wait too: looking after each of
+/// them all the time would take from Temporal what they need.
+const A_SECOND: i64 = 10;
+/// In one sweep at the most.
 const AT_ONCE: i64 = 200;
 /// Starts under way at once.
 const STARTS: usize = 16;
@@ -36,10 +39,11 @@ pub async fn relay(config: Config) -> anyhow::Result<()> {
     }
     let starter = Starter::new(config.temporal.clone(), Arc::new(config.catalogue()?));
     let every = Duration::from_secs(u64::from(config.relay.sweep_seconds));
-    info!(every_seconds = every.as_secs(), "relay sweeps");
+    let at_once = AT_ONCE.min(A_SECOND * i64::from(config.relay.sweep_seconds));
+    info!(every_seconds = every.as_secs(), at_once, "relay sweeps");
     let sweeping = async {
         loop {
-            if !sweep(&ledger, &starter).await {
+            if !sweep(&ledger, &starter, at_once).await {
                 tokio::time::sleep(every).await;
             }
         }
@@ -50,11 +54,11 @@ pub async fn relay(config: Config) -> anyhow::Result<()> {
     }
 }
 
-/// Starts the runs of what is overdue; true when there may be more.
-async fn sweep(ledger: &Ledger, starter: &Starter) -> bool {
+/// Starts the runs of what is overdue; true when more may have none, as after a loss of Temporal's database.
+async fn sweep(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
     let due = async {
         let back = sweep::back_banks(ledger.pool()).await?;
-        Ok::<_, StoreError>((sweep::overdue(ledger.pool(), AT_ONCE).await?, back))
+        Ok::<_, StoreError>((sweep::overdue(ledger.pool(), at_once).await?, back))
     };
     let (overdue, back) = match due.await {
         Ok(due) => due,
@@ -64,23 +68,28 @@ async fn sweep(ledger: &Ledger, starter: &Starter) -> bool {
             return false;
         }
     };
-    stream::iter(&overdue)
-        .for_each_concurrent(STARTS, |payout| drive(starter, payout, back.contains(&payout.bank)))
+    let driven: Vec<Option<Driven>> = stream::iter(&overdue)
+        .map(|payout| drive(starter, payout, back.contains(&payout.bank)))
+        .buffer_unordered(STARTS)
+        .collect()
         .await;
-    i64::try_from(overdue.len()).is_ok_and(|count| count == AT_ONCE)
+    i64::try_from(overdue.len()).is_ok_and(|count| count == at_once) && driven.contains(&Some(Driven::Started))
 }
 
-async fn drive(starter: &Starter, payout: &Payout, bank_is_back: bool) {
+/// Gives an overdue payout a run, where it has none; `None`: Temporal does not say.
+async fn drive(starter: &Starter, payout: &Payout, bank_is_back: bool) -> Option<Driven> {
     match starter.begin(payout, Reason::Overdue).await {
-        Ok(()) => {
+        Ok(driven) => {
             // Its run may still sleep out the pause of a bank that has come back.
             if bank_is_back && payout.state == State::Accepted {
                 starter.look(payout.id).await;
             }
-            info!(payout = %payout.id, workflow = payout.id.workflow_id(), state = %payout.state, "past its deadline: driven");
+            info!(payout = %payout.id, workflow = payout.id.workflow_id(), state = %payout.state, ?driven, "past its deadline: driven");
+            Some(driven)
         }
         Err(error) => {
             warn!(payout = %payout.id, error = format!("{error:#}"), "past its deadline, and Temporal does not start it");
+            None
         }
     }
 }

@@ -9,7 +9,7 @@ use activities::{
     steps::{BankSteps, DirectStarts, LedgerSteps},
 };
 use anyhow::Context;
-use futures::FutureExt;
+use futures::future::try_join_all;
 use temporalio_sdk::{
     Worker, WorkerOptions,
     runtime::{Runtime, RuntimeOptions},
@@ -58,6 +58,7 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);
     }
     let mut beside = Vec::new();
+    let (drained, is_drained) = watch::channel(false);
     if queues != Queues::Runs {
         let stp = config
             .stp
@@ -78,26 +79,25 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
             .graceful_shutdown_period(GRACE)
             .build();
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);
-        let catching_up = catch_up::keep(steps.clone(), stopped(stop.clone()));
+        // For as long as anything may be sent: who goes still says what it misses.
+        let catching_up = catch_up::keep(steps.clone(), stopped(is_drained));
         beside.push(("the catch-up", tokio::spawn(catching_up)));
         let inbox = inbox::work(steps, client.clone(), stopped(stop.clone()));
         beside.push(("the inbox", tokio::spawn(inbox)));
     }
     info!(queue = config.temporal.task_queue, ?queues, "worker polls");
-    run(workers, beside, stop).await
+    run(workers, beside, stop, drained).await
 }
 
 /// Each worker on a thread of its own: workflow code and decoding of one worker share one thread. The first part that
-/// ends unasked ends the process: a queue that nobody polls must be seen.
+/// ends unasked ends the process: a queue that nobody polls must be seen. Says when the last worker is `drained`.
 async fn run(
     workers: Vec<Worker>,
     beside: Vec<(&'static str, JoinHandle<()>)>,
     stop: watch::Receiver<bool>,
+    drained: watch::Sender<bool>,
 ) -> anyhow::Result<()> {
-    let mut running = Vec::new();
-    for (name, task) in beside {
-        running.push(async move { task.await.with_context(|| format!("{name} died")) }.boxed());
-    }
+    let mut polling = Vec::new();
     for mut worker in workers {
         let shutdown = worker.shutdown_handle();
         let handle = tokio::runtime::Handle::current();
@@ -107,26 +107,33 @@ async fn run(
             .spawn(move || {
                 let _gone = done.send(handle.block_on(async move { worker.run().await }));
             })?;
-        let stop = stop.clone();
+        let (told, asked) = (stop.clone(), stop.clone());
         tokio::spawn(async move {
-            stopped(stop).await;
+            stopped(told).await;
             shutdown();
         });
-        running.push(
-            async move {
-                let ended = finished.await.context("a worker thread died")?;
-                ended.map_err(|error| anyhow::anyhow!("{error}"))
-            }
-            .boxed(),
-        );
+        polling.push(async move {
+            let ended = finished.await.context("a worker thread died")?;
+            ended.map_err(|error| anyhow::anyhow!("{error}"))?;
+            is_asked(&asked)
+        });
     }
-    let mut rest = running;
-    while !rest.is_empty() {
-        let (ended, _, others) = futures::future::select_all(rest).await;
-        ended?;
-        anyhow::ensure!(*stop.borrow(), "a part of the worker ended unasked");
-        rest = others;
-    }
+    let polling = async {
+        try_join_all(polling).await?;
+        drained.send_replace(true);
+        Ok(())
+    };
+    let asked = &stop;
+    let beside = beside.into_iter().map(|(name, task)| async move {
+        task.await.with_context(|| format!("{name} died"))?;
+        is_asked(asked)
+    });
+    tokio::try_join!(polling, try_join_all(beside)).map(drop)
+}
+
+/// An end is a failure unless the process was told to stop.
+fn is_asked(stop: &watch::Receiver<bool>) -> anyhow::Result<()> {
+    anyhow::ensure!(*stop.borrow(), "a part of the worker ended unasked");
     Ok(())
 }
 
