@@ -54,10 +54,8 @@ impl Hand {
     }
 
     async fn one(&mut self, sql: &str) -> Result<String> {
-        Ok(sqlx::query(AssertSqlSafe(sql.to_owned()))
-            .fetch_one(&mut self.0)
-            .await?
-            .try_get(0)?)
+        let row = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(&mut self.0).await;
+        Ok(row.with_context(|| sql.to_owned())?.try_get(0)?)
     }
 }
 
@@ -131,12 +129,12 @@ async fn whatever_is_broken_by_hand_is_named() -> Result<()> {
         (12_395, "failed"),
         (12_394, "failed"),
     ];
+    // One after the other: what ends together is sealed together, and three blocks are wanted.
     let mut ids = Vec::new();
-    for (centavos, _) in fates {
-        ids.push(stack.giro.pay(&account, centavos).await?);
-    }
-    for (id, (_, end)) in ids.iter().zip(fates) {
-        stack.giro.wait(id, PATIENCE, is(end)).await?;
+    for (centavos, end) in fates {
+        let id = stack.giro.pay(&account, centavos).await?;
+        stack.giro.wait(&id, PATIENCE, is(end)).await?;
+        ids.push(id);
     }
     stack.all_ended(PATIENCE).await?;
     stack.giro_command(&["bank", "pause", "stp", "--reason", "so that one is cancelled"])?;

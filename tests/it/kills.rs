@@ -94,7 +94,8 @@ impl Story {
             load.unanswered(),
             load.done_before()
         );
-        load.holds(&mut Books::connect(&stack.database).await?).await
+        load.holds(&mut Books::connect(&stack.database).await?).await?;
+        stack.audited()
     }
 }
 

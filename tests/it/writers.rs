@@ -10,7 +10,7 @@ use activities::{
     },
 };
 use anyhow::{Context, Result, ensure};
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tests::{
     books::Books,
     client::request,
@@ -46,6 +46,22 @@ async fn waiting(database: &str, count: i64) -> Result<()> {
         ensure!(start.elapsed() < PATIENCE, "{waiting} wait for a lock, never {count}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// A right to send outlives a crash of Postgres, whatever the database does by default.
+#[tokio::test]
+async fn what_is_committed_is_on_disk() -> Result<()> {
+    let (stack, _) = stack("on_disk").await?;
+    let mut books = PgConnection::connect(&stack.database).await?;
+    let name: String = sqlx::query_scalar("select current_database()::text")
+        .fetch_one(&mut books)
+        .await?;
+    let sql = format!("alter database {name} set synchronous_commit = off");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut books).await?;
+    let pool = ledger::pool(&stack.database, 1)?;
+    let waits: String = sqlx::query_scalar("show synchronous_commit").fetch_one(&pool).await?;
+    assert_eq!(waits, "on");
+    Ok(())
 }
 
 /// What cannot be written whole is not written at all, whichever of its rows the database does not take; and once it
@@ -85,6 +101,30 @@ async fn a_payout_is_written_whole_or_not_at_all() -> Result<()> {
         .await?;
     ensure!(taken.status == 201, "the key is free: {taken:?}");
     stack.balanced().await
+}
+
+/// A payout that waits for its account's row is decided by what the row says then, not by what it said before.
+#[tokio::test]
+async fn what_another_spends_meanwhile_is_gone() -> Result<()> {
+    let (stack, _) = stack("meanwhile").await?;
+    let account = stack.giro.account(1, 20_000).await?;
+    let mut other = PgConnection::connect(&stack.database).await?;
+    let mut spends = other.begin().await?;
+    // A hand in the books: no open payout stands behind what it sets aside.
+    let sql = "set local session_replication_role = replica; update account set held = 10000 where clabe is not null";
+    sqlx::raw_sql(sql).execute(&mut *spends).await?;
+    let asked = tokio::spawn({
+        let giro = stack.giro.clone();
+        async move { giro.post("/v1/payouts", "both", &request(&account, 15_000)).await }
+    });
+    waiting(&stack.database, 1).await?;
+    spends.commit().await?;
+    let reply = asked.await??;
+    ensure!(
+        reply.status == 422 && reply.body["code"] == "insufficient_funds",
+        "spent twice: {reply:?}"
+    );
+    Ok(())
 }
 
 /// A block that waits for an account holds none that comes after it, in whatever order its commands came: two writers

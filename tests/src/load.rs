@@ -9,7 +9,7 @@ use std::{
     path::Path,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -30,8 +30,8 @@ use journal::{Journal, Note, Told};
 const AT_ONCE: usize = 16;
 /// Between two tries of one request.
 const PAUSE: Duration = Duration::from_millis(200);
-/// An outage may last this long.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// An outage may last this long; Postgres that goes down every few seconds is one.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// By turns the bank settles, loses its answer, loses its webhook, answers late, refuses, and repeats its webhook.
 const CENTS: &[i64] = &[0, 90, 0, 93, 91, 94, 0, 88];
 /// Each tenth caller hangs up after so long, whatever became of its request, and asks again.
@@ -58,6 +58,8 @@ pub struct Counts {
     pub retried: AtomicUsize,
     /// Keys that were asked again at once, with the same body or another.
     pub again: AtomicUsize,
+    /// From a request's first try to its answer, at most; in seconds.
+    pub longest: AtomicU64,
 }
 
 /// Callers of some accounts, against all APIs of one giro by turns.
@@ -220,7 +222,12 @@ impl Load {
         let mut patience = if n % HASTY == HASTY - 1 { HASTE } else { PATIENCE };
         for api in self.apis.iter().cycle().skip(n % self.apis.len()) {
             let why = match timeout(patience, api.post(path, key, body)).await {
-                Ok(Ok(reply)) if !is_later(reply.status) => return Ok(reply),
+                Ok(Ok(reply)) if !is_later(reply.status) => {
+                    self.counts
+                        .longest
+                        .fetch_max(start.elapsed().as_secs(), Ordering::Relaxed);
+                    return Ok(reply);
+                }
                 Ok(Ok(reply)) => format!("status {}", reply.status),
                 Ok(Err(error)) => format!("{error:#}"),
                 Err(_) => "hung up".to_owned(),

@@ -192,7 +192,13 @@ fn again(arguments: &Arguments) -> String {
 /// A bar on a terminal, a line now and then elsewhere.
 struct Bar {
     bar: ProgressBar,
-    told: Mutex<Instant>,
+    told: Mutex<Told>,
+}
+
+/// When it told a line, and how many violations it has told.
+struct Told {
+    at: Instant,
+    violations: usize,
 }
 
 impl Bar {
@@ -202,24 +208,36 @@ impl Bar {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self {
             bar,
-            told: Mutex::new(Instant::now()),
+            told: Mutex::new(Told {
+                at: Instant::now(),
+                violations: 0,
+            }),
         }
     }
 
     fn tell(&self, now: &Now) {
         let text = if now.draining {
-            format!("draining, {} violations; it waits for {}", now.violations, now.waits)
+            format!(
+                "draining, {} violations; it waits for {}",
+                now.violations.len(),
+                now.waits
+            )
         } else {
             format!(
                 "under fire, {} tries unanswered, {} violations",
-                now.unanswered, now.violations
+                now.unanswered,
+                now.violations.len()
             )
         };
         self.bar.set_position(u64::try_from(now.answered).unwrap_or(u64::MAX));
         self.bar.set_message(text.clone());
         let Ok(mut told) = self.told.lock() else { return };
-        if !std::io::stderr().is_terminal() && told.elapsed() > Duration::from_secs(30) {
-            *told = Instant::now();
+        for violation in now.violations.iter().skip(told.violations) {
+            self.bar.suspend(|| println!("  VIOLATION {violation}"));
+        }
+        told.violations = now.violations.len();
+        if !std::io::stderr().is_terminal() && told.at.elapsed() > Duration::from_secs(30) {
+            told.at = Instant::now();
             println!("  {}/{} payouts, {text}", now.answered, now.of);
         }
     }

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::block_in_place,
+    time::{Instant, sleep},
+};
 
 use super::{
     drive::{Subject, press},
@@ -44,6 +47,7 @@ pub(super) async fn all_right(yard: &Yard<'_>) -> Result<Vec<String>> {
         met(subject, &requests)?;
     }
     keys(yard, &mut books).await?;
+    block_in_place(|| yard.stack.audited())?;
     let left = books.standings().await?.into_values().filter(|row| row.open);
     Ok(left.map(|row| row.line).collect())
 }

@@ -17,6 +17,7 @@ use super::{
     run::Options,
     schedule::{Planned, To, summary},
     verdict::{Ended, claves},
+    watch::LOOKS,
 };
 use crate::sim::Tally;
 
@@ -39,8 +40,10 @@ impl Report {
         ended: Ended,
     ) -> Result<Self> {
         let mut rows = Rows::default();
-        let violations = field.violations();
-        blows_of(&mut rows, blows, &field.counts());
+        let mut violations = field.violations();
+        let struck = field.counts();
+        blows_of(&mut rows, blows, &struck);
+        violations.extend(untried(blows, &struck));
         for to in [To::Postgres, To::Temporal, To::Bank, To::Webhooks] {
             links_of(&mut rows, to, field.links.to(to).met());
         }
@@ -60,6 +63,8 @@ impl Report {
             format!("{} / {}", count(&load.cancelled), count(&load.too_late)),
         );
         rows.put("retries answered", count(&load.retried));
+        let longest = load.longest.load(Ordering::Relaxed);
+        rows.put("longest from a first try to its answer", format!("{longest} s"));
         rows.put("keys asked again at once, same or other body", count(&load.again));
         rows.head("end");
         for (state, many) in &ended.states {
@@ -157,6 +162,19 @@ fn blows_of(rows: &mut Rows, blows: &[Planned], struck: &BTreeMap<String, u64>) 
     for (name, times) in struck.iter().filter(|(name, _)| !planned.contains_key(*name)) {
         rows.put(name, times);
     }
+}
+
+/// What proves nothing, because it was never done. One or two of a kind may find nobody to strike.
+fn untried(blows: &[Planned], struck: &BTreeMap<String, u64>) -> Vec<String> {
+    let kinds = summary(blows).into_iter().filter(|(_, of)| *of > 2);
+    let never = kinds.filter(|(name, _)| !struck.contains_key(name));
+    let mut untried: Vec<String> = never
+        .map(|(name, of)| format!("{name}: planned {of} times, and never done"))
+        .collect();
+    if !struck.contains_key(LOOKS) {
+        untried.push("nobody could look at the books under fire".to_owned());
+    }
+    untried
 }
 
 fn links_of(rows: &mut Rows, to: To, met: &Met) {

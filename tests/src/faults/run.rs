@@ -52,8 +52,8 @@ pub struct Now {
     pub of: usize,
     /// Tries without an answer.
     pub unanswered: usize,
-    /// Things that must never be.
-    pub violations: usize,
+    /// Things that must never be, as they were found.
+    pub violations: Vec<String>,
     /// Callers are done, and all blows have fallen.
     pub draining: bool,
     /// What has not ended then, and nothing justifies; empty before.
@@ -155,7 +155,7 @@ async fn tell(field: &Field, of: usize, progress: Progress<'_>) {
             answered: field.load.answered(),
             of,
             unanswered: field.load.unanswered(),
-            violations: field.violations().len(),
+            violations: field.violations(),
             draining: field.is_finished(),
             waits: field.waits(),
         });

@@ -19,6 +19,8 @@ use crate::{
 
 /// So long after the last fault and the last request it may take.
 pub(super) const DRAIN: Duration = Duration::from_secs(600);
+/// Thousands that are late are waited for: books and bank are compared when they stand still.
+const LONGEST: Duration = Duration::from_secs(3600);
 const SOON: Duration = Duration::from_millis(500);
 /// So many open payouts are work, and no riddle.
 const MANY: usize = 100;
@@ -81,7 +83,8 @@ pub(super) async fn judge(field: &Field) -> Result<Ended> {
 
 /// Waits until nothing is open, and nothing wants a person, but what the bank's journal justifies; answers that.
 async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
-    let start = Instant::now();
+    let (start, mut moved) = (Instant::now(), Instant::now());
+    let mut told = false;
     loop {
         let unquiet = books.unquiet().await?;
         let (mut inbox, mut unjustified) = (Vec::new(), Vec::new());
@@ -105,7 +108,15 @@ async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
             inbox.len(),
             inbox.first().map_or("none", String::as_str)
         ));
-        if start.elapsed() > DRAIN {
+        if many {
+            moved = Instant::now();
+        }
+        if start.elapsed() > DRAIN && many && !told {
+            told = true;
+            let (left, seconds) = (unquiet.len(), DRAIN.as_secs());
+            field.violation(format!("{left} payouts are under way {seconds} s after the last fault"));
+        }
+        if moved.elapsed() > DRAIN || start.elapsed() > LONGEST {
             let lines: Vec<String> = books.open().await?.into_iter().chain(inbox).collect();
             field.violation(format!(
                 "{} payouts are open or want a person, and nothing at the bank says why:{}\n  open, and unread webhooks:\n    {}",

@@ -9,6 +9,8 @@ use tokio::time::{sleep, timeout};
 use super::field::Field;
 use crate::books::Books;
 
+/// How often that was done.
+pub(super) const LOOKS: &str = "looks at the books under fire";
 /// Between two looks at the books.
 const LOOK: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,7 +22,7 @@ pub(super) async fn look_on(field: Arc<Field>) {
     loop {
         // Postgres or the bank is away just now: looked at again.
         if timeout(PATIENCE, look(&field)).await.is_ok_and(|looked| looked.is_ok()) {
-            field.count("looks at the books under fire");
+            field.count(LOOKS);
         }
         sleep(LOOK).await;
     }
@@ -66,19 +68,22 @@ pub(super) async fn resume(field: Arc<Field>) {
         if by == "paid_after_release" {
             field.violation("the bank paid what had been given back".to_owned());
         }
-        let arguments = [
-            "bank",
-            "resume",
-            "stp",
-            "--since",
-            &since,
-            "--reason",
-            "the cause is mended",
-        ];
-        let stack = field.stack.lock().await;
-        let done = tokio::task::block_in_place(|| stack.giro_command(&arguments));
-        drop(stack);
-        if done.is_ok() {
+        let operator = field.stack.lock().await.operator();
+        // Beside the blows: it may wait for books that are away.
+        let done = tokio::task::spawn_blocking(move || {
+            let resume = [
+                "bank",
+                "resume",
+                "stp",
+                "--since",
+                &since,
+                "--reason",
+                "the cause is mended",
+            ];
+            operator.run(&resume, &[])
+        });
+        let done = done.await;
+        if done.is_ok_and(|done| done.is_ok()) {
             field.count(format!("times a person resumed the bank: {by}"));
         }
     }
