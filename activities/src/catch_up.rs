@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use futures::{StreamExt, stream};
+use temporalio_client::Client;
 use tokio::{sync::watch, time::Instant};
 use tracing::{error, info, warn};
 use uuid::Uuid;
@@ -19,6 +21,7 @@ use workflows::domain::{PayoutId, State};
 
 use crate::{
     bank::{Sender, StatementLine, StatementUnknown, one_day},
+    inbox,
     ledger::{
         Ledger, LedgerError, StoreError,
         command::Adopt,
@@ -38,6 +41,9 @@ pub(crate) const CATCHING_UP: &str = "catching_up";
 const LOOK: Duration = Duration::from_secs(1);
 /// Nobody vouches for a server sooner after a first look at it: who misses a begin of its own says so by then.
 const SPOKEN: Duration = Duration::from_secs(3);
+/// Waking what was taken in holds up the books for no longer than this.
+const WAKE: Duration = Duration::from_secs(5);
+const WOKEN_AT_ONCE: usize = 16;
 /// After a statement that could not be read, wait this long; twice as long each time, up to the last.
 const AGAIN_FIRST: Duration = Duration::from_secs(1);
 const AGAIN_LAST: Duration = Duration::from_secs(15);
@@ -117,11 +123,18 @@ enum Trouble {
 }
 
 /// Watches the server until `stop` resolves, and catches up whenever it is another, or has lost something.
-pub async fn keep(steps: BankSteps, stop: impl Future<Output = ()>) {
+pub async fn keep(steps: BankSteps, client: Client, stop: impl Future<Output = ()>) {
+    let watcher = Watcher { steps, client };
     tokio::select! {
         () = stop => {}
-        () = watch(&steps) => {}
+        () = watch(&watcher) => {}
     }
+}
+
+/// Who holds the books against the bank's orders, and wakes the runs of what it takes in.
+struct Watcher {
+    steps: BankSteps,
+    client: Client,
 }
 
 /// A server that is being caught up with.
@@ -137,18 +150,19 @@ struct Pending {
     again: Duration,
 }
 
-async fn watch(steps: &BankSteps) -> ! {
+async fn watch(watcher: &Watcher) -> ! {
     // The books when they were last known to be whole: what a later server is judged by.
     let mut whole: Option<Books> = None;
     let mut pending: Option<Pending> = None;
     loop {
-        let pause = look(steps, &mut whole, &mut pending).await;
+        let pause = look(watcher, &mut whole, &mut pending).await;
         tokio::time::sleep(pause).await;
     }
 }
 
 /// One look at the server, and the bank's orders where it is another; answers when to look again.
-async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option<Pending>) -> Duration {
+async fn look(watcher: &Watcher, whole: &mut Option<Books>, pending: &mut Option<Pending>) -> Duration {
+    let steps = &watcher.steps;
     let bank = steps.bank().name();
     // Before the books are read: what was committed by now must be in them.
     let begun = steps.caught_up().begun().clone();
@@ -186,7 +200,7 @@ async fn look(steps: &BankSteps, whole: &mut Option<Books>, pending: &mut Option
         .or(now.doubt(whole.as_ref()));
     let sees_loss = at.doubt == Some(Doubt::Loss);
     let mut pause = LOOK;
-    let caught_up = round(steps, &now, &mut at).await;
+    let caught_up = round(watcher, &now, &mut at).await;
     match (at.doubt, whole.as_mut()) {
         // Nothing is missed so far.
         (None, Some(before)) => *before = now.clone(),
@@ -233,7 +247,8 @@ impl Pending {
 }
 
 /// Reads the bank's orders once. True: the books stand, and may be sent from.
-async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool, Trouble> {
+async fn round(watcher: &Watcher, now: &Books, at: &mut Pending) -> Result<bool, Trouble> {
+    let steps = &watcher.steps;
     let (ledger, bank) = (steps.ledger(), steps.bank());
     // Before anything else, and for all processes: nothing is sent or given back meanwhile.
     let doubted = match at.doubt {
@@ -271,7 +286,7 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
             return Err(Trouble::Lacks(key));
         }
         orders += lines.len();
-        let (fresh, strange) = take_in(steps, &lines, now).await?;
+        let (fresh, strange) = take_in(watcher, &lines, now).await?;
         adopted += fresh;
         named += strange;
     }
@@ -302,9 +317,9 @@ async fn round(steps: &BankSteps, now: &Books, at: &mut Pending) -> Result<bool,
 }
 
 /// Holds lines against the books: how many orders were taken in, and how many were named for the first time.
-async fn take_in(steps: &BankSteps, lines: &[StatementLine], now: &Books) -> Result<(u64, u64), Trouble> {
-    let (ledger, bank) = (steps.ledger(), steps.bank().name());
-    let (mut adopted, mut strange) = (0, Vec::new());
+async fn take_in(watcher: &Watcher, lines: &[StatementLine], now: &Books) -> Result<(usize, u64), Trouble> {
+    let (ledger, bank) = (watcher.steps.ledger(), watcher.steps.bank().name());
+    let (mut adopted, mut strange) = (Vec::new(), Vec::new());
     for (line, sort) in lines::sorted(ledger.pool(), lines).await? {
         let taken = match sort {
             Sort::Known | Sort::Stray(None, _) => false,
@@ -316,7 +331,7 @@ async fn take_in(steps: &BankSteps, lines: &[StatementLine], now: &Books) -> Res
             Sort::Lost(payout) if taken => {
                 warn!(bank, %payout, workflow = payout.workflow_id(), "the bank has it, and its begin is lost: taken in");
                 meters::adopted(bank);
-                adopted += 1;
+                adopted.push(payout);
             }
             Sort::Lost(_) => strange.push(Stray::new(
                 bank,
@@ -334,7 +349,8 @@ async fn take_in(steps: &BankSteps, lines: &[StatementLine], now: &Books) -> Res
             named, "the bank has orders that the books cannot explain: it is paused until people resume it"
         );
     }
-    Ok((adopted, named))
+    wake(&watcher.client, &adopted).await;
+    Ok((adopted.len(), named))
 }
 
 /// True when the payout says by now that it was sent.
@@ -345,5 +361,18 @@ async fn takes_in(ledger: &Ledger, payout: PayoutId, line: &StatementLine) -> Re
         // An alert says so already; the others must not wait for its mending.
         Err(LedgerError::SetAside) => Ok(false),
         Err(LedgerError::Later) => Err(LedgerError::Later.into()),
+    }
+}
+
+/// Their runs may sleep out a pause of the bank, as if nothing had been sent: they ask now. Whoever dies before costs them
+/// that sleep, five minutes at most.
+async fn wake(client: &Client, payouts: &[PayoutId]) {
+    let woken = stream::iter(payouts).for_each_concurrent(WOKEN_AT_ONCE, |payout| async move {
+        if let Err(error) = inbox::look(client, *payout).await {
+            warn!(%payout, %error, "taken in, and not woken: it looks by itself later");
+        }
+    });
+    if tokio::time::timeout(WAKE, woken).await.is_err() {
+        warn!("not all that was taken in was woken: it looks by itself later");
     }
 }

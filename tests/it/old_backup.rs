@@ -1,18 +1,23 @@
 //! An old backup of the books under a bank that went on: nothing is paid twice, and what the books forgot is taken in or
 //! named.
 
-use std::{fs::OpenOptions, os::unix::fs::FileExt, path::Path, process::Command, time::Duration};
+use std::{
+    collections::BTreeSet, fs::OpenOptions, os::unix::fs::FileExt, path::Path, process::Command, time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
+use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 use tests::{
     books::Books,
     client::is,
     sim::Fault,
     stack::{PATIENCE, Setup, Stack},
 };
+
+use crate::histories::events;
 
 /// The longest wait of a worker that suspects a loss is 50 s here, and what follows takes as long again.
 const LONG: Duration = Duration::from_secs(180);
@@ -84,6 +89,33 @@ async fn at_bank(stack: &Stack, key: &str) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(())
+}
+
+/// Waits until a payout's run waits for minutes.
+async fn sleeps(stack: &Stack, payout: &str) -> Result<()> {
+    let run = stack.handle(payout).await?;
+    let start = tokio::time::Instant::now();
+    loop {
+        let mut long = BTreeSet::new();
+        for event in events(&run).await? {
+            match event.attributes {
+                Some(Attributes::TimerStartedEventAttributes(timer))
+                    if timer.start_to_fire_timeout.is_some_and(|wait| wait.seconds > 200) =>
+                {
+                    long.insert(timer.timer_id);
+                }
+                Some(Attributes::TimerCanceledEventAttributes(timer)) => {
+                    long.remove(&timer.timer_id);
+                }
+                _ => {}
+            }
+        }
+        if !long.is_empty() {
+            return Ok(());
+        }
+        ensure!(start.elapsed() < PATIENCE, "{payout} never sleeps");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Waits until this holds of the bank as giro shows it.
@@ -173,6 +205,8 @@ async fn two_workers_that_live_through_a_loss_send_nothing_again() -> Result<()>
     for worker in ["worker", "worker-2"] {
         stack.logged(worker, LOSS).await?;
     }
+    // Its run has met the pause that the backup has, and would sleep it out.
+    sleeps(&stack, &silent).await?;
     resumed(&stack).await?;
     // The bank did not show it when its orders were read first.
     assert_eq!(stack.giro.payout(&silent).await?["state"], "accepted");

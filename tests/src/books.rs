@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use sqlx::{Connection, PgConnection, Row};
 
-use crate::sim::{OrderView, RequestView};
+use crate::sim::{OrderView, Outcome, RequestView};
 
 /// Sums over all accounts, in centavos, and payouts by state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,16 @@ pub struct Stands {
     pub ended: bool,
     /// Why a person should look.
     pub attention: Option<String>,
+}
+
+impl Stands {
+    /// Whether the bank refused it, and giro cannot prove it: what it sent first was lost, or the refusal of that was, and
+    /// refusals of repeats speak for themselves only. Until closed statements are read or two people decide, people are
+    /// told. `requests` are what came to the bank, which has no order of it.
+    pub fn is_refused_unheard(&self, requests: &[RequestView]) -> bool {
+        let refused = requests.iter().all(|request| request.outcome == Outcome::Refused);
+        !requests.is_empty() && refused && self.begun > 1
+    }
 }
 
 /// STP: -1, this key was already used.

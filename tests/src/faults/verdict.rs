@@ -14,7 +14,7 @@ use tokio::{
 use super::field::Field;
 use crate::{
     books::{Books, Stands},
-    sim::{Fault, Outcome},
+    sim::Fault,
 };
 
 /// So long after the last fault and the last request it may take.
@@ -34,7 +34,7 @@ pub(super) struct Ended {
     pub(super) attention: BTreeMap<String, u64>,
     /// Payouts that were open because the bank kept silent.
     pub(super) unresolved: usize,
-    /// Of them those that stay open, because a request was lost and every later one refused.
+    /// Of them those that stay open, because the bank refused them and the first refusal was lost.
     pub(super) refused: usize,
     /// Payouts by state.
     pub(super) states: BTreeMap<String, i64>,
@@ -153,18 +153,9 @@ async fn justified(field: &Field, stands: &Stands) -> Result<bool> {
         (true, Some(_)) => false,
         (false, Some(_)) => match order {
             Some(order) => order.fault.needs_telling() && !order.spoken,
-            None => lost_and_refused(field, stands).await?,
+            None => stands.is_refused_unheard(&field.bank.requests_of(&stands.key).await?),
         },
     })
-}
-
-/// A first request that was lost on its way, and then refusals alone: they speak for the others only, and giro has no
-/// proof until it reads statements or two people decide.
-async fn lost_and_refused(field: &Field, stands: &Stands) -> Result<bool> {
-    let requests = field.bank.requests_of(&stands.key).await?;
-    let refused = requests.iter().all(|request| request.outcome == Outcome::Refused);
-    let lost = usize::try_from(stands.begun).is_ok_and(|begun| requests.len() < begun);
-    Ok(!requests.is_empty() && refused && lost)
 }
 
 /// Sums, and bank against books.
