@@ -32,9 +32,9 @@ pub async fn back_banks(pool: &PgPool) -> Result<BTreeSet<String>, StoreError> {
     Ok(heard(back.fetch_all(pool)).await?.into_iter().collect())
 }
 
-/// Takes up to `limit` open payouts past their deadline, those first that were never swept, and then who waits longest for
-/// the next: each ever less often, because looking after them must not take what they wait for. The clock is read once,
-/// so that the index on deadlines serves.
+/// Takes up to `limit` open payouts past their deadline, who waits longest first, since its last sweep or its deadline: new
+/// ones never keep out those that lost their runs. Each is taken ever less often, because looking after them must not take
+/// what they wait for. The clock is read once, so that the index on deadlines serves.
 pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {
     let due = sqlx::query_scalar!(
         r#"update payout set swept_at = giro_now()
@@ -44,7 +44,7 @@ pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
                  and (swept_at is null
                       or swept_at < (select giro_now()) - greatest(least(swept_at - deadline_at, make_interval(secs => $3)),
                                                           make_interval(secs => $2)))
-               order by swept_at nulls first, deadline_at limit $1 for no key update skip locked)
+               order by coalesce(swept_at, deadline_at) limit $1 for no key update skip locked)
            returning to_jsonb(payout) as "row""#,
         limit,
         SWEPT_FIRST,

@@ -20,6 +20,8 @@ const MANY: usize = 180;
 const MORE: usize = 20;
 /// So few open payouts are waiting, and no work.
 const FEW: i64 = 30;
+/// Of the sends that a blow cuts off the bank refuses one in eight: so many refusals may be lost, of some thirty.
+const UNHEARD: i64 = 8;
 /// The longest tail: a run that is started anew, then a bank that is asked again a minute apart.
 const LONG: Duration = Duration::from_secs(180);
 /// Look again.
@@ -87,7 +89,7 @@ impl Story {
             at_work,
         } = self;
         drop(at_work);
-        stack.all_ended_but_refused(LONG).await?;
+        stack.all_ended_but_refused(LONG, UNHEARD).await?;
         ensure!(load.answered() == asked, "{} of {asked} were answered", load.answered());
         eprintln!(
             "  {asked} asked, {} tries without an answer, {} of them done",

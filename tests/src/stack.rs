@@ -530,9 +530,10 @@ impl Stack {
         self.ended(patience, async |_| Ok(0)).await
     }
 
-    /// The same, where kills may have lost the first refusal of a payout: it stays open, and people are told.
-    pub async fn all_ended_but_refused(&self, patience: Duration) -> Result<()> {
-        self.ended(patience, async |books| self.refused(books).await).await
+    /// The same, where kills may have lost the first refusals of `at_most` payouts: they stay open, and people are told.
+    pub async fn all_ended_but_refused(&self, patience: Duration, at_most: i64) -> Result<()> {
+        self.ended(patience, async |books| Ok(self.refused(books).await?.min(at_most)))
+            .await
     }
 
     /// Open payouts that the bank refused, which giro cannot prove.

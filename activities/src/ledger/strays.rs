@@ -87,7 +87,7 @@ pub async fn name(pool: &PgPool, bank: &str, strays: &[Stray]) -> Result<u64, St
 pub struct Named {
     /// The order.
     pub stray: Stray,
-    /// Payouts that wait to be sent: as much, to an account that ends alike; ten at most.
+    /// Other payouts that wait to be sent: as much, to an account that ends alike; ten at most.
     pub alike: Vec<PayoutId>,
 }
 
@@ -97,7 +97,7 @@ pub async fn list(connection: &mut PgConnection, bank: &str) -> Result<Vec<Named
         r#"select to_jsonb(s) as "row!",
                   array(select p.id from payout p
                         where p.bank = s.bank and p.state = 'accepted' and p.amount = s.amount
-                          and right(p.clabe, 4) = s.clabe_last4
+                          and right(p.clabe, 4) = s.clabe_last4 and p.tracking_key <> s.tracking_key
                         order by p.id limit 10) as "alike!"
            from stray_order s where bank = $1 order by first_seen desc, tracking_key, bank_ref"#,
         bank

@@ -111,7 +111,7 @@ async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
         if many {
             moved = Instant::now();
         }
-        if start.elapsed() > DRAIN && many && !told {
+        if start.elapsed() > DRAIN && !told {
             told = true;
             let (left, seconds) = (unquiet.len(), DRAIN.as_secs());
             field.violation(format!("{left} payouts are under way {seconds} s after the last fault"));
