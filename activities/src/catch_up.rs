@@ -41,7 +41,7 @@ pub(crate) const CATCHING_UP: &str = "catching_up";
 const LOOK: Duration = Duration::from_secs(1);
 /// Nobody vouches for a server sooner after a first look at it: who misses a begin of its own says so by then.
 const SPOKEN: Duration = Duration::from_secs(3);
-/// Waking what was taken in holds up the books for no longer than this.
+/// Waking what one day's statement had holds up the books for no longer than this.
 const WAKE: Duration = Duration::from_secs(5);
 const WOKEN_AT_ONCE: usize = 16;
 /// After a statement that could not be read, wait this long; twice as long each time, up to the last.
@@ -364,8 +364,8 @@ async fn takes_in(ledger: &Ledger, payout: PayoutId, line: &StatementLine) -> Re
     }
 }
 
-/// Their runs may sleep out a pause of the bank, as if nothing had been sent: they ask now. Whoever dies before costs them
-/// that sleep, five minutes at most.
+/// Their runs may sleep out a pause of the bank, as if nothing had been sent: they ask now. Whoever dies before, or cannot
+/// read the rest of the statement, costs them that sleep, five minutes at most.
 async fn wake(client: &Client, payouts: &[PayoutId]) {
     let woken = stream::iter(payouts).for_each_concurrent(WOKEN_AT_ONCE, |payout| async move {
         if let Err(error) = inbox::look(client, *payout).await {

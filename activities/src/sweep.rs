@@ -11,7 +11,7 @@ use crate::{
     ledger::{StoreError, heard, rows::Payout},
 };
 
-/// An overdue payout is swept again after so long, in seconds, and then after twice as long each time, up to the last.
+/// An overdue payout is swept again after as long as it was overdue at its last sweep, in seconds, within these bounds.
 const SWEPT_FIRST: f64 = 30.0;
 const SWEPT_LAST: f64 = 90.0;
 /// Who waits for a bank that came back is woken by a sweep within so many seconds; by itself where too many wait for that.

@@ -17,7 +17,7 @@ use crate::{
     sim::Fault,
 };
 
-/// So long after the last fault and the last request it may take.
+/// So long after the last fault and the last request it may take; then it is a violation, and waited for as long again.
 pub(super) const DRAIN: Duration = Duration::from_secs(600);
 /// Thousands that are late are waited for: books and bank are compared when they stand still.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -83,7 +83,7 @@ pub(super) async fn judge(field: &Field) -> Result<Ended> {
 
 /// Waits until nothing is open, and nothing wants a person, but what the bank's journal justifies; answers that.
 async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
-    let (start, mut moved) = (Instant::now(), Instant::now());
+    let (start, mut last_many) = (Instant::now(), Instant::now());
     let mut told = false;
     loop {
         let unquiet = books.unquiet().await?;
@@ -109,14 +109,14 @@ async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
             inbox.first().map_or("none", String::as_str)
         ));
         if many {
-            moved = Instant::now();
+            last_many = Instant::now();
         }
         if start.elapsed() > DRAIN && !told {
             told = true;
             let (left, seconds) = (unquiet.len(), DRAIN.as_secs());
             field.violation(format!("{left} payouts are under way {seconds} s after the last fault"));
         }
-        if moved.elapsed() > DRAIN || start.elapsed() > LONGEST {
+        if last_many.elapsed() > DRAIN || start.elapsed() > LONGEST {
             let lines: Vec<String> = books.open().await?.into_iter().chain(inbox).collect();
             field.violation(format!(
                 "{} payouts are open or want a person, and nothing at the bank says why:{}\n  open, and unread webhooks:\n    {}",

@@ -79,7 +79,7 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
             .graceful_shutdown_period(GRACE)
             .build();
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);
-        // For as long as anything may be sent: who goes still says what it misses.
+        // For as long as anything may be sent: what is missed meanwhile is said, but for the last second before the end.
         let catching_up = catch_up::keep(steps.clone(), client.clone(), stopped(is_drained));
         beside.push(("the catch-up", tokio::spawn(catching_up)));
         let inbox = inbox::work(steps, client.clone(), stopped(stop.clone()));
