@@ -39,8 +39,9 @@ use lines::Sort;
 pub(crate) const CATCHING_UP: &str = "catching_up";
 /// Between two looks at the server.
 const LOOK: Duration = Duration::from_secs(1);
-/// Nobody vouches for a server sooner after a first look at it: who misses a begin of its own says so by then.
-const SPOKEN: Duration = Duration::from_secs(3);
+/// Nobody vouches for a server sooner after a first look at it: who misses a begin of its own says so by then, also when
+/// it waited for a connection in vain once.
+const SPOKEN: Duration = Duration::from_secs(5);
 /// Waking what one day's statement had holds up the books for no longer than this.
 const WAKE: Duration = Duration::from_secs(5);
 const WOKEN_AT_ONCE: usize = 16;
@@ -61,6 +62,7 @@ pub struct CaughtUp {
 pub(crate) struct Begun {
     pub(crate) payout: PayoutId,
     pub(crate) send_no: u32,
+    pub(crate) sender: Sender,
 }
 
 impl Default for CaughtUp {
@@ -316,10 +318,24 @@ async fn round(watcher: &Watcher, now: &Books, at: &mut Pending) -> Result<bool,
     Ok(true)
 }
 
-/// Holds lines against the books: how many orders were taken in, and how many were named for the first time.
+/// Holds lines against the books, and wakes what it takes in, also where the rest could not be held against them; answers
+/// how many orders were taken in, and how many were named for the first time.
 async fn take_in(watcher: &Watcher, lines: &[StatementLine], now: &Books) -> Result<(usize, u64), Trouble> {
-    let (ledger, bank) = (watcher.steps.ledger(), watcher.steps.bank().name());
-    let (mut adopted, mut strange) = (Vec::new(), Vec::new());
+    let mut adopted = Vec::new();
+    let named = hold(&watcher.steps, lines, now, &mut adopted).await;
+    wake(&watcher.client, &adopted).await;
+    Ok((adopted.len(), named?))
+}
+
+/// Holds lines against the books: puts what they take in to `adopted`, names what they cannot explain.
+async fn hold(
+    steps: &BankSteps,
+    lines: &[StatementLine],
+    now: &Books,
+    adopted: &mut Vec<PayoutId>,
+) -> Result<u64, Trouble> {
+    let (ledger, bank) = (steps.ledger(), steps.bank().name());
+    let mut strange = Vec::new();
     for (line, sort) in lines::sorted(ledger.pool(), lines).await? {
         let taken = match sort {
             Sort::Known | Sort::Stray(None, _) => false,
@@ -349,8 +365,7 @@ async fn take_in(watcher: &Watcher, lines: &[StatementLine], now: &Books) -> Res
             named, "the bank has orders that the books cannot explain: it is paused until people resume it"
         );
     }
-    wake(&watcher.client, &adopted).await;
-    Ok((adopted.len(), named))
+    Ok(named)
 }
 
 /// True when the payout says by now that it was sent.
@@ -364,8 +379,8 @@ async fn takes_in(ledger: &Ledger, payout: PayoutId, line: &StatementLine) -> Re
     }
 }
 
-/// Their runs may sleep out a pause of the bank, as if nothing had been sent: they ask now. Whoever dies before, or cannot
-/// read the rest of the statement, costs them that sleep, five minutes at most.
+/// Their runs may sleep out a pause of the bank, as if nothing had been sent: they ask now. Whoever dies before costs them
+/// that sleep, five minutes at most.
 async fn wake(client: &Client, payouts: &[PayoutId]) {
     let woken = stream::iter(payouts).for_each_concurrent(WOKEN_AT_ONCE, |payout| async move {
         if let Err(error) = inbox::look(client, *payout).await {

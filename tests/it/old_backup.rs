@@ -22,6 +22,9 @@ use crate::histories::events;
 /// The longest wait of a worker that suspects a loss is 50 s here, and what follows takes as long again.
 const LONG: Duration = Duration::from_secs(180);
 
+/// Well within the time in which nobody vouches for a server that it has just seen.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
 /// What a worker says that has no reason to trust the books.
 const LOSS: &str = "the books may have lost commits";
 
@@ -222,23 +225,47 @@ async fn two_workers_that_live_through_a_loss_send_nothing_again() -> Result<()>
     stack.audited()
 }
 
-/// No look had seen what is gone, so that the books look whole to it: only who was given the right to send misses it.
+/// Nothing is given back while whoever knows more may still say so.
+async fn nobody_vouches_at_once(stack: &Stack, payout: &str) -> Result<()> {
+    let start = tokio::time::Instant::now();
+    for n in 0.. {
+        let (path, key) = (format!("/v1/payouts/{payout}/cancel"), format!("at-once-{n}"));
+        let answer = stack.giro.post(&path, &key, &json!({})).await?;
+        if start.elapsed() > AT_ONCE {
+            break;
+        }
+        let said = (answer.status, &answer.body["code"]);
+        ensure!(
+            said == (503, &json!("catching_up")),
+            "given back, and the bank has it: {answer:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// No look had seen what is gone, so that the books look whole to it, and to another that was given nothing to send: only
+/// who was given the right to send misses it, and the other waits until it may have said so.
 #[tokio::test]
 async fn a_begin_that_a_lying_disk_forgot_is_missed_by_who_was_given_it() -> Result<()> {
     let setup = Setup {
         dedupes: false,
         own_postgres: true,
         programs: &["worker", "api", "relay"],
-        // The bank has the order by then.
-        variables: &[("worker-2", "GIRO_CRASH", "submit_before_record!stop")],
+        variables: &[
+            ("worker", "GIRO__TEMPORAL__TASK_QUEUE", "idle"),
+            // The bank has the order by then.
+            ("worker-2", "GIRO_CRASH", "submit_before_record!stop"),
+        ],
         ..Setup::default()
     };
     let mut stack = Stack::with("lying_disk", setup).await?;
     let account = stack.giro.account(1, 10_000_000).await?;
-    stack.kill("worker");
     let id = stack.giro.pay(&account, 10_000).await?;
     let key = stack.key(&id).await?;
     stack.bank.fault(Some(&key), Some(Fault::Silent), Some(1)).await?;
+    stack.logged("worker", "the books stand against").await?;
+    stack.signal("worker", Signal::STOP);
     let end = end_of_log(&stack).await?;
     stack.run("worker-2")?;
     stack.asleep("worker-2").await?;
@@ -255,6 +282,8 @@ async fn a_begin_that_a_lying_disk_forgot_is_missed_by_who_was_given_it() -> Res
     // The log is longer than at any look, as after other writes.
     let mut books = PgConnection::connect(&stack.database).await?;
     books.execute("select pg_switch_wal()").await?;
+    stack.signal("worker", Signal::CONT);
+    nobody_vouches_at_once(&stack, &id).await?;
     stack.signal("worker-2", Signal::CONT);
     stack.logged("worker-2", LOSS).await?;
     stack.bank.speak(&key).await?;

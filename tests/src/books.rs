@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use sqlx::{Connection, PgConnection, Row};
 
-use crate::sim::{OrderView, Outcome, RequestView};
+use crate::sim::{Control, OrderView, Outcome, RequestView};
 
 /// Sums over all accounts, in centavos, and payouts by state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,8 +41,9 @@ pub struct Stands {
     pub key: String,
     /// Its state.
     pub state: String,
-    /// How often it was begun to be sent.
-    pub begun: i32,
+    /// giro has heard a refusal that speaks for all it was given to send: before it nothing had left, and nothing was begun
+    /// until it was heard.
+    pub is_proven: bool,
     /// It has ended.
     pub ended: bool,
     /// Why a person should look.
@@ -50,12 +51,15 @@ pub struct Stands {
 }
 
 impl Stands {
-    /// Whether the bank refused it, and giro cannot prove it: what it sent first was lost, or the refusal of that was, and
-    /// refusals of repeats speak for themselves only. Until closed statements are read or two people decide, people are
-    /// told. `requests` are what came to the bank, which has no order of it.
-    pub fn is_refused_unheard(&self, requests: &[RequestView]) -> bool {
-        let refused = requests.iter().all(|request| request.outcome == Outcome::Refused);
-        !requests.is_empty() && refused && self.begun > 1
+    /// Whether it stays open because the bank refused it and giro cannot prove that: what it sent first was lost, or the
+    /// refusal of that was, and refusals of repeats speak for themselves only. Until closed statements are read or two
+    /// people decide, people are told.
+    pub async fn is_refused_unheard(&self, bank: &Control) -> Result<bool> {
+        if self.ended || self.attention.is_none() || self.is_proven || !bank.orders_of(&self.key).await?.is_empty() {
+            return Ok(false);
+        }
+        let requests = bank.requests_of(&self.key).await?;
+        Ok(!requests.is_empty() && requests.iter().all(|request| request.outcome == Outcome::Refused))
     }
 }
 
@@ -173,8 +177,16 @@ impl Books {
     /// Every payout that is open or wants a person.
     pub async fn unquiet(&mut self) -> Result<Vec<Stands>> {
         let rows = sqlx::query(
-            r#"select tracking_key, state, send_no, ended_at is not null as ended, reason
-               from payout left join payout_attention on payout = id
+            r#"select tracking_key, state, ended_at is not null as ended, reason,
+                      exists (select from exchange heard
+                              where heard.payout = p.id and question = 'submit' and said like 'refused%'
+                                and send_no = 1 + (select count(*) from exchange before
+                                                   where before.payout = p.id and before.question = 'submit'
+                                                     and before.send_no < heard.send_no and before.said like 'not sent%')
+                                and send_no = (select count(*) from outbox
+                                               where outbox.payout = p.id and type = 'payout.sending'
+                                                 and created_at <= heard.at)) as is_proven
+               from payout p left join payout_attention a on a.payout = p.id
                where ended_at is null or reason is not null order by id"#,
         )
         .fetch_all(&mut self.connection)
@@ -182,7 +194,7 @@ impl Books {
         let stands = |row: &sqlx::postgres::PgRow| Stands {
             key: row.get("tracking_key"),
             state: row.get("state"),
-            begun: row.get("send_no"),
+            is_proven: row.get("is_proven"),
             ended: row.get("ended"),
             attention: row.get("reason"),
         };

@@ -540,13 +540,7 @@ impl Stack {
     async fn refused(&self, books: &mut Books) -> Result<i64> {
         let mut refused = 0;
         for stands in books.unquiet().await? {
-            let told = !stands.ended && stands.attention.is_some();
-            if told
-                && self.bank.orders_of(&stands.key).await?.is_empty()
-                && stands.is_refused_unheard(&self.bank.requests_of(&stands.key).await?)
-            {
-                refused += 1;
-            }
+            refused += i64::from(stands.is_refused_unheard(&self.bank).await?);
         }
         Ok(refused)
     }

@@ -67,13 +67,15 @@ impl Books {
                    (select to_jsonb(least(
                        (select min(accepted_at) from payout where state = 'accepted' and ended_at is null),
                        (select accepted_at from payout order by id desc limit 1)))) as oldest,
-                   (select count(*) from unnest($2::uuid[], $3::bigint[]) as begun (id, send_no)
+                   (select count(*) from unnest($2::uuid[], $3::bigint[], $4::uuid[]) as begun (id, send_no, sender)
                     where not exists (select from payout where payout.id = begun.id
-                                      and payout.send_no >= begun.send_no)) as "lost!"
+                                      and (payout.send_no > begun.send_no or payout.send_no = begun.send_no
+                                           and (payout.sender is null or payout.sender = begun.sender)))) as "lost!"
                from bank where name = $1"#,
             bank,
             &begun.iter().map(|begun| begun.payout.uuid()).collect::<Vec<_>>(),
-            &begun.iter().map(|begun| i64::from(begun.send_no)).collect::<Vec<_>>()
+            &begun.iter().map(|begun| i64::from(begun.send_no)).collect::<Vec<_>>(),
+            &begun.iter().map(|begun| begun.sender.0).collect::<Vec<_>>()
         )
         .fetch_one(ledger.pool());
         let row = heard(row).await?;
@@ -109,10 +111,12 @@ impl Books {
         let has_lost = |before: &Self| match self.timeline_since(before) {
             Some(Ordering::Less) => true,
             Some(Ordering::Equal) => !self.keeps(before),
-            // What this process has of the old timeline says nothing of the new one.
+            // How far the log of the old timeline was says nothing of the new one.
             Some(Ordering::Greater) | None => false,
         };
         match whole {
+            // Wherever these books come from, and whoever marked them: an order of this process may be on its way.
+            _ if self.lost > 0 => Some(Doubt::Loss),
             Some(before) if has_lost(before) => Some(Doubt::Loss),
             Some(before) if self.is_known_since(before) => None,
             // Whoever marked it has waited, or knew it.
@@ -285,6 +289,19 @@ mod tests {
         );
         let back = books(100, 49, 7).doubt(Some(&whole));
         assert_eq!(back, loss, "a machine put back as it was");
+    }
+
+    /// Another may have waited and marked it before this process gave its last begin to the old primary.
+    #[test]
+    fn a_begin_of_its_own_is_missed_wherever_it_is_gone() {
+        let (whole, loss) = (books(100, 50, 7), Some(Doubt::Loss));
+        let mut standby = promoted();
+        standby.caught_up = Some(standby.seen.server.clone());
+        standby.lost = 1;
+        assert_eq!(standby.doubt(Some(&whole)), loss);
+        assert_eq!(standby.doubt(None), loss);
+        standby.seen.server.system = "8".to_owned();
+        assert_eq!(standby.doubt(Some(&whole)), loss);
     }
 
     /// What it has of the old timeline says nothing of the new one; only who has waited marks that.

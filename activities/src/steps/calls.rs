@@ -39,7 +39,7 @@ const LONGEST_SPREAD: u64 = 30;
 
 /// How long a send waits for the books to be held against the bank's orders, before it says that it was not sent: longer
 /// than that takes after a mere restart.
-const CATCH_UP: Duration = Duration::from_secs(5);
+const CATCH_UP: Duration = Duration::from_secs(7);
 
 /// Calls to one bank. Only this bank's worker has them.
 #[derive(Clone)]
@@ -246,6 +246,7 @@ impl BankSteps {
         self.caught_up.remember(Begun {
             payout: payout.id,
             send_no,
+            sender,
         });
         crash::at(Point::SubmitAfterBegin, &subject.payout);
         let (submitted, exchange) = match payout.operating_date {

@@ -87,7 +87,7 @@ pub async fn run(options: &Options, progress: Progress<'_>) -> Result<Report> {
         struck?;
         let under_fire = start.elapsed();
         field.finish();
-        let ended = verdict::judge(&field).await?;
+        let ended = verdict::judge(&field, &blows).await?;
         anyhow::Ok((asking_took, under_fire, ended))
     };
     let (asking_took, under_fire, ended) = tokio::select! {

@@ -138,6 +138,16 @@ impl Blow {
             Self::Meets(_) => "meets",
         }
     }
+
+    /// Whether what the bank says to a send may be lost by it.
+    pub fn may_deafen(&self) -> bool {
+        match self {
+            Self::Kill(program, _) | Self::Freeze(program, _) => role(program) == "worker",
+            Self::Postgres(_) | Self::Bank(_) | Self::Link(To::Postgres | To::Bank, ..) => true,
+            Self::Temporal(_) | Self::TemporalLost | Self::Link(To::Temporal | To::Webhooks, ..) => false,
+            Self::Forged(_) | Self::Poked(_) | Self::Meets(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for To {

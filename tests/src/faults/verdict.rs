@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::field::Field;
+use super::{field::Field, schedule::Planned};
 use crate::{
     books::{Books, Stands},
     sim::Fault,
@@ -40,8 +40,8 @@ pub(super) struct Ended {
     pub(super) states: BTreeMap<String, i64>,
 }
 
-/// Waits until all has ended that can, and holds everything that was promised.
-pub(super) async fn judge(field: &Field) -> Result<Ended> {
+/// Waits until all has ended that can, and holds everything that was promised, after these blows.
+pub(super) async fn judge(field: &Field, blows: &[Planned]) -> Result<Ended> {
     let mut books = Books::connect(&field.database).await?;
     let start = Instant::now();
     let left = drain(field, &mut books).await?;
@@ -62,6 +62,12 @@ pub(super) async fn judge(field: &Field) -> Result<Ended> {
     let unresolved = open.len();
     let left = drain(field, &mut books).await?;
     let refused = left.iter().filter(|stands| !stands.ended).count();
+    let deafening = blows.iter().filter(|planned| planned.blow.may_deafen()).count();
+    if refused > deafening {
+        field.violation(format!(
+            "{refused} refusals were not heard, by {deafening} blows that may lose one"
+        ));
+    }
     compare(field, &mut books).await?;
     if let Err(error) = field.load.holds(&mut books).await {
         field.violation(format!("callers: {error:#}"));
@@ -153,7 +159,7 @@ async fn justified(field: &Field, stands: &Stands) -> Result<bool> {
         (true, Some(_)) => false,
         (false, Some(_)) => match order {
             Some(order) => order.fault.needs_telling() && !order.spoken,
-            None => stands.is_refused_unheard(&field.bank.requests_of(&stands.key).await?),
+            None => stands.is_refused_unheard(&field.bank).await?,
         },
     })
 }

@@ -182,11 +182,10 @@ fn seconds(config: &Config, wrong: &mut Vec<String>) {
         ("rules.margin_seconds", rules.margin_seconds, SHORTEST_MARGIN),
         ("relay.sweep_seconds", config.relay.sweep_seconds, 1),
     ] {
-        // Far below the ten minutes of guard on either side of the roll.
-        let most = if key == "rules.fence_seconds" {
-            LONGEST_FENCE
-        } else {
-            LONGEST
+        let most = match key {
+            "rules.fence_seconds" => LONGEST_FENCE,
+            "relay.sweep_seconds" => LONGEST_SWEEP,
+            _ => LONGEST,
         };
         need((least..=most).contains(&value), wrong, || {
             format!("{key}: write a number from {least} to {most}")
@@ -218,8 +217,11 @@ fn metrics(config: &Config, wrong: &mut Vec<String>) {
     });
 }
 
-/// Seconds that a fence may last in the books; the senders' own clocks use ten.
+/// Seconds that a fence may last in the books, far below the ten minutes of guard on either side of the roll; the senders'
+/// own clocks use ten.
 const LONGEST_FENCE: u32 = 60;
+/// Seconds between two sweeps: a bank that came back is seen by one in time.
+const LONGEST_SWEEP: u32 = 20;
 
 fn production(config: &Config, wrong: &mut Vec<String>) {
     need(config.api.direct_start_caller.is_none(), wrong, || {

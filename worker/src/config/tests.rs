@@ -163,9 +163,11 @@ fn every_fault_is_told_at_once() {
     let text = "[database]\nurl = \"mysql://x\"\n[fee]\niva_basis_points = 10001\n[deadlines]\nsent_seconds = 0\n\
                 [rules]\nfence_seconds = 9\nmargin_seconds = 9\n[temporal]\naddress = \"nowhere\"\n\
                 [api]\nui = \"javascript:x\"\ncaller = \"\"\nconnections = 1\nheader_seconds = 0\nheader_limit_bytes = 10\n\
-                [webhooks]\nlisten = \"127.0.0.1:8080\"\nsecret = \"a/b\"\nbasic_user = \"a:b\"\nbody_limit_bytes = 1\nper_second = 0";
+                [webhooks]\nlisten = \"127.0.0.1:8080\"\nsecret = \"a/b\"\nbasic_user = \"a:b\"\nbody_limit_bytes = 1\nper_second = 0\n\
+                [relay]\nsweep_seconds = 21";
     let faults = faults(text, &[]);
     for key in [
+        "relay.sweep_seconds",
         "database.url",
         "fee.iva_basis_points",
         "deadlines.sent_seconds",
