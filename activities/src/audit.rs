@@ -8,13 +8,12 @@
 //! | `opened` | accounts and opening credits against the requests that asked for them |
 //! | `dossier` | a payout against everything that was ever written about it |
 //! | `proof` | evidence against the bytes that it came by |
-//! | `bank` | payouts against the bank's statements |
+//! | `sides`, beside this one | payouts against the bank's statements |
 //! | `runs` | open payouts against Temporal |
 //! | `read`, `cursor`, `report` | nothing: the SQL, how far we are, what we say |
 //!
 //! Order matters: Temporal and the bank are read before the books. What ended there by then left its mark here.
 
-mod bank;
 mod blocks;
 mod books;
 mod cursor;
@@ -50,7 +49,6 @@ pub use leader::Lead;
 pub use report::{Broken, Invariant, Line, Report};
 
 use self::{
-    bank::{Booked, Sides, Statements},
     blocks::Sealed,
     cursor::Cursor,
     proof::Proof,
@@ -60,6 +58,7 @@ use self::{
 use crate::{
     bank::{Bank, one_day},
     ledger::{StoreError, store},
+    sides::{self, Booked, Sides, Statements},
 };
 
 /// What its sessions are called in Postgres.
@@ -288,7 +287,7 @@ impl Auditor {
                 dates
             }
         };
-        let read = bank::statements(bank, &dates, today).await;
+        let read = sides::statements(bank, &dates, today).await;
         let read_by = store::now(connection).await?;
         if !one_day(&self.calendar, read_at, read_by).map_err(no_day)? {
             return rolls();
@@ -393,15 +392,17 @@ impl Auditor {
                 let dates: BTreeSet<Date> = statements.keys().copied().collect();
                 let lines = statements.values().flatten();
                 let keys: Vec<String> = lines.map(|line| line.tracking_key.clone()).collect();
-                let booked: Vec<Booked> = read::booked(snapshot, &dates, &keys).await?;
-                let moved = read::moved(snapshot, &dates, outside.read_at).await?;
+                let booked: Vec<Booked> = sides::read::booked(snapshot, &dates, &keys).await?;
+                let moved = sides::read::moved(snapshot, &dates, outside.read_at).await?;
                 let sides = Sides {
                     statements,
                     booked: &booked,
                     moved: &moved,
                     read_at: outside.read_at,
                 };
-                bank::compare(&sides, tally);
+                let (many, wrong) = sides.orders();
+                tally.hold(Invariant::Orders, many, || wrong);
+                tally.hold(Invariant::Sums, statements.len(), || sides.sums());
             }
             Err(why) => {
                 tally.unchecked(Invariant::Orders, why.clone());

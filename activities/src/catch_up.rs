@@ -13,6 +13,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use temporalio_client::Client;
 use tokio::{sync::watch, time::Instant};
 use tracing::{error, info, warn};
@@ -42,7 +43,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Nobody vouches for a server sooner after a first look at it: who misses a begin of its own says so by then, also when
 /// it waited for a connection in vain once.
 const SPOKEN: Duration = Duration::from_secs(5);
-/// Waking what one day's statement had holds up the books for no longer than this.
+/// Waking what one day's statement had holds up whoever read it for no longer than this.
 const WAKE: Duration = Duration::from_secs(5);
 const WOKEN_AT_ONCE: usize = 16;
 /// After a statement that could not be read, wait this long; twice as long each time, up to the last.
@@ -109,7 +110,7 @@ impl CaughtUp {
 
 /// Why the books could not be held against the bank's orders now.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(crate) enum Trouble {
     #[error("{0}")]
     Bank(#[from] StatementUnknown),
     #[error("{0}")]
@@ -120,8 +121,10 @@ enum Trouble {
     Calendar(#[from] workflows::domain::CalendarError),
     #[error("the bank's statement lacks {0}, which it has taken: it is not whole")]
     Lacks(String),
-    #[error("the operating date rolled while the bank's orders were read")]
+    #[error("the operating date rolls about now")]
     Rolled,
+    #[error("the books were not held against the bank's orders yet")]
+    Behind,
 }
 
 /// Watches the server until `stop` resolves, and catches up whenever it is another, or has lost something.
@@ -288,7 +291,7 @@ async fn round(watcher: &Watcher, now: &Books, at: &mut Pending) -> Result<bool,
             return Err(Trouble::Lacks(key));
         }
         orders += lines.len();
-        let (fresh, strange) = take_in(watcher, &lines, now).await?;
+        let (fresh, strange) = take_in(steps, &watcher.client, &lines, now.at).await?;
         adopted += fresh;
         named += strange;
     }
@@ -319,11 +322,16 @@ async fn round(watcher: &Watcher, now: &Books, at: &mut Pending) -> Result<bool,
 }
 
 /// Holds lines against the books, and wakes what it takes in, also where the rest could not be held against them; answers
-/// how many orders were taken in, and how many were named for the first time.
-async fn take_in(watcher: &Watcher, lines: &[StatementLine], now: &Books) -> Result<(usize, u64), Trouble> {
+/// how many orders were taken in, and how many were named for the first time. `at` is the books' time of the reading.
+pub(crate) async fn take_in(
+    steps: &BankSteps,
+    client: &Client,
+    lines: &[StatementLine],
+    at: Timestamp,
+) -> Result<(usize, u64), Trouble> {
     let mut adopted = Vec::new();
-    let named = hold(&watcher.steps, lines, now, &mut adopted).await;
-    wake(&watcher.client, &adopted).await;
+    let named = hold(steps, lines, at, &mut adopted).await;
+    wake(client, &adopted).await;
     Ok((adopted.len(), named?))
 }
 
@@ -331,7 +339,7 @@ async fn take_in(watcher: &Watcher, lines: &[StatementLine], now: &Books) -> Res
 async fn hold(
     steps: &BankSteps,
     lines: &[StatementLine],
-    now: &Books,
+    at: Timestamp,
     adopted: &mut Vec<PayoutId>,
 ) -> Result<u64, Trouble> {
     let (ledger, bank) = (steps.ledger(), steps.bank().name());
@@ -349,13 +357,8 @@ async fn hold(
                 meters::adopted(bank);
                 adopted.push(payout);
             }
-            Sort::Lost(_) => strange.push(Stray::new(
-                bank,
-                line,
-                "its payout does not take it in".to_owned(),
-                now.at,
-            )),
-            Sort::Stray(_, reason) => strange.push(Stray::new(bank, line, reason, now.at)),
+            Sort::Lost(_) => strange.push(Stray::new(bank, line, "its payout does not take it in".to_owned(), at)),
+            Sort::Stray(_, reason) => strange.push(Stray::new(bank, line, reason, at)),
         }
     }
     let named = heard(strays::name(ledger.pool(), bank, &strange)).await?;
@@ -381,13 +384,13 @@ async fn takes_in(ledger: &Ledger, payout: PayoutId, line: &StatementLine) -> Re
 
 /// Their runs may sleep out a pause of the bank, as if nothing had been sent: they ask now. Whoever dies before costs them
 /// that sleep, five minutes at most.
-async fn wake(client: &Client, payouts: &[PayoutId]) {
+pub(crate) async fn wake(client: &Client, payouts: &[PayoutId]) {
     let woken = stream::iter(payouts).for_each_concurrent(WOKEN_AT_ONCE, |payout| async move {
         if let Err(error) = inbox::look(client, *payout).await {
-            warn!(%payout, %error, "taken in, and not woken: it looks by itself later");
+            warn!(%payout, %error, "not woken: it looks by itself later");
         }
     });
     if tokio::time::timeout(WAKE, woken).await.is_err() {
-        warn!("not all that was taken in was woken: it looks by itself later");
+        warn!("not all were woken: they look by themselves later");
     }
 }

@@ -5,6 +5,7 @@ use temporalio_sdk::activities::ActivityError;
 
 use crate::{
     bank::NoTurn,
+    catch_up::Trouble,
     ledger::{LedgerError, StoreError},
 };
 
@@ -76,6 +77,22 @@ pub fn store(error: StoreError) -> ActivityError {
             .type_name(type_name.to_owned())
             .build(),
     )
+}
+
+/// A statement that could not be read, or held against the books: the server retries, nobody is told.
+pub(crate) fn unread(trouble: Trouble) -> ActivityError {
+    match trouble {
+        Trouble::Store(error) => store(error),
+        Trouble::Ledger(error) => ledger(error),
+        Trouble::Bank(_) | Trouble::Calendar(_) | Trouble::Lacks(_) | Trouble::Rolled | Trouble::Behind => {
+            ActivityError::application(
+                ApplicationFailure::builder(trouble)
+                    .type_name(LATER.to_owned())
+                    .category(ApplicationErrorCategory::Benign)
+                    .build(),
+            )
+        }
+    }
 }
 
 /// Something that cannot be.

@@ -31,6 +31,7 @@ pub async fn export(pool: &PgPool) -> Result<(), StoreError> {
         open(pool).await?;
         attention(pool).await?;
         banks(pool).await?;
+        reconciliations(pool).await?;
         outbox(pool).await?;
         inbox(pool).await
     };
@@ -129,6 +130,26 @@ async fn banks(pool: &PgPool) -> Result<(), StoreError> {
         }
         gauge!(meters::STRAYS, "bank" => row.name.clone()).set(number(row.strays));
         gauge!(meters::BANK_CLOSED, "bank" => row.name).set(u32::from(row.closed));
+    }
+    Ok(())
+}
+
+/// Closed days, by their newest reading.
+async fn reconciliations(pool: &PgPool) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        r#"select b.name, count(*) filter (where newest.differences > 0) as "differ!",
+               greatest(extract(epoch from giro_now() - coalesce(max(newest.at),
+                   (select accepted_at from payout where bank = b.name order by id limit 1))), 0)::float8 as "age!"
+           from bank b left join (
+               select distinct on (bank, operating_date) bank, differences, at
+               from reconciliation order by bank, operating_date, at desc) newest on newest.bank = b.name
+           group by b.name"#
+    )
+    .fetch_all(pool)
+    .await?;
+    for row in rows {
+        gauge!(meters::DIFFERING_DAYS, "bank" => row.name.clone()).set(number(row.differ));
+        gauge!(meters::RECONCILED_AGE, "bank" => row.name).set(row.age);
     }
     Ok(())
 }

@@ -7,6 +7,8 @@
 //! | `steps` | the activities that a run calls |
 //! | `inbox` | what banks tell us, stored first and understood later |
 //! | `catch_up` | the books held against the bank's orders, before anything is sent on a server |
+//! | `sides` | the bank's statements against the books, both ways |
+//! | `reconcile` | the bank's closed days: what both have is written down, and what neither has is proven |
 //! | `audit` | the books against themselves, the bank and Temporal |
 //! | `keys` | keys of callers, as the books have them |
 //! | `sweep` | open payouts whose driver may be gone |
@@ -25,5 +27,7 @@ pub mod inbox;
 pub mod keys;
 pub mod ledger;
 pub mod meters;
+pub mod reconcile;
+mod sides;
 pub mod steps;
 pub mod sweep;

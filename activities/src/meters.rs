@@ -173,6 +173,10 @@ meters! {
         "1 while the bank is backed off from, because an order found it unreachable or closed.";
     STRAYS = Gauge "giro_bank_stray_orders" ["bank"] of [Relay]:
         "Orders that the bank has under our name and the books could not explain, ever.";
+    DIFFERING_DAYS = Gauge "giro_reconciliation_differing_days" ["bank"] of [Relay]:
+        "Closed days whose newest reading of the bank's statement differs from the books.";
+    RECONCILED_AGE = Gauge "giro_reconciliation_newest_age_seconds" ["bank"] of [Relay]:
+        "Since a closed day was last read, or, before that, since the first payout; 0 without one.";
     OUTBOX = Gauge "giro_outbox_unpublished" [] of [Relay]:
         "Events that wait for their publisher, counted up to 10000.";
     OUTBOX_AGE = Gauge "giro_outbox_oldest_age_seconds" [] of [Relay]:

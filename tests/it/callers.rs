@@ -29,6 +29,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/institutions", &["read"]),
     ("GET", "/v1/institutions/{code}", &["read"]),
     ("GET", "/v1/banks", &["read"]),
+    ("GET", "/v1/reconciliations/{operating_date}", &["operate"]),
     ("POST", "/v1/banks/{name}/pause", &["admin"]),
     ("POST", "/v1/banks/{name}/resume", &["admin"]),
     ("GET", "/", &[]),
@@ -112,6 +113,7 @@ fn place(route: &str, account: &str, payout: &str) -> String {
         .replace("{id}", id)
         .replace("{name}", "stp")
         .replace("{code}", code)
+        .replace("{operating_date}", "2026-11-24")
         .replace("{cause}", "deadline");
     if route.ends_with("/statement") {
         path + "?from=2026-11-01&to=2026-11-30"

@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 use anyhow::{Context, Result, ensure};
 use prost::Message;
 use serde_json::{Value, json};
-use temporalio_client::{UntypedSignal, WorkflowHandle, WorkflowHistory};
+use temporalio_client::{Client, UntypedSignal, WorkflowHandle, WorkflowHistory};
 use temporalio_common::{
+    HasWorkflowDefinition,
     data_converters::RawValue,
     protos::temporal::api::{
         enums::v1::EventType,
@@ -21,7 +22,7 @@ use tests::{
 };
 use uuid::Uuid;
 use workflows::{
-    PayoutWorkflow,
+    PayoutWorkflow, ReconciliationWorkflow,
     domain::{End, PayoutId, Refusal},
     payout::Outcome,
 };
@@ -31,9 +32,9 @@ use crate::{
     snapshot,
 };
 
-pub(crate) type Run = WorkflowHandle<temporalio_client::Client, PayoutWorkflow>;
+pub(crate) type Run = WorkflowHandle<Client, PayoutWorkflow>;
 
-pub(crate) async fn events(run: &Run) -> Result<Vec<HistoryEvent>> {
+pub(crate) async fn events<W: HasWorkflowDefinition>(run: &WorkflowHandle<Client, W>) -> Result<Vec<HistoryEvent>> {
     Ok(run.fetch_history(Default::default()).into_events().await?)
 }
 
@@ -42,7 +43,7 @@ pub(crate) fn count(events: &[HistoryEvent], kind: EventType) -> usize {
 }
 
 /// Keeps the history of a fate for replays, when `GIRO_RECORD_HISTORIES` is set.
-pub(crate) async fn record(fate: &str, run: &Run) -> Result<()> {
+pub(crate) async fn record<W: HasWorkflowDefinition>(fate: &str, run: &WorkflowHandle<Client, W>) -> Result<()> {
     if std::env::var_os("GIRO_RECORD_HISTORIES").is_some() {
         let history = History {
             events: events(run).await?,
@@ -64,6 +65,7 @@ fn kept(fate: &str) -> Result<History> {
 async fn replay(history: History) -> Result<()> {
     let options = WorkflowReplayerOptions::new()
         .register_workflow::<PayoutWorkflow>()?
+        .register_workflow::<ReconciliationWorkflow>()?
         .build();
     WorkflowReplayer::new(options)?
         .replay_workflow(WorkflowHistory::from(history))
@@ -82,7 +84,7 @@ async fn recorded_histories_replay() -> Result<()> {
         }
     }
     ensure!(
-        fates.len() >= 18,
+        fates.len() >= 19,
         "one history per fate; record them with GIRO_RECORD_HISTORIES=1: {fates:?}"
     );
     for fate in fates {

@@ -19,6 +19,7 @@ mod outage;
 mod poison;
 mod raw;
 mod reads;
+mod reconciliation;
 mod repeats;
 mod resets;
 mod roll;

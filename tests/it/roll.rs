@@ -51,7 +51,7 @@ const EVENINGS: [Evening; 3] = [
 ];
 
 /// Sets the clocks of books and bank to a time of day in Mexico City.
-async fn at(stack: &Stack, day: &str, time: &str) -> Result<()> {
+pub(crate) async fn at(stack: &Stack, day: &str, time: &str) -> Result<()> {
     let wanted: DateTime = format!("{day}T{time}").parse()?;
     let ahead = MEXICO_CITY.to_timestamp(wanted)?.as_second() - jiff::Timestamp::now().as_second();
     stack.giro_command(&["clock", "--offset", &ahead.to_string()])?;

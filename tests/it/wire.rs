@@ -23,13 +23,14 @@ use temporalio_common::{
 };
 use uuid::Uuid;
 use workflows::{
-    PayoutWorkflow, attributes,
-    contract::{Accept, Applied, Asked, Bank, Ledger, Standing, Subject, Submit},
+    PayoutWorkflow, ReconciliationWorkflow, attributes,
+    contract::{Accept, Applied, Asked, Bank, DayRead, Ledger, Reconciled, Standing, Subject, Submit},
     domain::{
         Attention, Centavos, End, Evidence, FieldCode, FieldError, Institutions, Order, PayoutId, PayoutRequest,
         Refusal, State, TrackingKey,
     },
     payout::Outcome,
+    reconciliation::Reconciliation,
     wire::{AcceptedStart, Anything, DirectStart, Start},
 };
 
@@ -317,12 +318,15 @@ fn names_on_the_wire_never_change() {
     let payout: PayoutId = PAYOUT.parse().expect("an id");
     let now = json!({
         "workflow": PayoutWorkflow::run.name(),
+        "reconciliation": ReconciliationWorkflow::run.name(),
+        "schedule": worker::schedule::id(workflows::QUEUE),
         "workflow_id": payout.workflow_id(),
         "tracking_key": TrackingKey::derive(payout),
         "signal": PayoutWorkflow::look.name(),
         "update": PayoutWorkflow::retry.name(),
         "activities": [
             Ledger::accept.name(), Ledger::apply.name(), Bank::submit.name(), Bank::inquire.name(), Bank::ask.name(),
+            Bank::reconcile.name(),
         ],
         "queues": [workflows::QUEUE, workflows::bank_queue(workflows::QUEUE, "stp")],
         "search_attributes": BTreeMap::from_iter(attributes::ALL.iter().copied()),
@@ -391,6 +395,18 @@ fn shapes() -> Value {
         errors: errors.clone(),
         ..outcome(End::Refused)
     };
+    let reconciled = Reconciled {
+        bank: "stp".to_owned(),
+        days: vec![DayRead {
+            operating_date: jiff::civil::date(2026, 11, 27),
+            orders: 3,
+            agreed: 2,
+            differences: 1,
+        }],
+        taken_in: 1,
+        strays: 1,
+        proven_absent: 1,
+    };
     json!({
         "payout": {
             "start": [shape(&[AcceptedStart { payout, bank }]), shape(&[&direct].map(Clone::clone))],
@@ -428,6 +444,13 @@ fn shapes() -> Value {
             "output": shape(&[
                 Asked { standing: Some(known), next: "posted".to_owned(), resends: true },
                 Asked { standing: None, next: "asked".to_owned(), resends: false },
+            ]),
+        },
+        "bank.reconcile": { "output": shape(std::slice::from_ref(&reconciled)) },
+        "reconciliation": {
+            "result": shape(&[
+                Reconciliation::Read(reconciled),
+                Reconciliation::Left { bank: "stp".to_owned() },
             ]),
         },
         "words": {

@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `payouts`, `lists`, `accounts`, `banks`, `institutions`, `attention` | what callers and people ask for |
+//! | `payouts`, `lists`, `accounts`, `banks`, `institutions`, `attention`, `reconciliations` | what callers and people ask for |
 //! | `pauses` | a bank paused or resumed by people |
 //! | `webhooks` | what banks tell us, on a listener of its own |
 //! | `health` | whether this process lives, and whether it can accept |
@@ -34,6 +34,7 @@ mod params;
 mod pauses;
 mod payouts;
 mod problem;
+mod reconciliations;
 mod show;
 mod trace;
 pub mod view;
@@ -110,6 +111,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(institutions::show))
         .routes(routes!(attention::list))
         .routes(routes!(banks::list))
+        .routes(routes!(reconciliations::show))
         .routes(routes!(pauses::pause))
         .routes(routes!(pauses::resume))
         .routes(routes!(health::root))

@@ -6,6 +6,7 @@
 //! | `telemetry` | logs: human on a terminal, JSON otherwise; the SDK's metrics |
 //! | `meters`, `scrape` | giro's metrics: each name, and `GET /metrics` |
 //! | `starter` | runs of payouts: started, woken, asked |
+//! | `schedule` | the Temporal Schedule of the reconciliation |
 //! | `programs` | `giro worker`, `giro relay`, `giro api` |
 //! | `operator` | `giro migrate`, `giro bank`, `giro key`, `giro clock` |
 //! | `api` | REST |
@@ -17,6 +18,7 @@ pub mod ctl;
 pub mod meters;
 pub mod operator;
 pub mod programs;
+pub mod schedule;
 pub mod scrape;
 pub mod starter;
 pub mod telemetry;

@@ -131,6 +131,34 @@ pub struct Asked {
     pub resends: bool,
 }
 
+/// What a look at a bank's closed days came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconciled {
+    /// The bank.
+    pub bank: String,
+    /// The days that were read, oldest first; none when none was due.
+    pub days: Vec<DayRead>,
+    /// Orders of the bank that the books had as never sent, and have now.
+    pub taken_in: u64,
+    /// Orders of the bank that the books cannot explain, named for the first time.
+    pub strays: u64,
+    /// Payouts of which it is proven that their orders never reached the bank.
+    pub proven_absent: u64,
+}
+
+/// One closed day of a bank, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayRead {
+    /// The bank's day.
+    pub operating_date: Date,
+    /// Orders on the bank's statement.
+    pub orders: u64,
+    /// Of them those that the books have, alike in all fields.
+    pub agreed: u64,
+    /// What differs; 0: the day is settled.
+    pub differences: u64,
+}
+
 /// Steps on the books.
 pub struct Ledger;
 
@@ -171,12 +199,18 @@ impl Bank {
     pub fn ask(subject: Subject) -> Asked {
         unimplemented!()
     }
+
+    /// Holds the closed days that are due against the books.
+    #[activity(name = "bank.reconcile")]
+    pub fn reconcile() -> Reconciled {
+        unimplemented!()
+    }
 }
 
 /// The marker types, for the crate that implements them.
 pub mod markers {
     pub use super::{
-        bank::{Ask, Inquire, Submit},
+        bank::{Ask, Inquire, Reconcile, Submit},
         ledger::{Accept, Apply},
     };
 }

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `payout` | the order of money of one payout, on one screen |
+//! | `reconciliation` | the banks' closed days, held against the books |
 //! | `saga` | the verbs it is written in, with their timeouts and retries |
 //! | `contract` | the activities that the verbs call, declared here and implemented in `activities` |
 //! | `wire` | what others may send: the start, the signal, the update |
@@ -15,11 +16,13 @@ pub mod contract;
 #[macro_use]
 pub mod domain;
 pub mod payout;
+pub mod reconciliation;
 mod saga;
 pub mod sentences;
 pub mod wire;
 
 pub use payout::PayoutWorkflow;
+pub use reconciliation::ReconciliationWorkflow;
 
 /// The workflow queue of a deployment that names no other.
 pub const QUEUE: &str = "giro";

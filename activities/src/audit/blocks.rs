@@ -13,8 +13,7 @@ use workflows::domain::{AccountId, MovementId};
 use super::{
     Progress,
     dossier::differing,
-    opened,
-    read::{self, time},
+    opened, read,
     report::{Invariant, Tally},
 };
 use crate::ledger::{
@@ -22,6 +21,7 @@ use crate::ledger::{
     chain::{Hash, Head, START, hash},
     core::logical_hash,
     rows::{Kind, Movement, SETTLEMENT_STP},
+    store::time,
 };
 
 /// Blocks of one read.

@@ -129,7 +129,7 @@ impl Dossier {
         for row in &self.evidence {
             let backed = match row.kind {
                 Evidence::Refused | Evidence::Paid | Evidence::NotPaid => row.exchange.is_some(),
-                Evidence::Absent => true,
+                Evidence::Absent => row.document.is_some(),
                 Evidence::TwoPeoplePaid | Evidence::TwoPeopleNotPaid => {
                     row.document.is_some()
                         && row

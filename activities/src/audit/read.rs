@@ -1,17 +1,13 @@
 //! The SQL of the auditor: sets of rows, as one snapshot has them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    str::FromStr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::{Timestamp, civil::Date};
 use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 use workflows::domain::{AccountId, Centavos, MovementId, PayoutId};
 
 use super::{
-    bank::Booked,
     dossier::{Dossier, EventRow},
     proof::{PayerRow, Stored},
     runs::Open,
@@ -20,8 +16,8 @@ use crate::{
     bank::Exchange,
     ledger::{
         StoreError,
-        rows::{EvidenceRow, Kind, Movement, Payout, Question, SETTLEMENT_STP},
-        store::stamp,
+        rows::{EvidenceRow, Kind, Movement, Payout, Question},
+        store::{day, disagree, stamp, time},
     },
 };
 
@@ -33,22 +29,6 @@ pub(super) struct Page {
     pub(super) unreadable: Vec<(PayoutId, String)>,
     pub(super) payers: BTreeMap<Uuid, PayerRow>,
     pub(super) exchanges: BTreeMap<Uuid, Stored>,
-}
-
-fn disagree(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Disagree(error.to_string())
-}
-
-/// A time as microseconds since 1970. What is none, such as Postgres's `infinity`, is read as one that nothing of giro
-/// writes: it differs from what it is held against, and its row is told, not the whole report lost.
-pub(super) fn time(microseconds: Option<i64>) -> Timestamp {
-    let read = microseconds.and_then(|microseconds| Timestamp::from_microsecond(microseconds).ok());
-    read.unwrap_or(Timestamp::MAX)
-}
-
-/// A day; what is none is read as one that nothing of giro writes.
-fn day(text: &str) -> Date {
-    Date::from_str(text).unwrap_or(Date::MAX)
 }
 
 /// Ids of the payouts to look at, in order: all, or those that are open or changed since.
@@ -255,10 +235,6 @@ async fn exchanges(
     Ok(all)
 }
 
-/// Payouts of an operating date changed no earlier than this before it: an order after 18:00, or before a long weekend, is
-/// of the next banking day.
-const LONGEST_WEEKEND: i64 = 10;
-
 /// Operating dates of the payouts that are open or changed since.
 pub(super) async fn dates(connection: &mut PgConnection, since: Timestamp) -> Result<BTreeSet<Date>, StoreError> {
     let dates = sqlx::query_scalar!(
@@ -286,68 +262,4 @@ pub(super) async fn open(connection: &mut PgConnection) -> Result<Vec<Open>, Sto
         swept_at: row.swept.map(|at| time(Some(at))),
     });
     Ok(read.collect())
-}
-
-/// Payouts of these operating dates, and those with these keys.
-pub(super) async fn booked(
-    connection: &mut PgConnection,
-    dates: &BTreeSet<Date>,
-    keys: &[String],
-) -> Result<Vec<Booked>, StoreError> {
-    let (texts, floor) = days(dates);
-    let rows = sqlx::query!(
-        r#"select id, tracking_key, state, amount, clabe, operating_date::text as date,
-                  case when isfinite(ended_at) then (extract(epoch from ended_at) * 1000000)::bigint end as ended
-           from payout
-           where (operating_date = any(($1::text[])::date[]) and changed_at >= (($2::text)::date)::timestamptz)
-              or tracking_key = any($3)"#,
-        &texts,
-        floor,
-        keys
-    )
-    .fetch_all(connection)
-    .await?;
-    let read = rows.into_iter().map(|row| {
-        Ok(Booked {
-            id: PayoutId::new(row.id),
-            key: row.tracking_key,
-            state: row.state.parse().map_err(disagree)?,
-            amount: Centavos::new(row.amount),
-            clabe: row.clabe,
-            date: row.date.as_deref().map(day),
-            ended_at: row.ended.map(|at| time(Some(at))),
-        })
-    });
-    read.collect()
-}
-
-/// What left the settlement account on these days, in centavos, for payouts that ended before `read_at`.
-pub(super) async fn moved(
-    connection: &mut PgConnection,
-    dates: &BTreeSet<Date>,
-    read_at: Timestamp,
-) -> Result<BTreeMap<Date, i128>, StoreError> {
-    let (texts, floor) = days(dates);
-    let rows = sqlx::query!(
-        r#"select m.effective_on::text as "date!", sum(m.amount)::bigint as "sum!"
-           from payout p join movement m on m.subject = p.id and m.credit_account = $4
-           where m.effective_on = any(($1::text[])::date[]) and p.changed_at >= (($2::text)::date)::timestamptz
-             and p.ended_at < ($3::text)::timestamptz
-           group by 1"#,
-        &texts,
-        floor,
-        stamp(read_at),
-        SETTLEMENT_STP.uuid()
-    )
-    .fetch_all(connection)
-    .await?;
-    let read = rows.into_iter().map(|row| (day(&row.date), i128::from(row.sum)));
-    Ok(read.collect())
-}
-
-/// Days as parameters, and the day before which none of their payouts last changed.
-fn days(dates: &BTreeSet<Date>) -> (Vec<String>, String) {
-    let first = dates.first().copied().unwrap_or_default();
-    let floor = first.saturating_sub(LONGEST_WEEKEND.days());
-    (dates.iter().map(Date::to_string).collect(), floor.to_string())
 }

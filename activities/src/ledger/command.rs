@@ -133,7 +133,10 @@ pub enum By {
     /// A webhook that contradicts an end. It proves nothing; a person is told.
     Claim,
     /// Closed statements of the operating date and the next banking day without the order.
-    Statements,
+    Statements {
+        /// The reconciliations of those two days, which matched our other orders.
+        readings: [Uuid; 2],
+    },
     /// Two people with a document.
     TwoPeople {
         /// True: it was paid. False: it was not.

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
@@ -69,6 +69,23 @@ pub(crate) async fn server(connection: &mut PgConnection) -> Result<Seen, StoreE
 /// A time as a parameter: text, to the microsecond that the books keep.
 pub(crate) fn stamp(at: Timestamp) -> String {
     format!("{at:.6}")
+}
+
+/// A time as microseconds since 1970. What is none, such as Postgres's `infinity`, is read as one that nothing of giro
+/// writes: it differs from what it is held against, and its row is told, not the whole report lost.
+pub(crate) fn time(microseconds: Option<i64>) -> Timestamp {
+    let read = microseconds.and_then(|microseconds| Timestamp::from_microsecond(microseconds).ok());
+    read.unwrap_or(Timestamp::MAX)
+}
+
+/// A day; what is none is read as one that nothing of giro writes.
+pub(crate) fn day(text: &str) -> Date {
+    text.parse().unwrap_or(Date::MAX)
+}
+
+/// A row does not read.
+pub(crate) fn disagree(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Disagree(error.to_string())
 }
 
 /// Locks and reads everything a block of commands may see: accounts by id, then payouts by id, then banks.

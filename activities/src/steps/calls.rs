@@ -6,7 +6,7 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use uuid::Uuid;
 use workflows::{
-    contract::{Asked, Standing, Subject, Submit, markers},
+    contract::{Asked, Reconciled, Standing, Subject, Submit, markers},
     domain::{BeneficiaryName, Clabe, Concept, InstitutionCode, NumericReference, PayoutId, State, TaxId},
     sentences::{filled, support::Next},
 };
@@ -26,6 +26,7 @@ use crate::{
         },
         rows::{BankRow, PausedBy, Payout},
     },
+    reconcile,
 };
 
 /// The books may be away for as long as a failover takes; the bank's word on a send is kept in memory meanwhile. The
@@ -34,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(500);
 /// A call whose turn did not come is tried again after this many seconds, and up to as many more.
 const PUT_OFF: u64 = 5;
+/// While statements are read the server hears so often that this process lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// What waits for the same moment comes back over this many seconds at most.
 const LONGEST_SPREAD: u64 = 30;
 
@@ -323,6 +326,21 @@ impl BankSteps {
             next,
             resends,
         })
+    }
+
+    /// Holds the closed days that are due against the books.
+    #[activity(definition = markers::Reconcile)]
+    pub async fn reconcile(self: Arc<Self>, ctx: ActivityContext) -> Result<Reconciled, ActivityError> {
+        let client = ctx.client();
+        let mut reading = std::pin::pin!(reconcile::reconcile(&self, &client));
+        loop {
+            tokio::select! {
+                read = &mut reading => return read.map_err(failure::unread),
+                () = tokio::time::sleep(SIGN_OF_LIFE) => {
+                    let _said = ctx.record_heartbeat(()).await;
+                }
+            }
+        }
     }
 }
 

@@ -201,15 +201,14 @@ async fn audit(field: &Field) -> Result<()> {
 
 /// Temporal: no run is open whose payout has ended, and none failed.
 async fn runs(field: &Field, left: usize) -> Result<()> {
-    let count = async |status: &str| {
-        let query = format!("ExecutionStatus = \"{status}\"");
+    let count = async |query: &str| {
         let counted = field.client.count_workflows(query, Default::default()).await;
         counted.map(|counted| counted.count()).context("Temporal counts")
     };
     let start = Instant::now();
     // A run hears of an end at its next look, and visibility is behind.
     loop {
-        let open = count("Running").await?;
+        let open = count("ExecutionStatus = \"Running\" and WorkflowType = \"payout\"").await?;
         if open == left {
             break;
         }
@@ -220,7 +219,7 @@ async fn runs(field: &Field, left: usize) -> Result<()> {
         sleep(SOON).await;
     }
     for status in ["Failed", "TimedOut"] {
-        let many = count(status).await?;
+        let many = count(&format!("ExecutionStatus = \"{status}\"")).await?;
         if many > 0 {
             field.violation(format!("{many} runs are {status}"));
         }

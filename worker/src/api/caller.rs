@@ -103,6 +103,8 @@ demands! {
     Payer: Pay,
     /// A caller that may take a payout back, or have the bank asked: its own payouts with `pay`, any with `operate`.
     Steward: Pay | Operate,
+    /// A caller that sees what all callers' payouts came to.
+    Operator: Operate,
     /// A caller that may pause and resume banks.
     Admin: Admin,
 }

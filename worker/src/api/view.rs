@@ -10,6 +10,7 @@ pub mod institution;
 pub mod page;
 pub mod payout;
 pub mod problem;
+pub mod reconciliation;
 pub mod request;
 pub mod timeline;
 pub mod told;
@@ -30,4 +31,5 @@ pub enum Thing {
     Bank,
     Institution,
     Attention,
+    Reconciliation,
 }

@@ -302,6 +302,12 @@ pub(super) struct AccountArg {
 pub(super) enum Banks {
     /// List banks: whether each is sent to, and if not, why and until when.
     List,
+    /// Show what a closed operating date came to: the bank's statement against the books.
+    Day {
+        /// The bank's day: 2026-11-01, today or yesterday.
+        #[arg(value_name = "DAY")]
+        date: Day,
+    },
     /// Send nothing more through a bank; asking and ending go on.
     Pause {
         #[command(flatten)]

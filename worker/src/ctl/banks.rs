@@ -1,18 +1,21 @@
 //! Banks: whether each is sent to; paused and resumed by people, with a reason.
 
 use activities::ledger::rows::PausedBy;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde_json::{Value, json};
+use workflows::domain::Centavos;
 
 use super::{
     args::{Banks, Key, Why},
     failure::{Exit, Failure},
     paper::{Column, Paper, Text, Tone},
     session::Session,
+    words::amount,
 };
 use crate::api::view::{
     bank::{Bank, BankState},
     page::Page,
+    reconciliation::Reconciliation,
 };
 
 pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Failure> {
@@ -20,6 +23,13 @@ pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Fail
         Banks::List => {
             let answer = session.get("/v1/banks", &[]).await?;
             session.tell(&answer, |page: &Page<Bank>| listing(&page.data, &session.paper))
+        }
+        Banks::Day { date } => {
+            let date = date.date(Timestamp::now()).unwrap_or_default();
+            let answer = session.get(&format!("/v1/reconciliations/{date}"), &[]).await?;
+            session.tell(&answer, |page: &Page<Reconciliation>| {
+                came_to(date, &page.data, &session.paper)
+            })
         }
         Banks::Pause { why, sure, key } => {
             let question = format!("Send nothing more through {}, until somebody resumes it?", why.name);
@@ -65,6 +75,50 @@ async fn set(session: &Session, why: &Why, key: &Key, verb: &str, body: Value) -
     session.tell(&answer, |bank: &Bank| {
         listing(std::slice::from_ref(bank), &session.paper)
     })
+}
+
+/// What a closed day came to, bank by bank, and what differs.
+fn came_to(date: Date, days: &[Reconciliation], paper: &Paper) -> String {
+    if days.is_empty() {
+        return format!(
+            "{date} is not over, or its statement was not read yet: that takes half an hour after 18:10.\n"
+        );
+    }
+    let columns = [
+        Column::whole("BANK"),
+        Column::whole("OPERATING DATE"),
+        Column::whole("BOOKS AND BANK"),
+        Column::right("ORDERS"),
+        Column::right("PAID BY THE BANK"),
+        Column::right("BY THE BOOKS"),
+        Column::cut("READ"),
+    ];
+    let rows = days.iter().map(|day| {
+        let (word, tone) = match day.differences {
+            0 => ("agree".to_owned(), Tone::Good),
+            many => (format!("{many} differences"), Tone::Bad),
+        };
+        vec![
+            Text::from(&day.bank),
+            Text::from(day.operating_date.to_string()),
+            Text::new(word, tone),
+            Text::from(day.orders.to_string()),
+            Text::from(amount(Centavos::new(day.paid_by_bank))),
+            Text::from(amount(Centavos::new(day.paid_by_books))),
+            Text::from(paper.clock.full(day.read_at)),
+        ]
+    });
+    let mut text = paper.table(&columns, rows.collect());
+    let named: Vec<_> = days.iter().flat_map(|day| &day.named).collect();
+    if !named.is_empty() {
+        let columns = [Column::whole("WHAT"), Column::wrapped("DIFFERS")];
+        let rows = named
+            .iter()
+            .map(|one| vec![Text::from(&one.subject), Text::from(&one.what)]);
+        text.push('\n');
+        text.push_str(&paper.table(&columns, rows.collect()));
+    }
+    text
 }
 
 fn listing(banks: &[Bank], paper: &Paper) -> String {

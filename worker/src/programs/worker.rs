@@ -16,10 +16,10 @@ use temporalio_sdk::{
 };
 use tokio::{sync::watch, task::JoinHandle};
 use tracing::info;
-use workflows::{PayoutWorkflow, bank_queue};
+use workflows::{PayoutWorkflow, ReconciliationWorkflow, bank_queue};
 
 use super::{open_ledger, stop_signal, stopped};
-use crate::{config::Config, scrape, starter, telemetry};
+use crate::{config::Config, schedule, scrape, starter, telemetry};
 
 /// A killed worker delays each of its runs by this; lower costs replays when a worker is merely slow.
 const STICKY: Duration = Duration::from_secs(2);
@@ -51,6 +51,7 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
         let steps = LedgerSteps::new(ledger.clone(), direct_starts(&config)?);
         let options = WorkerOptions::new(config.temporal.task_queue.clone())
             .register_workflow::<PayoutWorkflow>()?
+            .register_workflow::<ReconciliationWorkflow>()?
             .register_activities(steps)
             .sticky_queue_schedule_to_start_timeout(STICKY)
             .graceful_shutdown_period(GRACE)
@@ -58,6 +59,14 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);
     }
     let mut beside = Vec::new();
+    if queues != Queues::Stp {
+        let keeping = schedule::keep(
+            client.clone(),
+            config.temporal.task_queue.clone(),
+            stopped(stop.clone()),
+        );
+        beside.push(("the schedule", tokio::spawn(keeping)));
+    }
     let (drained, is_drained) = watch::channel(false);
     if queues != Queues::Runs {
         let stp = config

@@ -5,7 +5,7 @@ use workflows::domain::PayoutId;
 use super::{
     super::command::{Answer, By, Command, Finding, Record, Stand},
     super::rows::Payout,
-    fixtures::{Books, begin},
+    fixtures::{Books, begin, statements},
     moves::Move,
     world::{At, Fate, OnWire, Reply, Said, Seen, Slot, Taken, World, at, day, instant, put, seconds, uuid},
 };
@@ -86,7 +86,7 @@ impl Case {
             Move::Claim => return self.finding(books, By::Claim).map(Some),
             Move::Cancel => return books.try_run(&Command::Cancel(payout)).map(Some),
             Move::Apply => return books.try_run(&Command::Apply(payout)).map(Some),
-            Move::Statements => return self.finding(books, By::Statements).map(Some),
+            Move::Statements => return self.finding(books, statements()).map(Some),
             Move::People { paid } => return self.people(books, paid).map(Some),
             Move::Conjure => {
                 let order = Taken {

@@ -14,7 +14,7 @@ use workflows::domain::{
 
 use super::{
     super::{
-        command::{Accept, Answer, Begin, Command, Open},
+        command::{Accept, Answer, Begin, By, Command, Open},
         made::rules,
         rows::{
             Account, AccountStatus, BankRow, FEE_INCOME, IVA_PAYABLE, Private, Rows, Rules, SETTLEMENT_STP, Seen,
@@ -43,6 +43,13 @@ pub(super) fn server() -> Seen {
             started_us: 1_800_000_000_000_000,
         },
         wal: 1_000_000,
+    }
+}
+
+/// Closed statements without the order, whichever they are.
+pub(super) fn statements() -> By {
+    By::Statements {
+        readings: [Uuid::from_u128(1), Uuid::from_u128(2)],
     }
 }
 

@@ -64,7 +64,12 @@ pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer
                 raise(&mut row, Attention::EvidenceAfterEnd, now);
             }
         }
-        By::Statements => put_evidence(&mut row, Evidence::Absent, None, finding.id, now, bank, &mut writes),
+        By::Statements { readings: [day, next] } => {
+            put_evidence(&mut row, Evidence::Absent, None, finding.id, now, bank, &mut writes);
+            if let Some(kept) = writes.evidence.last_mut() {
+                kept.document = Some(format!("reconciliations {day} and {next}"));
+            }
+        }
         By::TwoPeople { paid, people, document } => {
             let kind = if *paid {
                 Evidence::TwoPeoplePaid

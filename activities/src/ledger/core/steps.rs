@@ -293,7 +293,7 @@ fn answered(before: &Rows, command: &Command, writes: &Writes) -> Holds {
                 "a claim after the end was not told"
             );
         }
-        By::Inquiry { .. } | By::Statements | By::TwoPeople { .. } => {}
+        By::Inquiry { .. } | By::Statements { .. } | By::TwoPeople { .. } => {}
     }
     Ok(())
 }

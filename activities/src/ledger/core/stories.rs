@@ -9,7 +9,7 @@ use super::{
         command::{Answer, By, Command, Finding, Record, Stand},
         rows::{AccountStatus, PausedBy, Payout},
     },
-    fixtures::{Books, FEE, IVA, begin, books, payout_id, request},
+    fixtures::{Books, FEE, IVA, begin, books, payout_id, request, statements},
 };
 use crate::bank::{Exchange, Found, FoundDoubt, NotSent, Sender, Submitted};
 
@@ -581,7 +581,7 @@ fn absence_does_not_end_what_the_bank_had() {
     books.stand(Command::Evidence(Finding {
         payout: payout_id(1),
         id: Uuid::now_v7(),
-        by: By::Statements,
+        by: statements(),
     }));
     assert_eq!(books.apply(), None);
 }
@@ -810,7 +810,7 @@ fn the_banks_own_word_ends_what_it_had_after_a_refusal() {
     books.stand(Command::Evidence(Finding {
         payout: payout_id(1),
         id: Uuid::now_v7(),
-        by: By::Statements,
+        by: statements(),
     }));
     assert_eq!(books.apply(), None);
     books.found(not_paid());

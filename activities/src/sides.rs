@@ -1,24 +1,25 @@
-//! The bank's statements against the books, line by line and both ways. Pure: lines and rows in, what differs out.
+//! The bank's statements against the books, line by line and both ways; pure but for `read`: lines and rows in, what
+//! differs out.
 //!
 //! The bank is read before the books. An order that is made in between then has its row, which stood before the order
 //! left; read the other way round, it would look like an order that nobody made.
 
+pub(crate) mod read;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
-use workflows::domain::{Centavos, PayoutId, State};
+use workflows::domain::{Centavos, Evidence, PayoutId, State};
 
-use super::{
-    Part,
-    report::{Invariant, Tally},
-};
 use crate::bank::{Bank, Said, StatementLine};
 
 /// Statements by their operating date.
-pub(super) type Statements = BTreeMap<Date, Vec<StatementLine>>;
+pub(crate) type Statements = BTreeMap<Date, Vec<StatementLine>>;
 
 /// Reads the statements of these dates, whole; `today` is the operating date now.
-pub(super) async fn statements(bank: &Bank, dates: &BTreeSet<Date>, today: Date) -> Part<Statements> {
+pub(crate) async fn statements(bank: &Bank, dates: &BTreeSet<Date>, today: Date) -> Result<Statements, String> {
     let mut all = Statements::new();
     for date in dates {
         let read = bank.whole_statement(*date, today).await;
@@ -29,37 +30,51 @@ pub(super) async fn statements(bank: &Bank, dates: &BTreeSet<Date>, today: Date)
 
 /// A payout as the books have it.
 #[derive(Clone)]
-pub(super) struct Booked {
-    pub(super) id: PayoutId,
-    pub(super) key: String,
-    pub(super) state: State,
-    pub(super) amount: Centavos,
-    pub(super) clabe: String,
-    pub(super) date: Option<Date>,
-    pub(super) ended_at: Option<Timestamp>,
+pub(crate) struct Booked {
+    pub(crate) id: PayoutId,
+    pub(crate) key: String,
+    pub(crate) state: State,
+    pub(crate) amount: Centavos,
+    pub(crate) clabe: String,
+    pub(crate) date: Option<Date>,
+    pub(crate) evidence: Option<Evidence>,
+    pub(crate) ended_at: Option<Timestamp>,
 }
 
 /// What both sides have of the operating dates whose statements were read.
-pub(super) struct Sides<'a> {
+pub(crate) struct Sides<'a> {
     /// Those dates' statements.
-    pub(super) statements: &'a Statements,
+    pub(crate) statements: &'a Statements,
     /// Every payout of those dates, and every payout that a line names.
-    pub(super) booked: &'a [Booked],
+    pub(crate) booked: &'a [Booked],
     /// What left the settlement account, by the day that the movements state, of payouts that ended before `read_at`.
-    pub(super) moved: &'a BTreeMap<Date, i128>,
+    pub(crate) moved: &'a BTreeMap<Date, i128>,
     /// The books' time before the first statement was read: what ended later may not show there yet.
-    pub(super) read_at: Timestamp,
+    pub(crate) read_at: Timestamp,
 }
 
-/// Holds each side against the other.
-pub(super) fn compare(sides: &Sides<'_>, tally: &mut Tally) {
-    let booked: BTreeMap<&str, &Booked> = sides.booked.iter().map(|row| (row.key.as_str(), row)).collect();
-    let mut lines: BTreeMap<&str, Vec<&StatementLine>> = BTreeMap::new();
-    for line in sides.statements.values().flatten() {
-        lines.entry(&line.tracking_key).or_default().push(line);
+/// What differs: a row, an order or a day, and how.
+pub(crate) type Wrong = (String, String);
+
+impl<'a> Sides<'a> {
+    /// The payouts by their tracking keys.
+    pub(crate) fn by_key(&self) -> BTreeMap<&'a str, &'a Booked> {
+        self.booked.iter().map(|row| (row.key.as_str(), row)).collect()
     }
-    tally.hold(Invariant::Orders, lines.len() + booked.len(), || {
-        let mut wrong: Vec<(String, String)> = Vec::new();
+
+    /// The bank's lines by their tracking keys.
+    pub(crate) fn lines(&self) -> BTreeMap<&'a str, Vec<&'a StatementLine>> {
+        let mut lines: BTreeMap<&str, Vec<&StatementLine>> = BTreeMap::new();
+        for line in self.statements.values().flatten() {
+            lines.entry(&line.tracking_key).or_default().push(line);
+        }
+        lines
+    }
+
+    /// Holds each side against the other, order by order: how many there are, and what differs.
+    pub(crate) fn orders(&self) -> (usize, Vec<Wrong>) {
+        let (booked, lines) = (self.by_key(), self.lines());
+        let mut wrong: Vec<Wrong> = Vec::new();
         for (key, lines) in &lines {
             match booked.get(key) {
                 None => {
@@ -74,16 +89,20 @@ pub(super) fn compare(sides: &Sides<'_>, tally: &mut Tally) {
         }
         for row in booked.values() {
             let of_row: &[&StatementLine] = lines.get(row.key.as_str()).map_or(&[], Vec::as_slice);
-            let what = fate(row, of_row, sides.read_at);
+            let what = fate(row, of_row, self.read_at);
             wrong.extend(what.map(|what| (row.id.to_string(), what)));
         }
-        wrong
-    });
-    tally.hold(Invariant::Sums, sides.statements.len(), || sums(sides, &booked));
+        (lines.len() + booked.len(), wrong)
+    }
+
+    /// Day by day: what the bank paid is what left the settlement account.
+    pub(crate) fn sums(&self) -> Vec<Wrong> {
+        sums(self, &self.by_key())
+    }
 }
 
 /// The fields of an order that are not its payout's.
-fn unlike(row: &Booked, line: &StatementLine) -> Option<(String, String)> {
+fn unlike(row: &Booked, line: &StatementLine) -> Option<Wrong> {
     let fields = line.differs(&row.key, row.amount, &row.clabe, row.date);
     let what = || format!("the bank's order {} has another {}", row.key, fields.join(", "));
     (!fields.is_empty()).then(|| (row.id.to_string(), what()))
@@ -117,8 +136,7 @@ fn fate(row: &Booked, lines: &[&StatementLine], read_at: Timestamp) -> Option<St
     }
 }
 
-/// Day by day: what the bank paid is what left the settlement account.
-fn sums(sides: &Sides<'_>, booked: &BTreeMap<&str, &Booked>) -> Vec<(String, String)> {
+fn sums(sides: &Sides<'_>, booked: &BTreeMap<&str, &Booked>) -> Vec<Wrong> {
     // Paid there and not booked here yet is no difference: the payout is open, or ended while we read.
     let is_under_way = |line: &&StatementLine| {
         let row = booked.get(line.tracking_key.as_str());
@@ -141,6 +159,3 @@ fn sums(sides: &Sides<'_>, booked: &BTreeMap<&str, &Booked>) -> Vec<(String, Str
         })
         .collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -29,6 +29,7 @@ fn row(state: State, ended_at: Option<Timestamp>) -> Booked {
         amount: Centavos::new(12_300),
         clabe: CLABE.to_owned(),
         date: (state != State::Accepted).then(day),
+        evidence: None,
         ended_at,
     }
 }
@@ -63,7 +64,7 @@ fn pending() -> StatementLine {
 }
 
 /// Broken orders and broken sums.
-fn found(lines: Vec<StatementLine>, booked: &[Booked], moved: i128) -> (u64, u64) {
+fn found(lines: Vec<StatementLine>, booked: &[Booked], moved: i128) -> (usize, usize) {
     let statements = Statements::from([(day(), lines)]);
     let moved = BTreeMap::from([(day(), moved)]);
     let sides = Sides {
@@ -72,18 +73,7 @@ fn found(lines: Vec<StatementLine>, booked: &[Booked], moved: i128) -> (u64, u64
         moved: &moved,
         read_at: read_at(),
     };
-    let mut tally = Tally::new(9);
-    compare(&sides, &mut tally);
-    let report = tally.report(read_at(), None, std::time::Duration::ZERO);
-    let broken = |invariant| {
-        report
-            .lines
-            .iter()
-            .find(|line| line.invariant == invariant)
-            .map_or(0, |line| line.broken)
-    };
-    assert_eq!(report.unmatched, broken(Invariant::Orders));
-    (broken(Invariant::Orders), broken(Invariant::Sums))
+    (sides.orders().1.len(), sides.sums().len())
 }
 
 #[test]

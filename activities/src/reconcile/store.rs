@@ -1,0 +1,192 @@
+//! What reconciling needs of the books, and what it leaves in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+use sqlx::{Acquire, PgPool};
+use uuid::Uuid;
+use workflows::domain::Centavos;
+
+use super::day::Day;
+use crate::{
+    bank::StatementLine,
+    ledger::{
+        Ledger, StoreError, heard,
+        store::{day as date_of, stamp, time},
+    },
+    sides::{self, Sides, Statements},
+};
+
+/// Differences of a day that are kept by name.
+const NAMED: usize = 100;
+
+/// What was read of each day before.
+#[derive(Clone, Debug)]
+pub(super) struct Read {
+    /// When the first payout was accepted; `None`: there is none.
+    pub(super) first_payout: Option<Timestamp>,
+    /// The newest reading of each day.
+    pub(super) days: BTreeMap<Date, LastRead>,
+}
+
+/// The newest reading of a day.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastRead {
+    /// Nothing differed.
+    pub(super) agrees: bool,
+    /// When it was.
+    pub(super) at: Timestamp,
+}
+
+/// The newest reading of a bank's closed day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Whose day it is.
+    pub bank: String,
+    /// The day.
+    pub operating_date: Date,
+    /// The books' time before the statement was read.
+    pub at: Timestamp,
+    /// Orders on the statement.
+    pub orders: u32,
+    /// Of them those that the books have, alike in all fields.
+    pub agreed: u32,
+    /// By the statement.
+    pub paid_by_bank: Centavos,
+    /// What the settlement account gave.
+    pub paid_by_books: Centavos,
+    /// How many things differ.
+    pub differences: u32,
+    /// The first hundred of them: what it is, and how it differs.
+    pub named: Vec<(String, String)>,
+}
+
+/// The newest reading of this day by each bank.
+pub async fn of_day(pool: &PgPool, date: Date) -> Result<Vec<Reading>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select distinct on (bank) bank, orders, agreed, paid_by_bank, paid_by_books, differences, named,
+               (extract(epoch from at) * 1000000)::bigint as "at!"
+           from reconciliation where operating_date = ($1::text)::date order by bank, at desc"#,
+        date.to_string()
+    )
+    .fetch_all(pool)
+    .await?;
+    let read = rows.into_iter().map(|row| {
+        let named: Vec<Named> = serde_json::from_value(row.named)?;
+        let count = |many: i32| u32::try_from(many).unwrap_or_default();
+        Ok(Reading {
+            bank: row.bank,
+            operating_date: date,
+            at: time(Some(row.at)),
+            orders: count(row.orders),
+            agreed: count(row.agreed),
+            paid_by_bank: Centavos::new(row.paid_by_bank),
+            paid_by_books: Centavos::new(row.paid_by_books),
+            differences: count(row.differences),
+            named: named.into_iter().map(|named| (named.subject, named.what)).collect(),
+        })
+    });
+    read.collect()
+}
+
+/// A difference, as its row keeps it.
+#[derive(Serialize, Deserialize)]
+struct Named {
+    subject: String,
+    what: String,
+}
+
+/// Closed days of payouts that were sent and of which nothing is proven.
+pub(super) async fn waiting(ledger: &Ledger, bank: &str, today: Date) -> Result<BTreeSet<Date>, StoreError> {
+    let days = sqlx::query_scalar!(
+        r#"select distinct operating_date::text as "date!" from payout
+           where ended_at is null and bank = $1 and state = 'sending' and evidence is null
+             and operating_date < ($2::text)::date"#,
+        bank,
+        today.to_string()
+    )
+    .fetch_all(ledger.pool());
+    Ok(heard(days).await?.iter().map(|day| date_of(day)).collect())
+}
+
+/// What was read before.
+pub(super) async fn read(ledger: &Ledger, bank: &str) -> Result<Read, StoreError> {
+    let first = sqlx::query_scalar!(
+        r#"select (extract(epoch from accepted_at) * 1000000)::bigint as "at!" from payout where bank = $1 order by id limit 1"#,
+        bank
+    )
+    .fetch_optional(ledger.pool());
+    let first_payout = heard(first).await?.map(|at| time(Some(at)));
+    let days = sqlx::query!(
+        r#"select distinct on (operating_date) operating_date::text as "date!", differences,
+               (extract(epoch from at) * 1000000)::bigint as "at!"
+           from reconciliation where bank = $1 order by operating_date, at desc"#,
+        bank
+    )
+    .fetch_all(ledger.pool());
+    let read = heard(days).await?.into_iter().map(|row| {
+        let last = LastRead {
+            agrees: row.differences == 0,
+            at: time(Some(row.at)),
+        };
+        (date_of(&row.date), last)
+    });
+    Ok(Read {
+        first_payout,
+        days: read.collect(),
+    })
+}
+
+/// Holds the statement of a closed day, read since `read_at`, against the books as they are now, and writes what the day
+/// came to.
+pub(super) async fn hold(
+    ledger: &Ledger,
+    bank: &str,
+    date: Date,
+    read_at: Timestamp,
+    lines: Vec<StatementLine>,
+) -> Result<Day, StoreError> {
+    let dates = BTreeSet::from([date]);
+    let keys: Vec<String> = lines.iter().map(|line| line.tracking_key.clone()).collect();
+    let statements = Statements::from([(date, lines)]);
+    let mut connection = ledger.pool().acquire().await?;
+    let mut snapshot = Acquire::begin(&mut *connection).await?;
+    sqlx::query("set transaction isolation level repeatable read, read only")
+        .execute(&mut *snapshot)
+        .await?;
+    let booked = sides::read::booked(&mut snapshot, &dates, &keys).await?;
+    let moved = sides::read::moved(&mut snapshot, &dates, read_at).await?;
+    snapshot.rollback().await?;
+    let day = Day::of(
+        date,
+        Uuid::now_v7(),
+        &Sides {
+            statements: &statements,
+            booked: &booked,
+            moved: &moved,
+            read_at,
+        },
+    );
+    let named = day.wrong.iter().take(NAMED).cloned();
+    let named: Vec<Named> = named.map(|(subject, what)| Named { subject, what }).collect();
+    let count = |many: usize| i32::try_from(many).unwrap_or(i32::MAX);
+    let centavos = |sum: i128| i64::try_from(sum).unwrap_or(i64::MAX);
+    sqlx::query!(
+        r#"insert into reconciliation (id, bank, operating_date, at, orders, agreed, paid_by_bank, paid_by_books, differences, named)
+           values ($1, $2, ($3::text)::date, ($4::text)::timestamptz, $5, $6, $7, $8, $9, $10)"#,
+        day.reading,
+        bank,
+        date.to_string(),
+        stamp(read_at),
+        count(day.orders),
+        count(day.agreed),
+        centavos(day.paid_by_bank),
+        centavos(day.paid_by_books),
+        count(day.wrong.len()),
+        serde_json::to_value(named)?
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(day)
+}

@@ -1,0 +1,208 @@
+//! Closed days, told with the clocks of books and bank: what a statement proves, what it does not, and what it finds.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use temporalio_client::{Client, WorkflowHandle, WorkflowStartOptions, schedules::ScheduleOverlapPolicy};
+use tests::{
+    client::is,
+    sim::Fault,
+    stack::{PATIENCE, Setup, Stack},
+};
+use tokio::time::{Duration, Instant, sleep};
+use workflows::{
+    ReconciliationWorkflow,
+    contract::{DayRead, Reconciled},
+    reconciliation::Reconciliation,
+    wire::Anything,
+};
+
+use crate::{histories, roll::at};
+
+/// A run of the reconciliation, begun by hand.
+async fn start(stack: &Stack) -> Result<WorkflowHandle<Client, ReconciliationWorkflow>> {
+    let id = format!("{}-by-hand-{}", stack.queue(), uuid::Uuid::new_v4());
+    let options = WorkflowStartOptions::new(stack.queue(), id.as_str()).build();
+    let client = stack.client().await?;
+    client
+        .start_workflow(ReconciliationWorkflow::run, Anything, options)
+        .await?;
+    Ok(client.get_workflow_handle(id))
+}
+
+/// The same, to its end.
+async fn reconcile(stack: &Stack) -> Result<Reconciliation> {
+    let run = start(stack).await?;
+    let mut all = run.get_result(Default::default()).await?;
+    histories::record("reconciliation", &run).await?;
+    all.pop().context("one bank")
+}
+
+/// What a run read, day by day, and how many absences it proved.
+async fn read(stack: &Stack) -> Result<(Vec<DayRead>, u64)> {
+    match reconcile(stack).await? {
+        Reconciliation::Read(Reconciled {
+            days, proven_absent, ..
+        }) => Ok((days, proven_absent)),
+        Reconciliation::Left { bank } => anyhow::bail!("{bank} was left"),
+    }
+}
+
+fn day(operating_date: &str, orders: u64, differences: u64) -> Result<DayRead> {
+    Ok(DayRead {
+        operating_date: operating_date.parse()?,
+        orders,
+        agreed: orders - differences,
+        differences,
+    })
+}
+
+/// Asks for a payout at which the bank drops the connection before it has read anything.
+async fn dropped(stack: &Stack, account: &str, amount: i64) -> Result<String> {
+    stack.bank.fault(None, Some(Fault::DropBefore), Some(1)).await?;
+    let id = stack.giro.pay(account, amount).await?;
+    let in_doubt = |payout: &Value| payout["state"] == "sending" && payout["doubt"].is_string();
+    stack.giro.wait(&id, PATIENCE, in_doubt).await?;
+    Ok(id)
+}
+
+async fn settled(stack: &Stack, account: &str, amount: i64) -> Result<String> {
+    let id = stack.giro.pay(account, amount).await?;
+    stack.giro.wait(&id, PATIENCE, is("settled")).await?;
+    Ok(id)
+}
+
+fn patient() -> Setup {
+    Setup {
+        // Nothing is sent twice: only statements can tell that an order never came.
+        dedupes: false,
+        programs: &["worker", "api", "relay"],
+        ..Setup::default()
+    }
+}
+
+/// Seeded wrong: absence concluded from the operating date alone.
+#[tokio::test]
+async fn an_order_that_neither_its_day_nor_the_next_has_is_given_back() -> Result<()> {
+    let stack = Stack::with("absence", patient()).await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    let known = settled(&stack, &account, 10_000).await?;
+    let lost = dropped(&stack, &account, 20_000).await?;
+    ensure!(read(&stack).await? == (vec![], 0), "the day runs");
+
+    // Its own day is closed and does not have it; it may still surface on the next.
+    at(&stack, "2027-01-12", "12:00:00").await?;
+    let alone = read(&stack).await?;
+    ensure!(
+        alone == (vec![day("2027-01-11", 1, 0)?], 0),
+        "its own day proves nothing alone: {alone:?}"
+    );
+    ensure!(stack.giro.payout(&lost).await?["state"] == "sending");
+    settled(&stack, &account, 30_000).await?;
+    ensure!(read(&stack).await? == (vec![], 0), "nothing is due");
+
+    at(&stack, "2027-01-13", "12:00:00").await?;
+    let days = vec![day("2027-01-11", 1, 0)?, day("2027-01-12", 1, 0)?];
+    ensure!(read(&stack).await? == (days, 1));
+    let payout = stack.giro.wait(&lost, PATIENCE, is("failed")).await?;
+    ensure!(payout["evidence"] == "absent", "{payout}");
+    ensure!(stack.giro.payout(&known).await?["state"] == "settled");
+    ensure!(stack.orders(&lost).await?.is_empty());
+    ensure!(read(&stack).await? == (vec![], 0), "all is read");
+
+    let shown = stack.giro.get("/v1/reconciliations/2027-01-11").await?.body["data"][0].clone();
+    let sums = json!({"orders": 1, "agreed": 1, "paid_by_bank": 10_000, "paid_by_books": 10_000, "agrees": true});
+    for (field, value) in sums.as_object().into_iter().flatten() {
+        ensure!(shown[field] == *value, "{field}: {shown}");
+    }
+    let running = stack.giro.get("/v1/reconciliations/2027-01-13").await?;
+    ensure!(running.body["data"] == json!([]), "{running:?}");
+    stack.all_ended(PATIENCE).await?;
+    stack.audited()
+}
+
+/// A next day without a single order of ours would prove anything: an empty statement is what a wrong question gets too.
+#[tokio::test]
+async fn an_empty_statement_proves_nothing() -> Result<()> {
+    let stack = Stack::with("empty_day", patient()).await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    settled(&stack, &account, 10_000).await?;
+    let lost = dropped(&stack, &account, 20_000).await?;
+    at(&stack, "2027-01-13", "12:00:00").await?;
+    ensure!(read(&stack).await? == (vec![day("2027-01-11", 1, 0)?, day("2027-01-12", 0, 0)?], 0));
+    let payout = stack.giro.payout(&lost).await?;
+    ensure!(payout["state"] == "sending", "{payout}");
+    Ok(())
+}
+
+/// The bank has an order that it does not show yet: its statement of that day is not told until it is whole.
+#[tokio::test]
+async fn a_statement_that_is_not_told_whole_is_read_later() -> Result<()> {
+    let stack = Stack::with("hidden_day", patient()).await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    settled(&stack, &account, 10_000).await?;
+    let lost = dropped(&stack, &account, 20_000).await?;
+    stack.bank.fault(None, Some(Fault::RefuseResend), Some(1)).await?;
+    let hidden = stack.giro.pay(&account, 30_000).await?;
+    let in_doubt = |payout: &Value| payout["state"] == "sending" && payout["doubt"].is_string();
+    stack.giro.wait(&hidden, PATIENCE, in_doubt).await?;
+    at(&stack, "2027-01-12", "12:00:00").await?;
+    settled(&stack, &account, 40_000).await?;
+    at(&stack, "2027-01-13", "12:00:00").await?;
+
+    let run = start(&stack).await?;
+    let begun = Instant::now();
+    loop {
+        let described = run.describe(Default::default()).await?;
+        if described
+            .raw()
+            .pending_activities
+            .iter()
+            .any(|reading| reading.attempt > 1)
+        {
+            break;
+        }
+        ensure!(begun.elapsed() < PATIENCE, "it was never tried again");
+        sleep(Duration::from_millis(100)).await;
+    }
+    for id in [&lost, &hidden] {
+        ensure!(stack.giro.payout(id).await?["state"] == "sending", "{id}");
+    }
+    stack.bank.speak(&stack.key(&hidden).await?).await?;
+    stack.giro.wait(&hidden, PATIENCE, is("settled")).await?;
+    let read = run.get_result(Default::default()).await?;
+    let [Reconciliation::Read(read)] = read.as_slice() else {
+        anyhow::bail!("{read:?}");
+    };
+    ensure!(read.proven_absent == 1, "{read:?}");
+    stack.giro.wait(&lost, PATIENCE, is("failed")).await?;
+    stack.all_ended(PATIENCE).await?;
+    stack.audited()
+}
+
+/// The schedule is there without anybody's doing, and starts a run that reads what is due.
+#[tokio::test]
+async fn a_schedule_reads_closed_days() -> Result<()> {
+    let stack = Stack::with("schedule", patient()).await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    settled(&stack, &account, 10_000).await?;
+    at(&stack, "2027-01-12", "12:00:00").await?;
+    stack.logged("worker", "closed days are reconciled by schedule").await?;
+    let client = stack.client().await?;
+    let schedule = client.get_schedule_handle(worker::schedule::id(stack.queue()));
+    schedule
+        .trigger(ScheduleOverlapPolicy::Unspecified, Default::default())
+        .await?;
+    let start = Instant::now();
+    loop {
+        let shown = stack.giro.get("/v1/reconciliations/2027-01-11").await?.body;
+        if shown["data"][0]["agrees"] == true {
+            return Ok(());
+        }
+        ensure!(start.elapsed() < PATIENCE, "never read: {shown}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
