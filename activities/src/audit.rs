@@ -389,11 +389,13 @@ impl Auditor {
         }
         match &outside.statements {
             Ok(statements) => {
+                // Whoever read statements has a bank.
+                let bank = self.bank.as_deref().map_or("", Bank::name);
                 let dates: BTreeSet<Date> = statements.keys().copied().collect();
                 let lines = statements.values().flatten();
                 let keys: Vec<String> = lines.map(|line| line.tracking_key.clone()).collect();
-                let booked: Vec<Booked> = sides::read::booked(snapshot, &dates, &keys).await?;
-                let moved = sides::read::moved(snapshot, &dates, outside.read_at).await?;
+                let booked: Vec<Booked> = sides::read::booked(snapshot, bank, &dates, &keys).await?;
+                let moved = sides::read::moved(snapshot, bank, &dates, outside.read_at).await?;
                 let sides = Sides {
                     statements,
                     booked: &booked,

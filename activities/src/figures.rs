@@ -139,7 +139,7 @@ async fn reconciliations(pool: &PgPool) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"select b.name, count(*) filter (where newest.differences > 0) as "differ!",
                greatest(extract(epoch from giro_now() - coalesce(max(newest.at),
-                   (select accepted_at from payout where bank = b.name order by id limit 1))), 0)::float8 as "age!"
+                   (select accepted_at from payout order by id limit 1))), 0)::float8 as "age!"
            from bank b left join (
                select distinct on (bank, operating_date) bank, differences, at
                from reconciliation order by bank, operating_date, at desc) newest on newest.bank = b.name

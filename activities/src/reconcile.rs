@@ -20,30 +20,27 @@ use tracing::{info, warn};
 use uuid::Uuid;
 use workflows::{
     contract::{DayRead, Reconciled},
-    domain::{BankCalendar, CalendarError},
+    domain::{BankCalendar, CalendarError, Evidence, PayoutId},
 };
 
 use crate::{
-    bank::one_day,
+    bank::{StatementLine, one_day},
     catch_up::{self, Trouble},
-    ledger::{
-        command::{By, Finding},
-        heard,
-    },
+    ledger::command::{By, Finding},
     steps::BankSteps,
 };
-use day::Day;
+use day::{Day, Unanswered};
 use store::Read;
 pub use store::{Reading, of_day};
 
-/// Banking days back that are read at the most; an open payout's own day is read however old it is.
+/// Banking days back that are read at the most; what is open for longer, people decide.
 const MOST_DAYS: usize = 20;
-/// A day that differs is read again after so long: the bank, or people, may have mended it.
+/// A day that is not settled is read again after so long: runs, the bank, or people may have mended it.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// How long it waits for the books to be held against the bank's orders.
 const CATCH_UP: Duration = Duration::from_secs(10);
 
-/// Reads every closed day that is due, and acts on it.
+/// Reads every closed day that is due, and acts on it. A day that cannot be read holds up no other.
 ///
 /// Errors leave nothing half done: what was written stands, and the rest is due again.
 pub(crate) async fn reconcile(steps: &BankSteps, client: &Client) -> Result<Reconciled, Trouble> {
@@ -58,52 +55,177 @@ pub(crate) async fn reconcile(steps: &BankSteps, client: &Client) -> Result<Reco
     if !one_day(calendar, at, at)? {
         return Err(Trouble::Rolled);
     }
-    let today = calendar.operating_date(at)?.date();
+    let look = Look {
+        steps,
+        client,
+        at,
+        today: calendar.operating_date(at)?.date(),
+    };
+    let today = look.today;
     let waiting = store::waiting(ledger, bank.name(), today).await?;
-    let pairs = pairs(calendar, &waiting, today)?;
     let read = store::read(ledger, bank.name()).await?;
+    let pairs = pairs(calendar, &waiting, today, at, &read)?;
     let mut due = unsettled(calendar, today, at, &read)?;
-    due.extend(pairs.iter().flat_map(|(day, next)| [*day, *next]));
+    due.extend(since(calendar, &pairs, today)?);
     let mut done = Reconciled {
         bank: bank.name().to_owned(),
         ..Reconciled::default()
     };
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
+    let mut trouble = None;
     for date in due {
-        let read_at = ledger.now().await?;
-        let lines = bank.whole_statement(date, today).await?;
-        if !one_day(calendar, at, ledger.now().await?)? {
+        match look.day(date, &mut done).await {
+            Ok(day) => drop(days.insert(date, day)),
+            Err(Trouble::Rolled) => return Err(Trouble::Rolled),
+            Err(error) => {
+                warn!(bank = bank.name(), %date, %error, "a closed day could not be read");
+                trouble = Some(error);
+            }
+        }
+    }
+    if !pairs.is_empty() {
+        match look.absences(&pairs, &days).await {
+            Ok(proven) => done.proven_absent = proven,
+            Err(error) => trouble = Some(error),
+        }
+    }
+    trouble.map_or(Ok(done), Err)
+}
+
+/// One look at the bank's statements.
+struct Look<'a> {
+    steps: &'a BankSteps,
+    client: &'a Client,
+    /// The books' time when it began.
+    at: Timestamp,
+    /// The operating date then; it must not roll meanwhile.
+    today: Date,
+}
+
+impl Look<'_> {
+    /// A statement, whole, read on the day on which this look began.
+    async fn statement(&self, date: Date) -> Result<Vec<StatementLine>, Trouble> {
+        let ledger = self.steps.ledger();
+        let lines = self.steps.bank().whole_statement(date, self.today).await?;
+        if !one_day(&ledger.rules().calendar, self.at, ledger.now().await?)? {
             return Err(Trouble::Rolled);
         }
-        let (taken_in, strays) = catch_up::take_in(steps, client, &lines, read_at).await?;
-        done.taken_in += u64::try_from(taken_in).unwrap_or_default();
+        Ok(lines)
+    }
+
+    /// Reads a closed day, takes in what the books missed, and writes what it came to.
+    async fn day(&self, date: Date, done: &mut Reconciled) -> Result<Day, Trouble> {
+        let (ledger, bank) = (self.steps.ledger(), self.steps.bank().name());
+        let read_at = ledger.now().await?;
+        let lines = self.statement(date).await?;
+        let (taken_in, strays) = catch_up::take_in(self.steps, self.client, &lines, read_at).await?;
+        done.taken_in += count(taken_in);
         done.strays += strays;
-        let day = heard(store::hold(ledger, bank.name(), date, read_at, lines)).await?;
-        catch_up::wake(client, &day.behind).await;
+        let day = store::hold(ledger, bank, date, read_at, lines).await?;
+        catch_up::wake(self.client, &day.behind).await;
         done.days.push(DayRead {
             operating_date: date,
-            orders: u64::try_from(day.orders).unwrap_or_default(),
-            agreed: u64::try_from(day.agreed).unwrap_or_default(),
-            differences: u64::try_from(day.wrong.len()).unwrap_or_default(),
+            orders: count(day.orders),
+            agreed: count(day.agreed),
+            open: count(day.open),
+            differences: count(day.wrong.len()),
         });
-        days.insert(date, day);
+        Ok(day)
     }
-    for (own, next) in pairs {
-        if let (Some(own), Some(next)) = (days.get(&own), days.get(&next)) {
-            done.proven_absent += absent(steps, client, own, next).await?;
+
+    /// Records that orders never reached the bank, and wakes their runs: sent on one closed day, unanswered, on no
+    /// statement from that day to the running one, of which its own and the next match the rest of our orders. How many.
+    async fn absences(&self, pairs: &[(Date, Date)], days: &BTreeMap<Date, Day>) -> Result<u64, Trouble> {
+        let running: BTreeSet<String> = self
+            .statement(self.today)
+            .await?
+            .into_iter()
+            .map(|line| line.tracking_key)
+            .collect();
+        let mut proven = Vec::new();
+        for (own, next) in pairs {
+            // An order may surface late: whatever lies between must have been read too.
+            let between = since(&self.steps.ledger().rules().calendar, &[(*own, *next)], self.today)?;
+            let all: Option<Vec<&Day>> = between.iter().map(|date| days.get(date)).collect();
+            let (Some(all), Some(own), Some(next)) = (all, days.get(own), days.get(next)) else {
+                continue;
+            };
+            let later: Vec<_> = all.iter().map(|day| &day.keys).chain([&running]).collect();
+            proven.extend(self.prove(own, next, own.absent(next, &later)).await?);
         }
+        catch_up::wake(self.client, &proven).await;
+        Ok(count(proven.len()))
     }
-    Ok(done)
+
+    /// Writes what two closed days prove.
+    async fn prove(&self, own: &Day, next: &Day, absent: Vec<&Unanswered>) -> Result<Vec<PayoutId>, Trouble> {
+        let ids: Vec<Uuid> = absent.iter().map(|lost| lost.payout.uuid()).collect();
+        let unheard = store::unheard_of(self.steps.ledger(), &ids).await?;
+        let mut proven = Vec::new();
+        for lost in absent.into_iter().filter(|lost| unheard.contains(&lost.payout.uuid())) {
+            let payout = lost.payout;
+            let finding = Finding {
+                payout,
+                id: Uuid::new_v4(),
+                by: By::Statements {
+                    day: own.date,
+                    send_no: lost.send_no,
+                    readings: [own.reading, next.reading],
+                },
+            };
+            let stands = self.steps.ledger().evidence(finding).await?;
+            if stands.is_some_and(|(row, _)| row.evidence == Some(Evidence::Absent)) {
+                info!(%payout, workflow = payout.workflow_id(), date = %own.date, next = %next.date, "no statement has it: it never reached the bank");
+                proven.push(payout);
+            }
+        }
+        if proven.len() < own.unanswered.len() {
+            warn!(
+                date = %own.date, differences = own.wrong.len(), next = %next.date, next_differences = next.wrong.len(),
+                unanswered = own.unanswered.len(), proven = proven.len(),
+                "payouts of a closed day stay open: its statements prove nothing of them"
+            );
+        }
+        Ok(proven)
+    }
 }
 
-/// Days of open payouts that are closed and whose next banking day is, with that one.
-fn pairs(calendar: &BankCalendar, waiting: &BTreeSet<Date>, today: Date) -> Result<Vec<(Date, Date)>, CalendarError> {
+fn count(many: usize) -> u64 {
+    u64::try_from(many).unwrap_or(u64::MAX)
+}
+
+/// Days of open payouts that are closed and whose next banking day is, with that one; not those that were just tried.
+fn pairs(
+    calendar: &BankCalendar,
+    waiting: &BTreeSet<Date>,
+    today: Date,
+    now: Timestamp,
+    read: &Read,
+) -> Result<Vec<(Date, Date)>, CalendarError> {
     let with_next = |day: &Date| Ok((*day, calendar.next_banking_day(*day)?));
     let all: Result<Vec<_>, CalendarError> = waiting.iter().map(with_next).collect();
-    Ok(all?.into_iter().filter(|(_, next)| *next < today).collect())
+    let is_new = |day: &Date| {
+        read.days
+            .get(day)
+            .is_none_or(|last| now.duration_since(last.at) >= AGAIN)
+    };
+    let is_due = |(own, next): &(Date, Date)| *next < today && (is_new(own) || is_new(next));
+    Ok(all?.into_iter().filter(is_due).collect())
 }
 
-/// Closed days, back to the first of the books, that were not read yet or did not agree when they were, a while ago.
+/// Closed days from the oldest of these on, the oldest first; none when that lies too far back: people decide then.
+fn since(calendar: &BankCalendar, pairs: &[(Date, Date)], today: Date) -> Result<BTreeSet<Date>, CalendarError> {
+    let (Some((oldest, _)), mut days, mut day) = (pairs.first(), BTreeSet::new(), today) else {
+        return Ok(BTreeSet::new());
+    };
+    while day > *oldest && days.len() < MOST_DAYS {
+        day = calendar.previous_banking_day(day)?;
+        days.insert(day);
+    }
+    Ok(days)
+}
+
+/// Closed days, back to the first of the books, that were not read yet, or were not settled when they were, a while ago.
 fn unsettled(
     calendar: &BankCalendar,
     today: Date,
@@ -120,42 +242,9 @@ fn unsettled(
     let is_due = |date: &Date| {
         read.days
             .get(date)
-            .is_none_or(|last| !last.agrees && now.duration_since(last.at) >= AGAIN)
+            .is_none_or(|last| !last.is_settled && now.duration_since(last.at) >= AGAIN)
     };
     Ok(closed.take_while(|date| *date >= first).filter(is_due).collect())
-}
-
-/// Records that orders never reached the bank, and wakes their runs: sent on one closed day, unanswered, and neither on
-/// that day's statement nor on the next, which both match the rest of our orders. How many.
-async fn absent(steps: &BankSteps, client: &Client, own: &Day, next: &Day) -> Result<u64, Trouble> {
-    if !(own.is_proof() && next.is_proof()) {
-        if !own.unanswered.is_empty() {
-            warn!(
-                date = %own.date, orders = own.orders, differences = own.wrong.len(),
-                next = %next.date, next_orders = next.orders, next_differences = next.wrong.len(),
-                payouts = own.unanswered.len(), "the bank's statements do not match our other orders: they prove no absence"
-            );
-        }
-        return Ok(0);
-    }
-    let mut proven = Vec::new();
-    for (payout, key) in &own.unanswered {
-        if next.keys.contains(key) {
-            continue;
-        }
-        let finding = Finding {
-            payout: *payout,
-            id: Uuid::new_v4(),
-            by: By::Statements {
-                readings: [own.reading, next.reading],
-            },
-        };
-        steps.ledger().evidence(finding).await?;
-        info!(%payout, workflow = payout.workflow_id(), date = %own.date, next = %next.date, "neither closed statement has it: it never reached the bank");
-        proven.push(*payout);
-    }
-    catch_up::wake(client, &proven).await;
-    Ok(u64::try_from(proven.len()).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -173,17 +262,41 @@ mod tests {
         // Friday, and the Monday after it.
         let friday = BTreeSet::from([date(2026, 11, 27)]);
         let pair = vec![(date(2026, 11, 27), date(2026, 11, 30))];
+        let now: Timestamp = "2026-12-01T17:00:00Z".parse().expect("a time");
+        let mut read = Read {
+            first_payout: None,
+            days: BTreeMap::new(),
+        };
         for (today, found) in [
             (date(2026, 11, 27), vec![]),
             (date(2026, 11, 30), vec![]),
             (date(2026, 12, 1), pair),
         ] {
-            assert_eq!(
-                pairs(&calendar(), &friday, today).expect("in the table"),
-                found,
-                "{today}"
-            );
+            let pairs = pairs(&calendar(), &friday, today, now, &read).expect("in the table");
+            assert_eq!(pairs, found, "{today}");
         }
+        let last = LastRead {
+            is_settled: false,
+            at: now,
+        };
+        read.days
+            .extend([(date(2026, 11, 27), last), (date(2026, 11, 30), last)]);
+        let again = |now| {
+            pairs(&calendar(), &friday, date(2026, 12, 1), now, &read)
+                .expect("in the table")
+                .len()
+        };
+        assert_eq!((again(now), again(now + AGAIN)), (0, 1), "what was just tried");
+    }
+
+    #[test]
+    fn every_closed_day_since_the_oldest_is_read() {
+        let pairs = [(date(2026, 11, 26), date(2026, 11, 27))];
+        let days = since(&calendar(), &pairs, date(2026, 12, 1)).expect("in the table");
+        assert_eq!(days, BTreeSet::from([26, 27, 30].map(|day| date(2026, 11, day))));
+        let old = [(date(2026, 1, 5), date(2026, 1, 6))];
+        let days = since(&calendar(), &old, date(2026, 12, 1)).expect("in the table");
+        assert!(days.len() == MOST_DAYS && !days.contains(&old[0].0), "people decide");
     }
 
     #[test]
@@ -196,8 +309,8 @@ mod tests {
         };
         let due = |read: &Read, now| unsettled(&calendar(), today, now, read).expect("in the table");
         assert_eq!(due(&read, at), BTreeSet::from([tuesday, wednesday]));
-        read.days.insert(tuesday, LastRead { agrees: true, at });
-        read.days.insert(wednesday, LastRead { agrees: false, at });
+        read.days.insert(tuesday, LastRead { is_settled: true, at });
+        read.days.insert(wednesday, LastRead { is_settled: false, at });
         assert!(due(&read, at).is_empty());
         assert_eq!(due(&read, at + AGAIN), BTreeSet::from([wednesday]));
         read.first_payout = None;

@@ -38,6 +38,9 @@ pub(crate) struct Booked {
     pub(crate) clabe: String,
     pub(crate) date: Option<Date>,
     pub(crate) evidence: Option<Evidence>,
+    pub(crate) send_no: u32,
+    /// The bank has said by which reference it has it.
+    pub(crate) is_referred: bool,
     pub(crate) ended_at: Option<Timestamp>,
 }
 

@@ -175,6 +175,8 @@ async fn support_finds_a_stuck_payout_and_unsticks_it() -> Result<()> {
         .ended(0, &["before", "after", "MXN 9,871.20"])?
         .fits()?;
     ctl(&["banks", "list"])?.ended(0, &["stp", "open"])?.fits()?;
+    ctl(&["banks", "day", "today"])?.ended(0, &["its statement was not read yet"])?;
+    ctl(&["banks", "day", "2026-13-01"])?.ended(2, &["DAY"])?;
     ctl(&["institutions", "bbva"])?
         .ended(0, &["40012", "BBVA", "yes"])?
         .fits()?;

@@ -47,12 +47,13 @@ async fn read(stack: &Stack) -> Result<(Vec<DayRead>, u64)> {
     }
 }
 
-fn day(operating_date: &str, orders: u64, differences: u64) -> Result<DayRead> {
+fn day(operating_date: &str, orders: u64, open: u64) -> Result<DayRead> {
     Ok(DayRead {
         operating_date: operating_date.parse()?,
         orders,
-        agreed: orders - differences,
-        differences,
+        agreed: orders,
+        open,
+        differences: 0,
     })
 }
 
@@ -94,7 +95,7 @@ async fn an_order_that_neither_its_day_nor_the_next_has_is_given_back() -> Resul
     at(&stack, "2027-01-12", "12:00:00").await?;
     let alone = read(&stack).await?;
     ensure!(
-        alone == (vec![day("2027-01-11", 1, 0)?], 0),
+        alone == (vec![day("2027-01-11", 1, 1)?], 0),
         "its own day proves nothing alone: {alone:?}"
     );
     ensure!(stack.giro.payout(&lost).await?["state"] == "sending");
@@ -102,13 +103,20 @@ async fn an_order_that_neither_its_day_nor_the_next_has_is_given_back() -> Resul
     ensure!(read(&stack).await? == (vec![], 0), "nothing is due");
 
     at(&stack, "2027-01-13", "12:00:00").await?;
-    let days = vec![day("2027-01-11", 1, 0)?, day("2027-01-12", 1, 0)?];
+    let days = vec![day("2027-01-11", 1, 1)?, day("2027-01-12", 1, 0)?];
     ensure!(read(&stack).await? == (days, 1));
     let payout = stack.giro.wait(&lost, PATIENCE, is("failed")).await?;
     ensure!(payout["evidence"] == "absent", "{payout}");
     ensure!(stack.giro.payout(&known).await?["state"] == "settled");
     ensure!(stack.orders(&lost).await?.is_empty());
     ensure!(read(&stack).await? == (vec![], 0), "all is read");
+    at(&stack, "2027-01-13", "13:30:00").await?;
+    let again = read(&stack).await?;
+    ensure!(
+        again == (vec![day("2027-01-11", 1, 0)?], 0),
+        "what was open is over: {again:?}"
+    );
+    ensure!(read(&stack).await? == (vec![], 0), "all is settled");
 
     let shown = stack.giro.get("/v1/reconciliations/2027-01-11").await?.body["data"][0].clone();
     let sums = json!({"orders": 1, "agreed": 1, "paid_by_bank": 10_000, "paid_by_books": 10_000, "agrees": true});
@@ -130,7 +138,9 @@ async fn an_empty_statement_proves_nothing() -> Result<()> {
     settled(&stack, &account, 10_000).await?;
     let lost = dropped(&stack, &account, 20_000).await?;
     at(&stack, "2027-01-13", "12:00:00").await?;
-    ensure!(read(&stack).await? == (vec![day("2027-01-11", 1, 0)?, day("2027-01-12", 0, 0)?], 0));
+    let days = vec![day("2027-01-11", 1, 1)?, day("2027-01-12", 0, 0)?];
+    ensure!(read(&stack).await? == (days, 0));
+    ensure!(read(&stack).await? == (vec![], 0), "it was just tried");
     let payout = stack.giro.payout(&lost).await?;
     ensure!(payout["state"] == "sending", "{payout}");
     Ok(())

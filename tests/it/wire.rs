@@ -401,6 +401,7 @@ fn shapes() -> Value {
             operating_date: jiff::civil::date(2026, 11, 27),
             orders: 3,
             agreed: 2,
+            open: 1,
             differences: 1,
         }],
         taken_in: 1,

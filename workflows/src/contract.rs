@@ -155,7 +155,9 @@ pub struct DayRead {
     pub orders: u64,
     /// Of them those that the books have, alike in all fields.
     pub agreed: u64,
-    /// What differs; 0: the day is settled.
+    /// Payouts of the day that have not ended.
+    pub open: u64,
+    /// What differs; 0, and nothing open: the day is settled.
     pub differences: u64,
 }
 

@@ -134,7 +134,11 @@ pub enum By {
     Claim,
     /// Closed statements of the operating date and the next banking day without the order.
     Statements {
-        /// The reconciliations of those two days, which matched our other orders.
+        /// The operating date that they are of; about a send of another day they say nothing.
+        day: Date,
+        /// The row's `send_no` when it was held against them; about a later send they say nothing.
+        send_no: u32,
+        /// The reconciliations of that day and the next, which matched our other orders.
         readings: [Uuid; 2],
     },
     /// Two people with a document.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use uuid::Uuid;
-use workflows::domain::{PayoutId, State};
+use workflows::domain::{Evidence, PayoutId, State};
 
 use crate::{
-    bank::Said,
-    sides::{Sides, Wrong},
+    bank::{Said, StatementLine},
+    sides::{Booked, Sides, Wrong},
 };
 
 /// What a closed day came to.
@@ -22,6 +22,8 @@ pub(super) struct Day {
     pub(super) orders: usize,
     /// Of them those that the books have, alike in all fields, in a word that we know.
     pub(super) agreed: usize,
+    /// Payouts of the day, or on its statement, that have not ended.
+    pub(super) open: usize,
     /// What differs.
     pub(super) wrong: Vec<Wrong>,
     /// In centavos, by the statement.
@@ -30,23 +32,35 @@ pub(super) struct Day {
     pub(super) paid_by_books: i128,
     /// Every key on the statement.
     pub(super) keys: BTreeSet<String>,
-    /// Sent on this day, nothing proven of it, and not on the statement; with its key.
-    pub(super) unanswered: Vec<(PayoutId, String)>,
+    /// Sent on this day, nothing proven of them, and not on the statement.
+    pub(super) unanswered: Vec<Unanswered>,
     /// Open, and over by the statement: its run should ask.
     pub(super) behind: Vec<PayoutId>,
+}
+
+/// A payout that its day's statement does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unanswered {
+    pub(super) payout: PayoutId,
+    pub(super) key: String,
+    /// The row's, when it was held against the statement.
+    pub(super) send_no: u32,
 }
 
 impl Day {
     /// Holds both sides of one closed day against each other.
     pub(super) fn of(date: Date, reading: Uuid, sides: &Sides<'_>) -> Self {
         let (booked, lines) = (sides.by_key(), sides.lines());
-        let mut wrong = sides.orders().1;
         let mut day = Self {
             date,
             reading,
             orders: sides.statements.values().map(Vec::len).sum(),
             agreed: 0,
-            wrong: Vec::new(),
+            open: booked
+                .values()
+                .filter(|row| row.state.is_open() && row.state != State::Accepted)
+                .count(),
+            wrong: sides.orders().1,
             paid_by_bank: 0,
             paid_by_books: sides.moved.get(&date).copied().unwrap_or_default(),
             keys: lines.keys().map(|key| (*key).to_owned()).collect(),
@@ -55,42 +69,90 @@ impl Day {
         };
         for (key, row) in booked {
             match lines.get(key).map(Vec::as_slice) {
-                Some([line]) => {
-                    let alike = line.differs(&row.key, row.amount, &row.clabe, row.date).is_empty();
-                    match &line.says {
-                        Said::Unknown { code } => wrong.push((row.id.to_string(), format!("the bank says {code}"))),
-                        Said::Pending { .. } => day.agreed += usize::from(alike),
-                        Said::Paid { .. } | Said::NotPaid { .. } => {
-                            day.agreed += usize::from(alike);
-                            if row.state.is_open() {
-                                day.behind.push(row.id);
-                            }
-                        }
-                    }
-                    if let (Said::Paid { .. }, Some(amount)) = (&line.says, line.amount) {
-                        day.paid_by_bank += i128::from(amount.get());
-                    }
-                }
+                Some([line]) => day.found(row, line),
                 // More than one: what differs says so.
                 Some(_) => {}
-                None if row.state == State::Sent => {
-                    wrong.push((row.id.to_string(), "the bank took it, and has no order".to_owned()));
-                }
-                None if row.state == State::Sending && row.evidence.is_none() && row.date == Some(date) => {
-                    day.unanswered.push((row.id, row.key.clone()));
-                }
-                None => {}
+                None => day.lacking(row),
             }
         }
-        wrong.extend(sides.sums());
-        day.wrong = wrong;
+        day.wrong.extend(sides.sums());
         day
     }
 
-    /// True when the statement can prove that an order is not there: it has others of ours, and all of them, alike. One
-    /// that is empty, or of somebody else, would prove anything.
+    /// A payout with its one line.
+    fn found(&mut self, row: &Booked, line: &StatementLine) {
+        let is_here = line.operating_date == Some(self.date);
+        let alike = line.differs(&row.key, row.amount, &row.clabe, row.date).is_empty() && is_here;
+        match &line.says {
+            Said::Unknown { code } => self.differs(row, format!("the bank says {code}")),
+            Said::Pending { .. } => self.agreed += usize::from(alike),
+            Said::Paid { .. } | Said::NotPaid { .. } => {
+                self.agreed += usize::from(alike);
+                if row.state.is_open() {
+                    self.behind.push(row.id);
+                }
+            }
+        }
+        if !is_here {
+            self.differs(
+                row,
+                format!("stands on the statement of {}, and is of another day", self.date),
+            );
+        }
+        if let (Said::Paid { .. }, Some(amount)) = (&line.says, line.amount) {
+            self.paid_by_bank += i128::from(amount.get());
+        }
+    }
+
+    /// A payout without a line. What the bank has once had stays on the statement of its day.
+    fn lacking(&mut self, row: &Booked) {
+        let of_the_bank = match row.evidence {
+            Some(Evidence::Paid | Evidence::NotPaid | Evidence::TwoPeoplePaid) => true,
+            Some(Evidence::Refused | Evidence::Absent | Evidence::TwoPeopleNotPaid) | None => row.is_referred,
+        };
+        match row.state {
+            _ if row.date != Some(self.date) => {}
+            // The comparison of both sides says it.
+            State::Settled | State::Returned if self.says(row) => {}
+            State::Sending | State::Sent | State::Settled | State::Failed | State::Returned if of_the_bank => {
+                self.differs(row, "the bank had it, and has no order".to_owned());
+            }
+            State::Sent | State::Settled | State::Returned => {
+                self.differs(row, "the bank took it, and has no order".to_owned());
+            }
+            State::Sending if row.evidence.is_none() => self.unanswered.push(Unanswered {
+                payout: row.id,
+                key: row.key.clone(),
+                send_no: row.send_no,
+            }),
+            State::Accepted | State::Sending | State::Failed | State::Cancelled => {}
+        }
+    }
+
+    fn differs(&mut self, row: &Booked, what: String) {
+        self.wrong.push((row.id.to_string(), what));
+    }
+
+    /// True when something of this payout differs already.
+    fn says(&self, row: &Booked) -> bool {
+        let id = row.id.to_string();
+        self.wrong.iter().any(|(subject, _)| *subject == id)
+    }
+
+    /// True when the statement can prove that an order is not there: it has others of ours, and all of them, alike, and
+    /// more than it lacks. One that is empty, cut, or of somebody else would prove anything.
     pub(super) fn is_proof(&self) -> bool {
-        self.wrong.is_empty() && self.agreed > 0 && self.agreed == self.orders
+        self.wrong.is_empty() && self.agreed > 0 && self.agreed == self.orders && self.unanswered.len() <= self.agreed
+    }
+
+    /// What never reached the bank, by this closed day's statement, the next banking day's, and whatever was read of later
+    /// days; none where the two prove nothing.
+    pub(super) fn absent(&self, next: &Self, later: &[&BTreeSet<String>]) -> Vec<&Unanswered> {
+        if !(self.is_proof() && next.is_proof()) {
+            return Vec::new();
+        }
+        let surfaced = |key: &String| next.keys.contains(key) || later.iter().any(|keys| keys.contains(key));
+        self.unanswered.iter().filter(|lost| !surfaced(&lost.key)).collect()
     }
 }
 
@@ -99,13 +161,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use jiff::{SignedDuration, Timestamp, civil::date};
-    use workflows::domain::{Centavos, Clabe, Evidence};
+    use workflows::domain::{Centavos, Clabe};
 
     use super::*;
-    use crate::{
-        bank::StatementLine,
-        sides::{Booked, Statements},
-    };
+    use crate::sides::Statements;
 
     const CLABE: &str = "012180004643051249";
 
@@ -126,6 +185,8 @@ mod tests {
             clabe: CLABE.to_owned(),
             date: Some(tuesday()),
             evidence: None,
+            send_no: 1,
+            is_referred: false,
             ended_at: (!state.is_open()).then(|| read_at() - SignedDuration::from_hours(1)),
         }
     }
@@ -165,7 +226,12 @@ mod tests {
         let booked = [row(1, State::Settled), row(2, State::Sending), row(3, State::Cancelled)];
         let day = day(vec![line(1, paid())], &booked, 100);
         assert!(day.is_proof(), "{day:?}");
-        assert_eq!(day.unanswered, [(booked[1].id, "GIRO2".to_owned())]);
+        let lost = Unanswered {
+            payout: booked[1].id,
+            key: "GIRO2".to_owned(),
+            send_no: 1,
+        };
+        assert_eq!(day.unanswered, [lost]);
         assert_eq!((day.paid_by_bank, day.paid_by_books), (100, 100));
     }
 
@@ -178,7 +244,47 @@ mod tests {
         };
         let mut other = line(1, paid());
         other.amount = Some(Centavos::new(101));
+        let mut another_day = line(1, paid());
+        another_day.operating_date = Some(date(2026, 11, 25));
+        let mut just_now = row(3, State::Settled);
+        just_now.ended_at = Some(read_at());
+        let mut proven = row(3, State::Sending);
+        proven.evidence = Some(Evidence::Paid);
+        let mut not_paid = row(3, State::Failed);
+        not_paid.evidence = Some(Evidence::NotPaid);
+        let cut = |row: Booked| (vec![line(1, paid())], vec![settled.clone(), row, lost.clone()], 100);
+        let (cut_now, cut_proven, cut_failed) = (cut(just_now), cut(proven), cut(not_paid));
         let cases = [
+            (
+                "it lacks what was settled while it was read",
+                cut_now.0,
+                cut_now.1,
+                cut_now.2,
+            ),
+            (
+                "it lacks what the bank said it paid",
+                cut_proven.0,
+                cut_proven.1,
+                cut_proven.2,
+            ),
+            (
+                "it lacks what the bank said it did not pay",
+                cut_failed.0,
+                cut_failed.1,
+                cut_failed.2,
+            ),
+            (
+                "its line is of another day",
+                vec![another_day],
+                vec![settled.clone(), lost.clone()],
+                100,
+            ),
+            (
+                "it lacks more than it has",
+                vec![line(1, paid())],
+                vec![settled.clone(), lost.clone(), row(4, State::Sending)],
+                100,
+            ),
             ("empty, and nothing else was sent", vec![], vec![lost.clone()], 0),
             (
                 "it lacks what was settled",
@@ -219,12 +325,28 @@ mod tests {
     }
 
     #[test]
+    fn an_order_that_surfaces_on_a_later_day_is_not_absent() {
+        let booked = [row(1, State::Settled), row(2, State::Sending)];
+        let own = day(vec![line(1, paid())], &booked, 100);
+        let next = day(vec![line(1, paid())], &booked[..1], 100);
+        assert_eq!(own.absent(&next, &[]).len(), 1);
+        let later = BTreeSet::from(["GIRO2".to_owned()]);
+        assert!(own.absent(&next, &[&later]).is_empty());
+        let mut surfaced = next.clone();
+        surfaced.keys.insert("GIRO2".to_owned());
+        assert!(own.absent(&surfaced, &[]).is_empty());
+        let mut differs = next;
+        differs.wrong.push(("day".to_owned(), "differs".to_owned()));
+        assert!(own.absent(&differs, &[]).is_empty() && differs.absent(&own, &[]).is_empty());
+    }
+
+    #[test]
     fn only_what_was_sent_on_the_day_and_is_unproven_can_be_absent() {
-        let mut proven = row(2, State::Sending);
-        proven.evidence = Some(Evidence::Paid);
         let mut of_another_day = row(3, State::Sending);
         of_another_day.date = Some(date(2026, 11, 25));
-        let booked = [row(1, State::Settled), proven, of_another_day, row(4, State::Accepted)];
+        let mut waits = row(4, State::Accepted);
+        waits.date = None;
+        let booked = [row(1, State::Settled), of_another_day, waits];
         let day = day(vec![line(1, paid())], &booked, 100);
         assert!(day.unanswered.is_empty(), "{day:?}");
     }

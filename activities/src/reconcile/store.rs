@@ -33,8 +33,8 @@ pub(super) struct Read {
 /// The newest reading of a day.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LastRead {
-    /// Nothing differed.
-    pub(super) agrees: bool,
+    /// Nothing differed, and nothing was under way: it need not be read again.
+    pub(super) is_settled: bool,
     /// When it was.
     pub(super) at: Timestamp,
 }
@@ -56,6 +56,8 @@ pub struct Reading {
     pub paid_by_bank: Centavos,
     /// What the settlement account gave.
     pub paid_by_books: Centavos,
+    /// Payouts of the day that have not ended.
+    pub open: u32,
     /// How many things differ.
     pub differences: u32,
     /// The first hundred of them: what it is, and how it differs.
@@ -65,7 +67,7 @@ pub struct Reading {
 /// The newest reading of this day by each bank.
 pub async fn of_day(pool: &PgPool, date: Date) -> Result<Vec<Reading>, StoreError> {
     let rows = sqlx::query!(
-        r#"select distinct on (bank) bank, orders, agreed, paid_by_bank, paid_by_books, differences, named,
+        r#"select distinct on (bank) bank, orders, agreed, paid_by_bank, paid_by_books, open, differences, named,
                (extract(epoch from at) * 1000000)::bigint as "at!"
            from reconciliation where operating_date = ($1::text)::date order by bank, at desc"#,
         date.to_string()
@@ -83,6 +85,7 @@ pub async fn of_day(pool: &PgPool, date: Date) -> Result<Vec<Reading>, StoreErro
             agreed: count(row.agreed),
             paid_by_bank: Centavos::new(row.paid_by_bank),
             paid_by_books: Centavos::new(row.paid_by_books),
+            open: count(row.open),
             differences: count(row.differences),
             named: named.into_iter().map(|named| (named.subject, named.what)).collect(),
         })
@@ -110,16 +113,29 @@ pub(super) async fn waiting(ledger: &Ledger, bank: &str, today: Date) -> Result<
     Ok(heard(days).await?.iter().map(|day| date_of(day)).collect())
 }
 
+/// Of these payouts those of which the bank has never said that it has something by their key, however unclear.
+pub(super) async fn unheard_of(ledger: &Ledger, payouts: &[Uuid]) -> Result<BTreeSet<Uuid>, StoreError> {
+    let unheard = sqlx::query_scalar!(
+        r#"select p.id as "id!" from unnest($1::uuid[]) as p (id)
+           where not exists (
+               select from exchange x
+               where x.payout = p.id and (x.question = 'inquire' and x.said not like 'not found%' and x.said not like 'no answer%'
+                                          or x.question = 'submit' and x.said like 'accepted%'))"#,
+        payouts
+    )
+    .fetch_all(ledger.pool());
+    Ok(heard(unheard).await?.into_iter().collect())
+}
+
 /// What was read before.
 pub(super) async fn read(ledger: &Ledger, bank: &str) -> Result<Read, StoreError> {
     let first = sqlx::query_scalar!(
-        r#"select (extract(epoch from accepted_at) * 1000000)::bigint as "at!" from payout where bank = $1 order by id limit 1"#,
-        bank
+        r#"select (extract(epoch from accepted_at) * 1000000)::bigint as "at!" from payout order by id limit 1"#
     )
     .fetch_optional(ledger.pool());
     let first_payout = heard(first).await?.map(|at| time(Some(at)));
     let days = sqlx::query!(
-        r#"select distinct on (operating_date) operating_date::text as "date!", differences,
+        r#"select distinct on (operating_date) operating_date::text as "date!", differences + open as "unsettled!",
                (extract(epoch from at) * 1000000)::bigint as "at!"
            from reconciliation where bank = $1 order by operating_date, at desc"#,
         bank
@@ -127,7 +143,7 @@ pub(super) async fn read(ledger: &Ledger, bank: &str) -> Result<Read, StoreError
     .fetch_all(ledger.pool());
     let read = heard(days).await?.into_iter().map(|row| {
         let last = LastRead {
-            agrees: row.differences == 0,
+            is_settled: row.unsettled == 0,
             at: time(Some(row.at)),
         };
         (date_of(&row.date), last)
@@ -152,11 +168,15 @@ pub(super) async fn hold(
     let statements = Statements::from([(date, lines)]);
     let mut connection = ledger.pool().acquire().await?;
     let mut snapshot = Acquire::begin(&mut *connection).await?;
-    sqlx::query("set transaction isolation level repeatable read, read only")
-        .execute(&mut *snapshot)
-        .await?;
-    let booked = sides::read::booked(&mut snapshot, &dates, &keys).await?;
-    let moved = sides::read::moved(&mut snapshot, &dates, read_at).await?;
+    for setting in [
+        "set transaction isolation level repeatable read, read only",
+        // A busy day is read in one go, beside the work of everybody else.
+        "set local statement_timeout = '120s'",
+    ] {
+        sqlx::query(setting).execute(&mut *snapshot).await?;
+    }
+    let booked = sides::read::booked(&mut snapshot, bank, &dates, &keys).await?;
+    let moved = sides::read::moved(&mut snapshot, bank, &dates, read_at).await?;
     snapshot.rollback().await?;
     let day = Day::of(
         date,
@@ -173,8 +193,9 @@ pub(super) async fn hold(
     let count = |many: usize| i32::try_from(many).unwrap_or(i32::MAX);
     let centavos = |sum: i128| i64::try_from(sum).unwrap_or(i64::MAX);
     sqlx::query!(
-        r#"insert into reconciliation (id, bank, operating_date, at, orders, agreed, paid_by_bank, paid_by_books, differences, named)
-           values ($1, $2, ($3::text)::date, ($4::text)::timestamptz, $5, $6, $7, $8, $9, $10)"#,
+        r#"insert into reconciliation (id, bank, operating_date, at, orders, agreed, paid_by_bank, paid_by_books, open,
+                                       differences, named)
+           values ($1, $2, ($3::text)::date, ($4::text)::timestamptz, $5, $6, $7, $8, $9, $10, $11)"#,
         day.reading,
         bank,
         date.to_string(),
@@ -183,6 +204,7 @@ pub(super) async fn hold(
         count(day.agreed),
         centavos(day.paid_by_bank),
         centavos(day.paid_by_books),
+        count(day.open),
         count(day.wrong.len()),
         serde_json::to_value(named)?
     )

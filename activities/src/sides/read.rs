@@ -17,22 +17,25 @@ use crate::ledger::{
 /// of the next banking day.
 const LONGEST_WEEKEND: i64 = 10;
 
-/// Payouts of these operating dates, and those with these keys.
+/// A bank's payouts of these operating dates, and whoever has these keys.
 pub(crate) async fn booked(
     connection: &mut PgConnection,
+    bank: &str,
     dates: &BTreeSet<Date>,
     keys: &[String],
 ) -> Result<Vec<Booked>, StoreError> {
     let (texts, floor) = days(dates);
     let rows = sqlx::query!(
         r#"select id, tracking_key, state, amount, clabe, operating_date::text as date, evidence,
+                  send_no, bank_ref is not null as "is_referred!",
                   case when isfinite(ended_at) then (extract(epoch from ended_at) * 1000000)::bigint end as ended
            from payout
-           where (operating_date = any(($1::text[])::date[]) and changed_at >= (($2::text)::date)::timestamptz)
+           where bank = $4 and operating_date = any(($1::text[])::date[]) and changed_at >= (($2::text)::date)::timestamptz
               or tracking_key = any($3)"#,
         &texts,
         floor,
-        keys
+        keys,
+        bank
     )
     .fetch_all(connection)
     .await?;
@@ -45,6 +48,8 @@ pub(crate) async fn booked(
             clabe: row.clabe,
             date: row.date.as_deref().map(day),
             // A word that is none proves nothing, and its row is told by who checks evidence.
+            send_no: u32::try_from(row.send_no).unwrap_or_default(),
+            is_referred: row.is_referred,
             evidence: row.evidence.as_deref().and_then(|word| word.parse().ok()),
             ended_at: row.ended.map(|at| time(Some(at))),
         })
@@ -52,9 +57,10 @@ pub(crate) async fn booked(
     read.collect()
 }
 
-/// What left the settlement account on these days, in centavos, for payouts that ended before `read_at`.
+/// What left the settlement account at a bank on these days, in centavos, for payouts that ended before `read_at`.
 pub(crate) async fn moved(
     connection: &mut PgConnection,
+    bank: &str,
     dates: &BTreeSet<Date>,
     read_at: Timestamp,
 ) -> Result<BTreeMap<Date, i128>, StoreError> {
@@ -63,12 +69,13 @@ pub(crate) async fn moved(
         r#"select m.effective_on::text as "date!", sum(m.amount)::bigint as "sum!"
            from payout p join movement m on m.subject = p.id and m.credit_account = $4
            where m.effective_on = any(($1::text[])::date[]) and p.changed_at >= (($2::text)::date)::timestamptz
-             and p.ended_at < ($3::text)::timestamptz
+             and p.ended_at < ($3::text)::timestamptz and p.bank = $5
            group by 1"#,
         &texts,
         floor,
         stamp(read_at),
-        SETTLEMENT_STP.uuid()
+        SETTLEMENT_STP.uuid(),
+        bank
     )
     .fetch_all(connection)
     .await?;

@@ -30,6 +30,8 @@ fn row(state: State, ended_at: Option<Timestamp>) -> Booked {
         clabe: CLABE.to_owned(),
         date: (state != State::Accepted).then(day),
         evidence: None,
+        send_no: 1,
+        is_referred: false,
         ended_at,
     }
 }

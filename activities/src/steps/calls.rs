@@ -336,6 +336,8 @@ impl BankSteps {
         loop {
             tokio::select! {
                 read = &mut reading => return read.map_err(failure::unread),
+                // Another attempt, or another process, reads on.
+                () = ctx.cancelled() => return Err(failure::put_off(PUT_OFF)),
                 () = tokio::time::sleep(SIGN_OF_LIFE) => {
                     let _said = ctx.record_heartbeat(()).await;
                 }

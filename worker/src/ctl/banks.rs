@@ -25,7 +25,8 @@ pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Fail
             session.tell(&answer, |page: &Page<Bank>| listing(&page.data, &session.paper))
         }
         Banks::Day { date } => {
-            let date = date.date(Timestamp::now()).unwrap_or_default();
+            let outside = || Failure::Usage("DAY: write a day that the calendar has".to_owned());
+            let date = date.date(Timestamp::now()).ok_or_else(outside)?;
             let answer = session.get(&format!("/v1/reconciliations/{date}"), &[]).await?;
             session.tell(&answer, |page: &Page<Reconciliation>| {
                 came_to(date, &page.data, &session.paper)
@@ -94,9 +95,10 @@ fn came_to(date: Date, days: &[Reconciliation], paper: &Paper) -> String {
         Column::cut("READ"),
     ];
     let rows = days.iter().map(|day| {
-        let (word, tone) = match day.differences {
-            0 => ("agree".to_owned(), Tone::Good),
-            many => (format!("{many} differences"), Tone::Bad),
+        let (word, tone) = match (day.differences, day.open) {
+            (0, 0) => ("agree".to_owned(), Tone::Good),
+            (0, open) => (format!("agree, {open} open"), Tone::Odd),
+            (many, _) => (format!("{many} differences"), Tone::Bad),
         };
         vec![
             Text::from(&day.bank),

@@ -86,7 +86,10 @@ impl Case {
             Move::Claim => return self.finding(books, By::Claim).map(Some),
             Move::Cancel => return books.try_run(&Command::Cancel(payout)).map(Some),
             Move::Apply => return books.try_run(&Command::Apply(payout)).map(Some),
-            Move::Statements => return self.finding(books, statements()).map(Some),
+            Move::Statements => {
+                let by = statements(&books.rows.payouts[&payout]);
+                return self.finding(books, by).map(Some);
+            }
             Move::People { paid } => return self.people(books, paid).map(Some),
             Move::Conjure => {
                 let order = Taken {

@@ -17,8 +17,8 @@ use super::{
         command::{Accept, Answer, Begin, By, Command, Open},
         made::rules,
         rows::{
-            Account, AccountStatus, BankRow, FEE_INCOME, IVA_PAYABLE, Private, Rows, Rules, SETTLEMENT_STP, Seen,
-            Server,
+            Account, AccountStatus, BankRow, FEE_INCOME, IVA_PAYABLE, Payout, Private, Rows, Rules, SETTLEMENT_STP,
+            Seen, Server,
         },
     },
     coverage::Coverage,
@@ -46,9 +46,11 @@ pub(super) fn server() -> Seen {
     }
 }
 
-/// Closed statements without the order, whichever they are.
-pub(super) fn statements() -> By {
+/// Closed statements without the order, as the row stands.
+pub(super) fn statements(row: &Payout) -> By {
     By::Statements {
+        day: row.operating_date.unwrap_or_default(),
+        send_no: row.send_no,
         readings: [Uuid::from_u128(1), Uuid::from_u128(2)],
     }
 }

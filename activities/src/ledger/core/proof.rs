@@ -18,6 +18,8 @@ use crate::bank::{Found, FoundDoubt};
 
 /// Bytes of a pause's reason that another alarm still repeats.
 const LONGEST_REASON: usize = 300;
+/// The doubt of an order that was taken in from the bank's statement, until the bank says more.
+pub(super) const BEGIN_LOST: &str = "begin_lost";
 
 /// Writes what a look found. Only what proves an outcome becomes evidence; all of it is kept.
 pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer, Writes) {
@@ -64,10 +66,17 @@ pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer
                 raise(&mut row, Attention::EvidenceAfterEnd, now);
             }
         }
-        By::Statements { readings: [day, next] } => {
-            put_evidence(&mut row, Evidence::Absent, None, finding.id, now, bank, &mut writes);
-            if let Some(kept) = writes.evidence.last_mut() {
-                kept.document = Some(format!("reconciliations {day} and {next}"));
+        By::Statements {
+            day,
+            send_no,
+            readings: [own, next],
+        } => {
+            let same = row.operating_date == Some(*day) && row.send_no == *send_no;
+            if row.state == State::Sending && same && !is_known(&row) {
+                put_evidence(&mut row, Evidence::Absent, None, finding.id, now, bank, &mut writes);
+                if let Some(kept) = writes.evidence.last_mut() {
+                    kept.document = Some(format!("reconciliations {own} and {next}"));
+                }
             }
         }
         By::TwoPeople { paid, people, document } => {
@@ -171,6 +180,12 @@ fn learn(
             }
         }
     }
+}
+
+/// True when the bank has said that it has something by our key, however unclear: no statement is proof against that.
+fn is_known(row: &Payout) -> bool {
+    let told = matches!(row.attention, Some(Attention::Mismatch | Attention::UnknownWord));
+    told || row.bank_ref.is_some() || row.doubt.as_deref() == Some(BEGIN_LOST)
 }
 
 /// The bank knows something by our key: what it did not find before counts no longer, and nothing is sent on top of it.

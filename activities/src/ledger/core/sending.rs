@@ -11,7 +11,7 @@ use super::{
     },
     judge::{PROBE_EVERY, Shut, gate, known_unsent, may_resend, stand},
     later,
-    proof::{has_order, put_evidence},
+    proof::{BEGIN_LOST, has_order, put_evidence},
     raise,
     reach::{away, begun, misconfigured, sent},
     settle_row, transition,
@@ -113,7 +113,7 @@ pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Write
         row.send_before = Some(later(rows.now, rules.fence));
         row.not_found = 0;
         row.not_found_at = None;
-        row.doubt = Some("begin_lost".to_owned());
+        row.doubt = Some(BEGIN_LOST.to_owned());
         transition(rules, &mut row, State::Sending, rows.now, &mut writes);
     }
     if before.state == State::Accepted && !differs.is_empty() {

@@ -581,9 +581,26 @@ fn absence_does_not_end_what_the_bank_had() {
     books.stand(Command::Evidence(Finding {
         payout: payout_id(1),
         id: Uuid::now_v7(),
-        by: statements(),
+        by: statements(books.row()),
     }));
     assert_eq!(books.apply(), None);
+}
+
+/// Statements are read minutes before they are acted on, or days, by a process that slept.
+#[test]
+fn absence_of_one_send_says_nothing_of_the_next() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    let stale = statements(books.row());
+    books.record(1, 1, Submitted::NotSent(NotSent::Late));
+    books.tick(60);
+    books.begin(2);
+    books.stand(Command::Evidence(Finding {
+        payout: payout_id(1),
+        id: Uuid::now_v7(),
+        by: stale,
+    }));
+    assert_eq!(books.row().evidence, None);
 }
 
 #[test]
@@ -810,7 +827,7 @@ fn the_banks_own_word_ends_what_it_had_after_a_refusal() {
     books.stand(Command::Evidence(Finding {
         payout: payout_id(1),
         id: Uuid::now_v7(),
-        by: statements(),
+        by: statements(books.row()),
     }));
     assert_eq!(books.apply(), None);
     books.found(not_paid());

@@ -18,7 +18,7 @@ pub struct Reconciliation {
     pub operating_date: Date,
     /// When its statement was read.
     pub read_at: Timestamp,
-    /// Nothing differs: the statement equals the books, order by order and in the sum.
+    /// Nothing differs, and nothing is open: the statement equals the books, order by order and in the sum.
     pub agrees: bool,
     /// Orders on the statement.
     pub orders: u32,
@@ -28,6 +28,8 @@ pub struct Reconciliation {
     pub paid_by_bank: i64,
     /// In centavos: what the settlement account gave on that day.
     pub paid_by_books: i64,
+    /// Payouts of that day that have not ended.
+    pub open: u32,
     /// How many things differ.
     pub differences: u32,
     /// The first hundred of them.
@@ -56,11 +58,12 @@ impl From<Reading> for Reconciliation {
             bank: reading.bank,
             operating_date: reading.operating_date,
             read_at: reading.at,
-            agrees: reading.differences == 0,
+            agrees: reading.differences == 0 && reading.open == 0,
             orders: reading.orders,
             agreed: reading.agreed,
             paid_by_bank: reading.paid_by_bank.get(),
             paid_by_books: reading.paid_by_books.get(),
+            open: reading.open,
             differences: reading.differences,
             named: named.collect(),
         }
