@@ -276,6 +276,13 @@ impl Bank {
         statement::whole(page).await
     }
 
+    /// Doubts about a send by which the bank says that it has an order by our key already.
+    pub fn repeats(&self) -> &'static [&'static str] {
+        match self {
+            Self::Stp(_) => stp::REPEATS,
+        }
+    }
+
     /// True when what was sent, by a stored exchange, is this order or a question about it.
     pub fn names(&self, order: &Order, question: Question, exchange: &Exchange) -> bool {
         match (self, question) {

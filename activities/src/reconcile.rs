@@ -64,16 +64,28 @@ pub(crate) async fn reconcile(steps: &BankSteps, client: &Client) -> Result<Reco
     let today = look.today;
     let waiting = store::waiting(ledger, bank.name(), today).await?;
     let read = store::read(ledger, bank.name()).await?;
-    let pairs = pairs(calendar, &waiting, today, at, &read)?;
-    let mut due = unsettled(calendar, today, at, &read)?;
-    due.extend(since(calendar, &pairs, today)?);
+    let mut pairs = pairs(calendar, &waiting, today, at, &read)?;
     let mut done = Reconciled {
         bank: bank.name().to_owned(),
         ..Reconciled::default()
     };
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
     let mut trouble = None;
-    for date in due {
+    let mut running = BTreeSet::new();
+    if !pairs.is_empty() {
+        match look.statement(today).await {
+            Ok(lines) => running.extend(lines.into_iter().map(|line| line.tracking_key)),
+            Err(error) => {
+                warn!(bank = bank.name(), %error, "the running day could not be read: nothing is proven by closed ones");
+                trouble = Some(error);
+                pairs.clear();
+            }
+        }
+    }
+    let mut due = unsettled(calendar, today, at, &read)?;
+    due.extend(since(calendar, &pairs, today));
+    // The oldest last: once an open payout's own day was read, all that its proof takes was.
+    for date in due.into_iter().rev() {
         match look.day(date, &mut done).await {
             Ok(day) => drop(days.insert(date, day)),
             Err(Trouble::Rolled) => return Err(Trouble::Rolled),
@@ -83,11 +95,10 @@ pub(crate) async fn reconcile(steps: &BankSteps, client: &Client) -> Result<Reco
             }
         }
     }
-    if !pairs.is_empty() {
-        match look.absences(&pairs, &days).await {
-            Ok(proven) => done.proven_absent = proven,
-            Err(error) => trouble = Some(error),
-        }
+    done.days.reverse();
+    match look.absences(&pairs, &days, &running).await {
+        Ok(proven) => done.proven_absent = proven,
+        Err(error) => trouble = Some(error),
     }
     trouble.map_or(Ok(done), Err)
 }
@@ -115,13 +126,13 @@ impl Look<'_> {
 
     /// Reads a closed day, takes in what the books missed, and writes what it came to.
     async fn day(&self, date: Date, done: &mut Reconciled) -> Result<Day, Trouble> {
-        let (ledger, bank) = (self.steps.ledger(), self.steps.bank().name());
+        let ledger = self.steps.ledger();
         let read_at = ledger.now().await?;
         let lines = self.statement(date).await?;
         let (taken_in, strays) = catch_up::take_in(self.steps, self.client, &lines, read_at).await?;
         done.taken_in += count(taken_in);
         done.strays += strays;
-        let day = store::hold(ledger, bank, date, read_at, lines).await?;
+        let day = store::hold(ledger, self.steps.bank(), date, read_at, lines).await?;
         catch_up::wake(self.client, &day.behind).await;
         done.days.push(DayRead {
             operating_date: date,
@@ -135,23 +146,21 @@ impl Look<'_> {
 
     /// Records that orders never reached the bank, and wakes their runs: sent on one closed day, unanswered, on no
     /// statement from that day to the running one, of which its own and the next match the rest of our orders. How many.
-    async fn absences(&self, pairs: &[(Date, Date)], days: &BTreeMap<Date, Day>) -> Result<u64, Trouble> {
-        let running: BTreeSet<String> = self
-            .statement(self.today)
-            .await?
-            .into_iter()
-            .map(|line| line.tracking_key)
-            .collect();
+    async fn absences(
+        &self,
+        pairs: &[(Date, Date)],
+        days: &BTreeMap<Date, Day>,
+        running: &BTreeSet<String>,
+    ) -> Result<u64, Trouble> {
         let mut proven = Vec::new();
         for (own, next) in pairs {
             // An order may surface late: whatever lies between must have been read too.
-            let between = since(&self.steps.ledger().rules().calendar, &[(*own, *next)], self.today)?;
+            let between = since(&self.steps.ledger().rules().calendar, &[(*own, *next)], self.today);
             let all: Option<Vec<&Day>> = between.iter().map(|date| days.get(date)).collect();
             let (Some(all), Some(own), Some(next)) = (all, days.get(own), days.get(next)) else {
                 continue;
             };
-            let later: Vec<_> = all.iter().map(|day| &day.keys).chain([&running]).collect();
-            proven.extend(self.prove(own, next, own.absent(next, &later)).await?);
+            proven.extend(self.prove(own, next, own.absent(next, &all, running)).await?);
         }
         catch_up::wake(self.client, &proven).await;
         Ok(count(proven.len()))
@@ -160,7 +169,7 @@ impl Look<'_> {
     /// Writes what two closed days prove.
     async fn prove(&self, own: &Day, next: &Day, absent: Vec<&Unanswered>) -> Result<Vec<PayoutId>, Trouble> {
         let ids: Vec<Uuid> = absent.iter().map(|lost| lost.payout.uuid()).collect();
-        let unheard = store::unheard_of(self.steps.ledger(), &ids).await?;
+        let unheard = store::unheard_of(self.steps.ledger(), self.steps.bank(), &ids).await?;
         let mut proven = Vec::new();
         for lost in absent.into_iter().filter(|lost| unheard.contains(&lost.payout.uuid())) {
             let payout = lost.payout;
@@ -194,7 +203,8 @@ fn count(many: usize) -> u64 {
     u64::try_from(many).unwrap_or(u64::MAX)
 }
 
-/// Days of open payouts that are closed and whose next banking day is, with that one; not those that were just tried.
+/// Days of open payouts that are closed and whose next banking day is, with that one; not those that were just tried, nor
+/// what lies too far back: people decide then.
 fn pairs(
     calendar: &BankCalendar,
     waiting: &BTreeSet<Date>,
@@ -209,20 +219,19 @@ fn pairs(
             .get(day)
             .is_none_or(|last| now.duration_since(last.at) >= AGAIN)
     };
-    let is_due = |(own, next): &(Date, Date)| *next < today && (is_new(own) || is_new(next));
+    let window = since(calendar, &[(Date::MIN, Date::MIN)], today);
+    let is_due = |(own, next): &(Date, Date)| *next < today && is_new(own) && window.contains(own);
     Ok(all?.into_iter().filter(is_due).collect())
 }
 
-/// Closed days from the oldest of these on, the oldest first; none when that lies too far back: people decide then.
-fn since(calendar: &BankCalendar, pairs: &[(Date, Date)], today: Date) -> Result<BTreeSet<Date>, CalendarError> {
-    let (Some((oldest, _)), mut days, mut day) = (pairs.first(), BTreeSet::new(), today) else {
-        return Ok(BTreeSet::new());
+/// Closed days from the oldest of these on, `MOST_DAYS` at the most, and no further back than the calendar.
+fn since(calendar: &BankCalendar, pairs: &[(Date, Date)], today: Date) -> BTreeSet<Date> {
+    let Some((oldest, _)) = pairs.first() else {
+        return BTreeSet::new();
     };
-    while day > *oldest && days.len() < MOST_DAYS {
-        day = calendar.previous_banking_day(day)?;
-        days.insert(day);
-    }
-    Ok(days)
+    let back = |date: &Date| calendar.previous_banking_day(*date).ok();
+    let closed = iter::successors(back(&today), back).take(MOST_DAYS);
+    closed.take_while(|date| date >= oldest).collect()
 }
 
 /// Closed days, back to the first of the books, that were not read yet, or were not settled when they were, a while ago.
@@ -292,10 +301,10 @@ mod tests {
     #[test]
     fn every_closed_day_since_the_oldest_is_read() {
         let pairs = [(date(2026, 11, 26), date(2026, 11, 27))];
-        let days = since(&calendar(), &pairs, date(2026, 12, 1)).expect("in the table");
+        let days = since(&calendar(), &pairs, date(2026, 12, 1));
         assert_eq!(days, BTreeSet::from([26, 27, 30].map(|day| date(2026, 11, day))));
         let old = [(date(2026, 1, 5), date(2026, 1, 6))];
-        let days = since(&calendar(), &old, date(2026, 12, 1)).expect("in the table");
+        let days = since(&calendar(), &old, date(2026, 12, 1));
         assert!(days.len() == MOST_DAYS && !days.contains(&old[0].0), "people decide");
     }
 

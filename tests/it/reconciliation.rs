@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use temporalio_client::{Client, WorkflowHandle, WorkflowStartOptions, schedules::ScheduleOverlapPolicy};
 use tests::{
     client::is,
@@ -143,6 +144,51 @@ async fn an_empty_statement_proves_nothing() -> Result<()> {
     ensure!(read(&stack).await? == (vec![], 0), "it was just tried");
     let payout = stack.giro.payout(&lost).await?;
     ensure!(payout["state"] == "sending", "{payout}");
+    Ok(())
+}
+
+/// An answer that nobody could read is an answer: whoever gave it has something by that key, and a statement without it is
+/// cut. So it proves nothing of others either.
+#[tokio::test]
+async fn what_the_bank_has_once_named_is_never_absent() -> Result<()> {
+    let stack = Stack::with("named_once", patient()).await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    for amount in [10_000, 10_001, 10_002] {
+        settled(&stack, &account, amount).await?;
+    }
+    let mut books = PgConnection::connect(&stack.database).await?;
+    let answers = [
+        ("inquire", "unknown word stp:ZZ"),
+        ("submit", "doubt: stp:-1"),
+        ("inquire", "not found"),
+    ];
+    let mut lost = Vec::new();
+    for (question, said) in answers {
+        let id = dropped(&stack, &account, 20_000).await?;
+        sqlx::query(
+            "insert into exchange (id, payout, bank, question, send_no, sent, received, said, at)
+             select gen_random_uuid(), id, bank, $1, send_no, '', '', $2, giro_now() from payout where tracking_key = $3",
+        )
+        .bind(question)
+        .bind(said)
+        .bind(stack.key(&id).await?)
+        .execute(&mut books)
+        .await?;
+        lost.push(id);
+    }
+    at(&stack, "2027-01-12", "12:00:00").await?;
+    settled(&stack, &account, 30_000).await?;
+    at(&stack, "2027-01-13", "12:00:00").await?;
+    let monday = DayRead {
+        differences: 2,
+        ..day("2027-01-11", 3, 3)?
+    };
+    let read = read(&stack).await?;
+    ensure!(read == (vec![monday, day("2027-01-12", 1, 0)?], 0), "{read:?}");
+    for id in &lost {
+        ensure!(stack.giro.payout(id).await?["state"] == "sending", "{id}");
+    }
     Ok(())
 }
 

@@ -40,6 +40,8 @@ pub use webhook::parse_webhook;
 
 /// The name of STP in rows, queues and search attributes.
 pub const NAME: &str = "stp";
+/// STP: -1 key already used, -2 duplicate order, as `register` words them in a doubt.
+pub(super) const REPEATS: &[&str] = &["stp:-1", "stp:-2"];
 
 /// How to reach STP and who we are there.
 #[derive(Clone, Debug, Deserialize)]

@@ -51,6 +51,8 @@ impl Day {
     /// Holds both sides of one closed day against each other.
     pub(super) fn of(date: Date, reading: Uuid, sides: &Sides<'_>) -> Self {
         let (booked, lines) = (sides.by_key(), sides.lines());
+        let wrong = sides.orders().1;
+        let told: BTreeSet<String> = wrong.iter().map(|(subject, _)| subject.clone()).collect();
         let mut day = Self {
             date,
             reading,
@@ -60,7 +62,7 @@ impl Day {
                 .values()
                 .filter(|row| row.state.is_open() && row.state != State::Accepted)
                 .count(),
-            wrong: sides.orders().1,
+            wrong,
             paid_by_bank: 0,
             paid_by_books: sides.moved.get(&date).copied().unwrap_or_default(),
             keys: lines.keys().map(|key| (*key).to_owned()).collect(),
@@ -72,7 +74,7 @@ impl Day {
                 Some([line]) => day.found(row, line),
                 // More than one: what differs says so.
                 Some(_) => {}
-                None => day.lacking(row),
+                None => day.lacking(row, &told),
             }
         }
         day.wrong.extend(sides.sums());
@@ -104,8 +106,8 @@ impl Day {
         }
     }
 
-    /// A payout without a line. What the bank has once had stays on the statement of its day.
-    fn lacking(&mut self, row: &Booked) {
+    /// A payout without a line. What the bank has once had stays on the statement of its day. `told` differ already.
+    fn lacking(&mut self, row: &Booked, told: &BTreeSet<String>) {
         let of_the_bank = match row.evidence {
             Some(Evidence::Paid | Evidence::NotPaid | Evidence::TwoPeoplePaid) => true,
             Some(Evidence::Refused | Evidence::Absent | Evidence::TwoPeopleNotPaid) | None => row.is_referred,
@@ -113,7 +115,7 @@ impl Day {
         match row.state {
             _ if row.date != Some(self.date) => {}
             // The comparison of both sides says it.
-            State::Settled | State::Returned if self.says(row) => {}
+            State::Settled | State::Returned if told.contains(&row.id.to_string()) => {}
             State::Sending | State::Sent | State::Settled | State::Failed | State::Returned if of_the_bank => {
                 self.differs(row, "the bank had it, and has no order".to_owned());
             }
@@ -133,10 +135,16 @@ impl Day {
         self.wrong.push((row.id.to_string(), what));
     }
 
-    /// True when something of this payout differs already.
-    fn says(&self, row: &Booked) -> bool {
-        let id = row.id.to_string();
-        self.wrong.iter().any(|(subject, _)| *subject == id)
+    /// Keeps as unanswered only those of which the bank has never said anything: a statement without the others is cut.
+    pub(super) fn keep(&mut self, unheard: &BTreeSet<Uuid>) {
+        let (unanswered, named) = std::mem::take(&mut self.unanswered)
+            .into_iter()
+            .partition(|lost| unheard.contains(&lost.payout.uuid()));
+        self.unanswered = unanswered;
+        let named: Vec<Unanswered> = named;
+        let what = "the bank has said that it has something by its key, and has no order";
+        self.wrong
+            .extend(named.iter().map(|lost| (lost.payout.to_string(), what.to_owned())));
     }
 
     /// True when the statement can prove that an order is not there: it has others of ours, and all of them, alike, and
@@ -145,13 +153,14 @@ impl Day {
         self.wrong.is_empty() && self.agreed > 0 && self.agreed == self.orders && self.unanswered.len() <= self.agreed
     }
 
-    /// What never reached the bank, by this closed day's statement, the next banking day's, and whatever was read of later
-    /// days; none where the two prove nothing.
-    pub(super) fn absent(&self, next: &Self, later: &[&BTreeSet<String>]) -> Vec<&Unanswered> {
-        if !(self.is_proof() && next.is_proof()) {
+    /// What never reached the bank, by this closed day's statement, the next banking day's, those of later closed days, and
+    /// the keys of the `running` one; none where the two prove nothing, or a later one differs.
+    pub(super) fn absent(&self, next: &Self, later: &[&Self], running: &BTreeSet<String>) -> Vec<&Unanswered> {
+        if !(self.is_proof() && next.is_proof() && later.iter().all(|day| day.wrong.is_empty())) {
             return Vec::new();
         }
-        let surfaced = |key: &String| next.keys.contains(key) || later.iter().any(|keys| keys.contains(key));
+        let elsewhere = |key: &String| later.iter().any(|day| day.keys.contains(key)) || running.contains(key);
+        let surfaced = |key: &String| next.keys.contains(key) || elsewhere(key);
         self.unanswered.iter().filter(|lost| !surfaced(&lost.key)).collect()
     }
 }
@@ -329,15 +338,24 @@ mod tests {
         let booked = [row(1, State::Settled), row(2, State::Sending)];
         let own = day(vec![line(1, paid())], &booked, 100);
         let next = day(vec![line(1, paid())], &booked[..1], 100);
-        assert_eq!(own.absent(&next, &[]).len(), 1);
-        let later = BTreeSet::from(["GIRO2".to_owned()]);
-        assert!(own.absent(&next, &[&later]).is_empty());
+        let (none, found) = (BTreeSet::new(), BTreeSet::from(["GIRO2".to_owned()]));
+        assert_eq!(own.absent(&next, &[&next], &none).len(), 1);
+        assert!(own.absent(&next, &[&next], &found).is_empty());
         let mut surfaced = next.clone();
         surfaced.keys.insert("GIRO2".to_owned());
-        assert!(own.absent(&surfaced, &[]).is_empty());
-        let mut differs = next;
+        assert!(own.absent(&surfaced, &[], &none).is_empty() && own.absent(&next, &[&surfaced], &none).is_empty());
+        let mut differs = next.clone();
         differs.wrong.push(("day".to_owned(), "differs".to_owned()));
-        assert!(own.absent(&differs, &[]).is_empty() && differs.absent(&own, &[]).is_empty());
+        assert!(own.absent(&differs, &[], &none).is_empty() && own.absent(&next, &[&differs], &none).is_empty());
+    }
+
+    #[test]
+    fn a_statement_without_what_the_bank_has_named_is_cut() {
+        let booked = [row(1, State::Settled), row(2, State::Sending), row(3, State::Sending)];
+        let mut own = day(vec![line(1, paid())], &booked[..2], 100);
+        assert!(own.is_proof());
+        own.keep(&BTreeSet::new());
+        assert!(!own.is_proof() && own.unanswered.is_empty(), "{own:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use workflows::domain::Centavos;
 
 use super::day::Day;
 use crate::{
-    bank::StatementLine,
+    bank::{Bank, StatementLine},
     ledger::{
         Ledger, StoreError, heard,
         store::{day as date_of, stamp, time},
@@ -114,14 +114,18 @@ pub(super) async fn waiting(ledger: &Ledger, bank: &str, today: Date) -> Result<
 }
 
 /// Of these payouts those of which the bank has never said that it has something by their key, however unclear.
-pub(super) async fn unheard_of(ledger: &Ledger, payouts: &[Uuid]) -> Result<BTreeSet<Uuid>, StoreError> {
+pub(super) async fn unheard_of(ledger: &Ledger, bank: &Bank, payouts: &[Uuid]) -> Result<BTreeSet<Uuid>, StoreError> {
+    let repeats: Vec<String> = bank.repeats().iter().map(|code| format!("doubt: {code}")).collect();
     let unheard = sqlx::query_scalar!(
-        r#"select p.id as "id!" from unnest($1::uuid[]) as p (id)
-           where not exists (
+        r#"select p.id as "id!" from payout p
+           where p.id = any($1)
+             and not exists (select from stray_order s where s.bank = p.bank and s.tracking_key = p.tracking_key)
+             and not exists (
                select from exchange x
                where x.payout = p.id and (x.question = 'inquire' and x.said not like 'not found%' and x.said not like 'no answer%'
-                                          or x.question = 'submit' and x.said like 'accepted%'))"#,
-        payouts
+                                          or x.question = 'submit' and (x.said like 'accepted%' or x.said = any($2))))"#,
+        payouts,
+        &repeats
     )
     .fetch_all(ledger.pool());
     Ok(heard(unheard).await?.into_iter().collect())
@@ -158,7 +162,7 @@ pub(super) async fn read(ledger: &Ledger, bank: &str) -> Result<Read, StoreError
 /// came to.
 pub(super) async fn hold(
     ledger: &Ledger,
-    bank: &str,
+    bank: &Bank,
     date: Date,
     read_at: Timestamp,
     lines: Vec<StatementLine>,
@@ -175,10 +179,10 @@ pub(super) async fn hold(
     ] {
         sqlx::query(setting).execute(&mut *snapshot).await?;
     }
-    let booked = sides::read::booked(&mut snapshot, bank, &dates, &keys).await?;
-    let moved = sides::read::moved(&mut snapshot, bank, &dates, read_at).await?;
+    let booked = sides::read::booked(&mut snapshot, bank.name(), &dates, &keys).await?;
+    let moved = sides::read::moved(&mut snapshot, bank.name(), &dates, read_at).await?;
     snapshot.rollback().await?;
-    let day = Day::of(
+    let mut day = Day::of(
         date,
         Uuid::now_v7(),
         &Sides {
@@ -188,6 +192,8 @@ pub(super) async fn hold(
             read_at,
         },
     );
+    let ids: Vec<Uuid> = day.unanswered.iter().map(|lost| lost.payout.uuid()).collect();
+    day.keep(&unheard_of(ledger, bank, &ids).await?);
     let named = day.wrong.iter().take(NAMED).cloned();
     let named: Vec<Named> = named.map(|(subject, what)| Named { subject, what }).collect();
     let count = |many: usize| i32::try_from(many).unwrap_or(i32::MAX);
@@ -197,7 +203,7 @@ pub(super) async fn hold(
                                        differences, named)
            values ($1, $2, ($3::text)::date, ($4::text)::timestamptz, $5, $6, $7, $8, $9, $10, $11)"#,
         day.reading,
-        bank,
+        bank.name(),
         date.to_string(),
         stamp(read_at),
         count(day.orders),

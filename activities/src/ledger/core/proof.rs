@@ -18,7 +18,11 @@ use crate::bank::{Found, FoundDoubt};
 
 /// Bytes of a pause's reason that another alarm still repeats.
 const LONGEST_REASON: usize = 300;
-/// The doubt of an order that was taken in from the bank's statement, until the bank says more.
+/// Answers by which the bank has something under our key, however unclear.
+const NOT_OURS: &str = "not our order";
+const INCOMPLETE: &str = "our order without";
+const UNKNOWN_WORD: &str = "unknown word";
+/// The doubt of an order that was taken in from the bank's statement, until the bank says what became of it.
 pub(super) const BEGIN_LOST: &str = "begin_lost";
 
 /// Writes what a look found. Only what proves an outcome becomes evidence; all of it is kept.
@@ -143,7 +147,7 @@ fn learn(
                 row.not_found_at = Some(asked.at);
             }
             if row.state.is_open() {
-                row.doubt = Some("not_found".to_owned());
+                doubts(row, Some("not_found".to_owned()));
             }
         }
         Found::Doubt(doubt) => {
@@ -176,7 +180,7 @@ fn learn(
                 }
             }
             if row.state.is_open() {
-                row.doubt = row.bank_said.clone();
+                doubts(row, row.bank_said.clone());
             }
         }
     }
@@ -185,7 +189,21 @@ fn learn(
 /// True when the bank has said that it has something by our key, however unclear: no statement is proof against that.
 fn is_known(row: &Payout) -> bool {
     let told = matches!(row.attention, Some(Attention::Mismatch | Attention::UnknownWord));
-    told || row.bank_ref.is_some() || row.doubt.as_deref() == Some(BEGIN_LOST)
+    let unclear = |said: &str| {
+        [NOT_OURS, INCOMPLETE, UNKNOWN_WORD]
+            .iter()
+            .any(|words| said.starts_with(words))
+    };
+    told || row.bank_ref.is_some()
+        || row.doubt.as_deref() == Some(BEGIN_LOST)
+        || row.bank_said.as_deref().is_some_and(unclear)
+}
+
+/// Says what is in doubt. That the bank had an order whose begin was lost is not forgotten for a later silence.
+pub(super) fn doubts(row: &mut Payout, why: Option<String>) {
+    if row.doubt.as_deref() != Some(BEGIN_LOST) {
+        row.doubt = why;
+    }
 }
 
 /// The bank knows something by our key: what it did not find before counts no longer, and nothing is sent on top of it.
@@ -203,9 +221,9 @@ fn said(found: &Found) -> String {
         Found::Pending { code, .. } => format!("pending {code}"),
         Found::NotFound => "not found".to_owned(),
         Found::Doubt(FoundDoubt::NoAnswer { why }) => format!("no answer: {why}"),
-        Found::Doubt(FoundDoubt::Mismatch { fields }) => format!("not our order: {}", fields.join(", ")),
-        Found::Doubt(FoundDoubt::Incomplete { missing }) => format!("our order without {missing}"),
-        Found::Doubt(FoundDoubt::UnknownWord { code }) => format!("unknown word {code}"),
+        Found::Doubt(FoundDoubt::Mismatch { fields }) => format!("{NOT_OURS}: {}", fields.join(", ")),
+        Found::Doubt(FoundDoubt::Incomplete { missing }) => format!("{INCOMPLETE} {missing}"),
+        Found::Doubt(FoundDoubt::UnknownWord { code }) => format!("{UNKNOWN_WORD} {code}"),
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     },
     judge::{PROBE_EVERY, Shut, gate, known_unsent, may_resend, stand},
     later,
-    proof::{BEGIN_LOST, has_order, put_evidence},
+    proof::{BEGIN_LOST, doubts, has_order, put_evidence},
     raise,
     reach::{away, begun, misconfigured, sent},
     settle_row, transition,
@@ -80,7 +80,7 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
     row.send_before = Some(later(rows.now, rules.fence));
     row.not_found = 0;
     row.not_found_at = None;
-    row.doubt = None;
+    doubts(&mut row, None);
     transition(rules, &mut row, State::Sending, rows.now, &mut writes);
     let row = settle_row(before, row, rows.now, &mut writes);
     (Answer::Stands(row, Stand::Go), writes)
@@ -156,8 +156,8 @@ pub(super) fn record(rules: &Rules, rows: &Rows, record: &Record) -> (Answer, Wr
         Submitted::NotSent(why) if own && row.evidence.is_none() => {
             until = Some(not_sent(rules, &mut row, bank, why, now, &mut writes));
         }
-        Submitted::Refused { .. } | Submitted::NotSent(_) if own => row.doubt = Some("refused_again".to_owned()),
-        Submitted::Doubt { why } if own => row.doubt = Some(why.clone()),
+        Submitted::Refused { .. } | Submitted::NotSent(_) if own => doubts(&mut row, Some("refused_again".to_owned())),
+        Submitted::Doubt { why } if own => doubts(&mut row, Some(why.clone())),
         Submitted::Refused { .. } | Submitted::NotSent(_) | Submitted::Doubt { .. } => {}
     }
     if own {

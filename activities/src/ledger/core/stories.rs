@@ -583,7 +583,33 @@ fn absence_does_not_end_what_the_bank_had() {
         id: Uuid::now_v7(),
         by: statements(books.row()),
     }));
+    assert_eq!(books.row().evidence, None);
     assert_eq!(books.apply(), None);
+}
+
+/// Whatever the bank has said of an order by our key, no statement unsays it.
+#[test]
+fn absence_does_not_outdo_what_the_bank_has_said() {
+    let words = [
+        Found::Doubt(FoundDoubt::Mismatch { fields: vec!["amount"] }),
+        Found::Doubt(FoundDoubt::Incomplete { missing: "folio" }),
+        Found::Doubt(FoundDoubt::UnknownWord {
+            code: "stp:ZZ".to_owned(),
+        }),
+    ];
+    for word in words {
+        let (mut books, _) = accepted(true);
+        books.begin(1);
+        books.record(1, 1, doubt());
+        books.found(word.clone());
+        let by = statements(books.row());
+        books.stand(Command::Evidence(Finding {
+            payout: payout_id(1),
+            id: Uuid::now_v7(),
+            by,
+        }));
+        assert_eq!(books.row().evidence, None, "{word:?}");
+    }
 }
 
 /// Statements are read minutes before they are acted on, or days, by a process that slept.

@@ -1,16 +1,17 @@
 //! What the books do where they may have lost commits: they send nothing, give nothing back, and take in what the bank has.
 
 use jiff::civil::date;
+use uuid::Uuid;
 use workflows::domain::{Attention, Clabe, End, State};
 
 use super::{
     super::{
         super::{
-            command::{Adopt, Answer, Begin, Command, Stand},
+            command::{Adopt, Answer, Begin, Command, Finding, Stand},
             rows::Seen,
         },
         decide,
-        fixtures::{Books, begin, payout_id, server},
+        fixtures::{Books, begin, payout_id, server, statements},
     },
     accepted, doubt, paid, refused, sender,
 };
@@ -40,6 +41,23 @@ impl Books {
             line,
         }))
     }
+}
+
+/// The bank had it on its statement, and is silent since: that it had it is not forgotten.
+#[test]
+fn absence_does_not_outdo_the_statement_that_an_order_was_taken_in_from() {
+    let (mut books, _) = accepted(true);
+    books.adopt(1, line(&books));
+    books.tick(200);
+    books.found(Found::NotFound);
+    assert_eq!(books.row().doubt.as_deref(), Some("begin_lost"));
+    let by = statements(books.row());
+    books.stand(Command::Evidence(Finding {
+        payout: payout_id(1),
+        id: Uuid::now_v7(),
+        by,
+    }));
+    assert_eq!(books.row().evidence, None);
 }
 
 #[test]
