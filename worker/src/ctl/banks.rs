@@ -92,7 +92,7 @@ fn came_to(date: Date, days: &[Reconciliation], paper: &Paper) -> String {
         Column::right("ORDERS"),
         Column::right("PAID BY THE BANK"),
         Column::right("BY THE BOOKS"),
-        Column::cut("READ"),
+        Column::wrapped("READ"),
     ];
     let rows = days.iter().map(|day| {
         let (word, tone) = match (day.differences, day.open) {
