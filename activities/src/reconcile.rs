@@ -31,7 +31,7 @@ use crate::{
 };
 use day::{Day, Unanswered};
 use store::Read;
-pub use store::{Reading, of_day};
+pub use store::{Named, Reading, of_day};
 
 /// Banking days back that are read at the most; what is open for longer, people decide.
 const MOST_DAYS: usize = 20;
@@ -83,7 +83,9 @@ pub(crate) async fn reconcile(steps: &BankSteps, client: &Client) -> Result<Reco
         }
     }
     let mut due = unsettled(calendar, today, at, &read)?;
-    due.extend(since(calendar, &pairs, today));
+    if let Some((oldest, _)) = pairs.first() {
+        due.extend(since(calendar, *oldest, today));
+    }
     // The oldest last: once an open payout's own day was read, all that its proof takes was.
     for date in due.into_iter().rev() {
         match look.day(date, &mut done).await {
@@ -155,7 +157,7 @@ impl Look<'_> {
         let mut proven = Vec::new();
         for (own, next) in pairs {
             // An order may surface late: whatever lies between must have been read too.
-            let between = since(&self.steps.ledger().rules().calendar, &[(*own, *next)], self.today);
+            let between = since(&self.steps.ledger().rules().calendar, *own, self.today);
             let all: Option<Vec<&Day>> = between.iter().map(|date| days.get(date)).collect();
             let (Some(all), Some(own), Some(next)) = (all, days.get(own), days.get(next)) else {
                 continue;
@@ -169,7 +171,7 @@ impl Look<'_> {
     /// Writes what two closed days prove.
     async fn prove(&self, own: &Day, next: &Day, absent: Vec<&Unanswered>) -> Result<Vec<PayoutId>, Trouble> {
         let ids: Vec<Uuid> = absent.iter().map(|lost| lost.payout.uuid()).collect();
-        let unheard = store::unheard_of(self.steps.ledger(), self.steps.bank(), &ids).await?;
+        let unheard = store::unheard_of(self.steps.ledger().pool(), self.steps.bank(), &ids).await?;
         let mut proven = Vec::new();
         for lost in absent.into_iter().filter(|lost| unheard.contains(&lost.payout.uuid())) {
             let payout = lost.payout;
@@ -219,19 +221,16 @@ fn pairs(
             .get(day)
             .is_none_or(|last| now.duration_since(last.at) >= AGAIN)
     };
-    let window = since(calendar, &[(Date::MIN, Date::MIN)], today);
+    let window = since(calendar, Date::MIN, today);
     let is_due = |(own, next): &(Date, Date)| *next < today && is_new(own) && window.contains(own);
     Ok(all?.into_iter().filter(is_due).collect())
 }
 
-/// Closed days from the oldest of these on, `MOST_DAYS` at the most, and no further back than the calendar.
-fn since(calendar: &BankCalendar, pairs: &[(Date, Date)], today: Date) -> BTreeSet<Date> {
-    let Some((oldest, _)) = pairs.first() else {
-        return BTreeSet::new();
-    };
+/// Closed days from the oldest on, `MOST_DAYS` at the most, and no further back than the calendar.
+fn since(calendar: &BankCalendar, oldest: Date, today: Date) -> BTreeSet<Date> {
     let back = |date: &Date| calendar.previous_banking_day(*date).ok();
     let closed = iter::successors(back(&today), back).take(MOST_DAYS);
-    closed.take_while(|date| date >= oldest).collect()
+    closed.take_while(|date| *date >= oldest).collect()
 }
 
 /// Closed days, back to the first of the books, that were not read yet, or were not settled when they were, a while ago.
@@ -246,14 +245,12 @@ fn unsettled(
     };
     // What is asked for on a holiday or in the evening is sent on the next banking day.
     let first = calendar.operating_date(first)?.date();
-    let back = |date: &Date| calendar.previous_banking_day(*date).ok();
-    let closed = iter::successors(back(&today), back).take(MOST_DAYS);
     let is_due = |date: &Date| {
         read.days
             .get(date)
             .is_none_or(|last| !last.is_settled && now.duration_since(last.at) >= AGAIN)
     };
-    Ok(closed.take_while(|date| *date >= first).filter(is_due).collect())
+    Ok(since(calendar, first, today).into_iter().filter(is_due).collect())
 }
 
 #[cfg(test)]
@@ -300,12 +297,11 @@ mod tests {
 
     #[test]
     fn every_closed_day_since_the_oldest_is_read() {
-        let pairs = [(date(2026, 11, 26), date(2026, 11, 27))];
-        let days = since(&calendar(), &pairs, date(2026, 12, 1));
+        let days = since(&calendar(), date(2026, 11, 26), date(2026, 12, 1));
         assert_eq!(days, BTreeSet::from([26, 27, 30].map(|day| date(2026, 11, day))));
-        let old = [(date(2026, 1, 5), date(2026, 1, 6))];
-        let days = since(&calendar(), &old, date(2026, 12, 1));
-        assert!(days.len() == MOST_DAYS && !days.contains(&old[0].0), "people decide");
+        let old = date(2026, 1, 5);
+        let days = since(&calendar(), old, date(2026, 12, 1));
+        assert!(days.len() == MOST_DAYS && !days.contains(&old), "people decide");
     }
 
     #[test]

@@ -60,7 +60,12 @@ fn day(operating_date: &str, orders: u64, open: u64) -> Result<DayRead> {
 
 /// Asks for a payout at which the bank drops the connection before it has read anything.
 async fn dropped(stack: &Stack, account: &str, amount: i64) -> Result<String> {
-    stack.bank.fault(None, Some(Fault::DropBefore), Some(1)).await?;
+    doubted(stack, account, amount, Fault::DropBefore).await
+}
+
+/// Asks for a payout that meets this at the bank and is in doubt by it.
+async fn doubted(stack: &Stack, account: &str, amount: i64, fault: Fault) -> Result<String> {
+    stack.bank.fault(None, Some(fault), Some(1)).await?;
     let id = stack.giro.pay(account, amount).await?;
     let in_doubt = |payout: &Value| payout["state"] == "sending" && payout["doubt"].is_string();
     stack.giro.wait(&id, PATIENCE, in_doubt).await?;
@@ -200,10 +205,7 @@ async fn a_statement_that_is_not_told_whole_is_read_later() -> Result<()> {
     let account = stack.giro.account(1, 10_000_000).await?;
     settled(&stack, &account, 10_000).await?;
     let lost = dropped(&stack, &account, 20_000).await?;
-    stack.bank.fault(None, Some(Fault::RefuseResend), Some(1)).await?;
-    let hidden = stack.giro.pay(&account, 30_000).await?;
-    let in_doubt = |payout: &Value| payout["state"] == "sending" && payout["doubt"].is_string();
-    stack.giro.wait(&hidden, PATIENCE, in_doubt).await?;
+    let hidden = doubted(&stack, &account, 30_000, Fault::RefuseResend).await?;
     at(&stack, "2027-01-12", "12:00:00").await?;
     settled(&stack, &account, 40_000).await?;
     at(&stack, "2027-01-13", "12:00:00").await?;

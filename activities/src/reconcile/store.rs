@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
-use sqlx::{Acquire, PgPool};
+use sqlx::{Acquire, PgExecutor, PgPool};
 use uuid::Uuid;
 use workflows::domain::Centavos;
 
@@ -60,8 +60,8 @@ pub struct Reading {
     pub open: u32,
     /// How many things differ.
     pub differences: u32,
-    /// The first hundred of them: what it is, and how it differs.
-    pub named: Vec<(String, String)>,
+    /// The first hundred of them.
+    pub named: Vec<Named>,
 }
 
 /// The newest reading of this day by each bank.
@@ -75,7 +75,6 @@ pub async fn of_day(pool: &PgPool, date: Date) -> Result<Vec<Reading>, StoreErro
     .fetch_all(pool)
     .await?;
     let read = rows.into_iter().map(|row| {
-        let named: Vec<Named> = serde_json::from_value(row.named)?;
         let count = |many: i32| u32::try_from(many).unwrap_or_default();
         Ok(Reading {
             bank: row.bank,
@@ -87,17 +86,19 @@ pub async fn of_day(pool: &PgPool, date: Date) -> Result<Vec<Reading>, StoreErro
             paid_by_books: Centavos::new(row.paid_by_books),
             open: count(row.open),
             differences: count(row.differences),
-            named: named.into_iter().map(|named| (named.subject, named.what)).collect(),
+            named: serde_json::from_value(row.named)?,
         })
     });
     read.collect()
 }
 
 /// A difference, as its row keeps it.
-#[derive(Serialize, Deserialize)]
-struct Named {
-    subject: String,
-    what: String,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// A payout, an order of the bank or a day.
+    pub subject: String,
+    /// How it differs.
+    pub what: String,
 }
 
 /// Closed days of payouts that were sent and of which nothing is proven.
@@ -114,7 +115,11 @@ pub(super) async fn waiting(ledger: &Ledger, bank: &str, today: Date) -> Result<
 }
 
 /// Of these payouts those of which the bank has never said that it has something by their key, however unclear.
-pub(super) async fn unheard_of(ledger: &Ledger, bank: &Bank, payouts: &[Uuid]) -> Result<BTreeSet<Uuid>, StoreError> {
+pub(super) async fn unheard_of(
+    connection: impl PgExecutor<'_>,
+    bank: &Bank,
+    payouts: &[Uuid],
+) -> Result<BTreeSet<Uuid>, StoreError> {
     let repeats: Vec<String> = bank.repeats().iter().map(|code| format!("doubt: {code}")).collect();
     let unheard = sqlx::query_scalar!(
         r#"select p.id as "id!" from payout p
@@ -127,7 +132,7 @@ pub(super) async fn unheard_of(ledger: &Ledger, bank: &Bank, payouts: &[Uuid]) -
         payouts,
         &repeats
     )
-    .fetch_all(ledger.pool());
+    .fetch_all(connection);
     Ok(heard(unheard).await?.into_iter().collect())
 }
 
@@ -181,7 +186,6 @@ pub(super) async fn hold(
     }
     let booked = sides::read::booked(&mut snapshot, bank.name(), &dates, &keys).await?;
     let moved = sides::read::moved(&mut snapshot, bank.name(), &dates, read_at).await?;
-    snapshot.rollback().await?;
     let mut day = Day::of(
         date,
         Uuid::now_v7(),
@@ -193,7 +197,8 @@ pub(super) async fn hold(
         },
     );
     let ids: Vec<Uuid> = day.unanswered.iter().map(|lost| lost.payout.uuid()).collect();
-    day.keep(&unheard_of(ledger, bank, &ids).await?);
+    day.keep(&unheard_of(&mut *snapshot, bank, &ids).await?);
+    snapshot.rollback().await?;
     let named = day.wrong.iter().take(NAMED).cloned();
     let named: Vec<Named> = named.map(|(subject, what)| Named { subject, what }).collect();
     let count = |many: usize| i32::try_from(many).unwrap_or(i32::MAX);

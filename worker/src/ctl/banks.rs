@@ -26,7 +26,7 @@ pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Fail
         }
         Banks::Day { date } => {
             let outside = || Failure::Usage("DAY: write a day that the calendar has".to_owned());
-            let date = date.date(Timestamp::now()).ok_or_else(outside)?;
+            let date = date.date(session.now().await).ok_or_else(outside)?;
             let answer = session.get(&format!("/v1/reconciliations/{date}"), &[]).await?;
             session.tell(&answer, |page: &Page<Reconciliation>| {
                 came_to(date, &page.data, &session.paper)

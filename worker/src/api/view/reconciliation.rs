@@ -1,6 +1,6 @@
 //! A bank's closed day held against the books.
 
-use activities::reconcile::Reading;
+use activities::reconcile::{Named, Reading};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -52,7 +52,7 @@ impl From<Reading> for Reconciliation {
         let named = reading
             .named
             .into_iter()
-            .map(|(subject, what)| Difference { subject, what });
+            .map(|Named { subject, what }| Difference { subject, what });
         Self {
             object: Thing::Reconciliation,
             bank: reading.bank,
