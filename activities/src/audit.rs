@@ -22,6 +22,7 @@ mod leader;
 mod opened;
 mod proof;
 mod read;
+mod received;
 mod report;
 mod runs;
 #[cfg(test)]
@@ -205,9 +206,7 @@ impl Auditor {
         }
 
         let mut tally = Tally::new(options.named);
-        let sealed = self
-            .sets(&mut snapshot, before, since.is_none(), now, options, &mut tally)
-            .await;
+        let sealed = self.sets(&mut snapshot, before, since, now, options, &mut tally).await;
         let compared = self.sides(&mut snapshot, &outside, now, options, &mut tally).await;
         while let Some(lane) = lanes.join_next().await {
             let counted = lane.map_err(|error| StoreError::Disagree(error.to_string()))?;
@@ -346,11 +345,12 @@ impl Auditor {
         &self,
         snapshot: &mut PgConnection,
         before: Option<&Cursor>,
-        is_full: bool,
+        since: Option<Timestamp>,
         now: Timestamp,
         options: &Options,
         tally: &mut Tally,
     ) -> Result<Sealed, StoreError> {
+        let is_full = since.is_none();
         let known = before.map(|cursor| cursor.sealed.clone()).unwrap_or_default();
         let sealed = blocks::verify(snapshot, known, is_full, &self.progress, tally).await?;
         books::accounts(snapshot, &sealed, tally).await?;
@@ -359,6 +359,7 @@ impl Auditor {
         } else {
             tally.unchecked(Invariant::Strays, left_out("only looked for by --full"));
         }
+        received::check(snapshot, since, tally).await?;
         books::driven(snapshot, now, options, tally).await?;
         let grace = i64::try_from(options.grace.as_secs()).unwrap_or(i64::MAX);
         books::inbox(snapshot, grace, tally).await?;

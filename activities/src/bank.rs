@@ -3,6 +3,7 @@
 pub mod fence;
 mod pace;
 mod reason;
+mod received;
 mod statement;
 pub mod stp;
 
@@ -18,8 +19,9 @@ use crate::{ledger::rows::Question, meters};
 
 pub use fence::{Fence, Late};
 pub use pace::{Call, NoTurn, Pace};
-pub use reason::reason;
-pub use statement::{Said, StatementLine, StatementPage, StatementUnknown, one_day};
+pub use reason::{reason, returned};
+pub use received::{Incoming, ReceivedEntry, ReceivedFound, ReceivedLine};
+pub use statement::{Direction, Said, StatementLine, StatementPage, StatementUnknown, one_day};
 
 /// Everything a bank needs to pay one payout; read from the payout's row, the same for every send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +175,21 @@ pub enum FoundDoubt {
     },
 }
 
-/// What a status webhook claims. A hint: it makes giro ask, and proves nothing.
+/// What a webhook is about. A hint, whatever it is: it makes giro ask, and proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// An order that we sent.
+    Order(Notice),
+    /// Money that came to us.
+    Received {
+        /// The key that it came under.
+        tracking_key: String,
+        /// The bank's day, when it says one.
+        operating_date: Option<Date>,
+    },
+}
+
+/// What a status webhook claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// Whose order it is about.
@@ -260,17 +276,54 @@ impl Bank {
 
     /// One page, from 0, of what the bank says it did on operating date `date`; `today` is the operating date now.
     /// A page without lines says that there is nothing more.
-    pub async fn statement(&self, date: Date, today: Date, page: u32) -> Result<StatementPage, StatementUnknown> {
+    pub async fn statement(
+        &self,
+        date: Date,
+        today: Date,
+        page: u32,
+    ) -> Result<StatementPage<StatementLine>, StatementUnknown> {
         match self {
             Self::Stp(stp) => stp.statement(date, today, page).await,
         }
     }
 
+    /// The same of the orders that came to us.
+    pub async fn received(
+        &self,
+        date: Date,
+        today: Date,
+        page: u32,
+    ) -> Result<StatementPage<ReceivedEntry>, StatementUnknown> {
+        self.patient_turn().await;
+        match self {
+            Self::Stp(stp) => stp.received(date, today, page).await,
+        }
+    }
+
+    /// All that came to us on a day: each order once, complete or unknown.
+    pub async fn whole_received(&self, date: Date, today: Date) -> Result<Vec<ReceivedEntry>, StatementUnknown> {
+        statement::whole(async |page| self.received(date, today, page).await).await
+    }
+
+    /// What the bank knows of money that came to us under a key, on its running day (`None`) or on a past one.
+    pub async fn inquire_received(&self, tracking_key: &str, date: Option<Date>) -> ReceivedFound {
+        if let Err(error) = self.turn(Call::Question, 1).await {
+            return ReceivedFound::NoAnswer { why: error.to_string() };
+        }
+        match self {
+            Self::Stp(stp) => stp.inquire_received(tracking_key, date).await,
+        }
+    }
+
+    /// A page that is given up costs all pages before it: it waits on, behind whoever else asks.
+    async fn patient_turn(&self) {
+        while let Err(NoTurn) = self.turn(Call::Question, 1).await {}
+    }
+
     /// All of it: each order once, complete or unknown.
     pub async fn whole_statement(&self, date: Date, today: Date) -> Result<Vec<StatementLine>, StatementUnknown> {
         let page = async |page| {
-            // A page that is given up costs all pages before it: it waits on, behind whoever else asks.
-            while let Err(NoTurn) = self.turn(Call::Question, 1).await {}
+            self.patient_turn().await;
             self.statement(date, today, page).await
         };
         statement::whole(page).await
@@ -305,8 +358,8 @@ impl Bank {
         }
     }
 
-    /// Reads a status webhook; `None` when no tracking key is in it.
-    pub fn parse_webhook(&self, body: &[u8]) -> Option<Notice> {
+    /// Reads a webhook; `None` when no tracking key is in it.
+    pub fn parse_webhook(&self, body: &[u8]) -> Option<Hint> {
         match self {
             Self::Stp(_) => stp::parse_webhook(body),
         }

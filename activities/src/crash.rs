@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use workflows::domain::{AccountId, PayoutId, TrackingKey};
+use workflows::domain::{AccountId, PayoutId, ReceivedId, TrackingKey};
 
 macro_rules! points {
     ($($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
@@ -241,6 +241,12 @@ impl About for PayoutId {
 }
 
 impl About for AccountId {
+    fn name(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl About for ReceivedId {
     fn name(&self) -> String {
         self.to_string()
     }

@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use metrics::{counter, gauge};
 use sqlx::PgPool;
-use workflows::domain::{Attention, State};
+use workflows::domain::{Attention, ReceivedAttention, ReceivedKind, State};
 
 use crate::{
     ledger::{
@@ -30,6 +30,7 @@ pub async fn export(pool: &PgPool) -> Result<(), StoreError> {
     let read = async {
         open(pool).await?;
         attention(pool).await?;
+        received(pool).await?;
         banks(pool).await?;
         reconciliations(pool).await?;
         outbox(pool).await?;
@@ -134,12 +135,25 @@ async fn banks(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Money that came in and that people should look at.
+async fn received(pool: &PgPool) -> Result<(), StoreError> {
+    let told = read::received_attention(pool, None).await?;
+    for kind in ReceivedKind::ALL {
+        for reason in ReceivedAttention::ALL {
+            let count = told.iter().find(|told| (told.kind, told.reason) == (*kind, *reason));
+            let count = count.map_or(0, |told| told.count);
+            gauge!(meters::RECEIVED_ATTENTION, "kind" => kind.word(), "reason" => reason.word()).set(number(count));
+        }
+    }
+    Ok(())
+}
+
 /// Closed days, by their newest reading.
 async fn reconciliations(pool: &PgPool) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"select b.name, count(*) filter (where newest.differences > 0) as "differ!",
                greatest(extract(epoch from giro_now() - coalesce(max(newest.at),
-                   (select accepted_at from payout order by id limit 1))), 0)::float8 as "age!"
+                   (select min(opened_at) from account where code = 2101))), 0)::float8 as "age!"
            from bank b left join (
                select distinct on (bank, operating_date) bank, differences, at
                from reconciliation order by bank, operating_date, at desc) newest on newest.bank = b.name

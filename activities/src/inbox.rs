@@ -3,7 +3,6 @@
 use std::{net::IpAddr, panic::AssertUnwindSafe, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use temporalio_client::{Client, WorkflowSignalOptions, errors::WorkflowInteractionError};
@@ -11,12 +10,12 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 use workflows::{
     PayoutWorkflow,
-    domain::{PayoutId, State, TrackingKey},
+    domain::{PayoutId, ReceivedId, State},
     wire::Anything,
 };
 
 use crate::{
-    bank::{Claim, Found, Notice},
+    bank::{Claim, Found, Hint, Notice},
     crash::{self, Point},
     ledger::{
         StoreError,
@@ -25,6 +24,7 @@ use crate::{
         rows::Payout,
     },
     meters,
+    receive::{Asked, Puller},
     steps::{BankSteps, Looked},
 };
 
@@ -69,18 +69,20 @@ pub async fn receive(pool: &PgPool, bank: &str, delivery: Delivery<'_>) -> Resul
 ///
 /// It waits while the books are held against the bank's orders: what the bank says of a payout whose send was lost must
 /// find that send taken in.
-pub async fn work(steps: BankSteps, client: Client, stop: impl Future<Output = ()>) {
+pub async fn work(steps: BankSteps, client: Client, puller: Puller, stop: impl Future<Output = ()>) {
+    let reader = Reader { steps, client, puller };
+    let steps = &reader.steps;
     let mut stop = std::pin::pin!(stop);
     loop {
         let claimed = match steps.caught_up().seen() {
-            Some(_) => heard(claim(&steps)).await,
+            Some(_) => heard(claim(steps)).await,
             None => Ok(Vec::new()),
         };
         let worked = match claimed {
             Ok(rows) => {
                 let count = rows.len();
                 stream::iter(rows)
-                    .for_each_concurrent(AT_ONCE, |row| settle(&steps, &client, row))
+                    .for_each_concurrent(AT_ONCE, |row| reader.settle(row))
                     .await;
                 count
             }
@@ -104,12 +106,33 @@ struct Due {
     tries: i32,
 }
 
+/// Who reads them: with the bank's credentials, and a way to wake runs.
+struct Reader {
+    steps: BankSteps,
+    client: Client,
+    puller: Puller,
+}
+
+/// What a row is about.
+#[derive(Clone, Copy)]
+enum About {
+    Nothing,
+    Payout(PayoutId),
+    Received(ReceivedId),
+}
+
+impl From<PayoutId> for About {
+    fn from(payout: PayoutId) -> Self {
+        Self::Payout(payout)
+    }
+}
+
 /// What becomes of a row.
 enum Fate {
     /// Understood; nothing more will come of it.
-    Done(&'static str, Option<PayoutId>),
+    Done(&'static str, About),
     /// Looked at again in a while.
-    Again(&'static str, Option<PayoutId>),
+    Again(&'static str, About),
 }
 
 /// Takes due rows for this worker.
@@ -129,31 +152,75 @@ async fn claim(steps: &BankSteps) -> Result<Vec<Due>, StoreError> {
     Ok(rows)
 }
 
-/// Works one row and writes what became of it.
-async fn settle(steps: &BankSteps, client: &Client, row: Due) {
-    let (note, payout, again) = match unbroken(row.id, understand(steps, client, &row)).await {
-        Fate::Done(note, payout) => (note, payout, None),
-        // Quick at first: the bank may just not have decided. Never given up.
-        Fate::Again(note, payout) => (note, payout, Some(1_i64 << row.tries.clamp(0, 9))),
-    };
-    meters::looked(steps.bank().name(), note);
-    let marked = sqlx::query!(
-        r#"update inbox set note = $2, payout = $3,
-               done_at = case when $4::bigint is null then giro_now() end,
-               next_at = giro_now() + coalesce($4::bigint, 0) * interval '1 second'
-           where id = $1"#,
-        row.id,
-        note,
-        payout.map(PayoutId::uuid),
-        again
-    )
-    .execute(steps.ledger().pool());
-    let written = heard(marked).await;
-    if let Some(payout) = payout {
-        crash::at(Point::InboxAfterDone, &payout);
+impl Reader {
+    /// Works one row and writes what became of it.
+    async fn settle(&self, row: Due) {
+        let (note, about, again) = match unbroken(row.id, self.understand(&row)).await {
+            Fate::Done(note, about) => (note, about, None),
+            // Quick at first: the bank may just not have decided. Never given up.
+            Fate::Again(note, about) => (note, about, Some(1_i64 << row.tries.clamp(0, 9))),
+        };
+        let steps = &self.steps;
+        meters::looked(steps.bank().name(), note);
+        let (payout, received) = match about {
+            About::Nothing => (None, None),
+            About::Payout(payout) => (Some(payout), None),
+            About::Received(received) => (None, Some(received)),
+        };
+        let marked = sqlx::query!(
+            r#"update inbox set note = $2, payout = $3, received = $5,
+                   done_at = case when $4::bigint is null then giro_now() end,
+                   next_at = giro_now() + coalesce($4::bigint, 0) * interval '1 second'
+               where id = $1"#,
+            row.id,
+            note,
+            payout.map(PayoutId::uuid),
+            again,
+            received.map(ReceivedId::uuid)
+        )
+        .execute(steps.ledger().pool());
+        let written = heard(marked).await;
+        if let Some(payout) = payout {
+            crash::at(Point::InboxAfterDone, &payout);
+        }
+        if let Err(error) = written {
+            warn!(row = row.id, %error, "an inbox row was worked but not marked; it will be worked again");
+        }
     }
-    if let Err(error) = written {
-        warn!(row = row.id, %error, "an inbox row was worked but not marked; it will be worked again");
+
+    /// What a row is about, and what comes of it.
+    async fn understand(&self, row: &Due) -> Fate {
+        match self.steps.bank().parse_webhook(&row.body) {
+            Some(Hint::Order(notice)) => {
+                // What came back may be listed already: whatever becomes of the order, giro looks.
+                if notice.claim == Claim::CameBack {
+                    let _looked = self.puller.ask(notice.tracking_key.as_str(), None).await;
+                }
+                understand(&self.steps, &self.client, row, &notice).await
+            }
+            Some(Hint::Received {
+                tracking_key,
+                operating_date,
+            }) => {
+                match self.puller.ask(&tracking_key, operating_date).await {
+                    Ok(Asked::TakenIn(received)) => Fate::Done("taken in", About::Received(received)),
+                    // Anybody can claim: what the bank never confirms is given up.
+                    Ok(Asked::NotYet | Asked::NoAnswer) if row.tries >= NEVER => {
+                        Fate::Done("never confirmed", About::Nothing)
+                    }
+                    Ok(Asked::NotYet) => Fate::Again("not there", About::Nothing),
+                    Ok(Asked::NoAnswer) => Fate::Again("not asked", About::Nothing),
+                    Err(error) => {
+                        warn!(row = row.id, %error, "what came could not be taken in; tried again");
+                        Fate::Again("not taken in", About::Nothing)
+                    }
+                }
+            }
+            None => {
+                warn!(row = row.id, "a webhook that does not read is kept apart");
+                Fate::Done("unreadable", About::Nothing)
+            }
+        }
     }
 }
 
@@ -164,33 +231,29 @@ async fn unbroken(row: i64, understanding: impl Future<Output = Fate>) -> Fate {
         .await
         .unwrap_or_else(|_| {
             error!(row, "a webhook breaks what reads it: looked at again later");
-            Fate::Again("broken", None)
+            Fate::Again("broken", About::Nothing)
         })
 }
 
 /// Matches a row to its payout, asks the bank, and wakes the run. A webhook itself proves nothing.
-async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
-    let Some(notice) = steps.bank().parse_webhook(&row.body) else {
-        warn!(row = row.id, "a webhook that does not read is kept apart");
-        return Fate::Done("unreadable", None);
-    };
+async fn understand(steps: &BankSteps, client: &Client, row: &Due, notice: &Notice) -> Fate {
     crash::at(Point::InboxAfterClaim, &notice.tracking_key);
-    let payout = match heard(by_key(steps.ledger().pool(), &notice.tracking_key)).await {
+    let payout = match steps.ledger().payout_by_key(notice.tracking_key.as_str()).await {
         Ok(Some(payout)) => payout,
-        Ok(None) => return Fate::Again("unmatched", None),
-        Err(_) => return Fate::Again("books away", None),
+        Ok(None) => return Fate::Again("unmatched", About::Nothing),
+        Err(_) => return Fate::Again("books away", About::Nothing),
     };
     let id = payout.id;
-    if agrees(&payout, &notice) {
-        return Fate::Done("agrees", Some(id));
+    if agrees(&payout, notice) {
+        return Fate::Done("agrees", id.into());
     }
     let before = match steps.read(id).await {
         Ok(Some(before)) => before,
-        Ok(None) | Err(_) => return Fate::Again("books away", Some(id)),
+        Ok(None) | Err(_) => return Fate::Again("books away", id.into()),
     };
     let after = match steps.ask_bank(&before).await {
         Ok(after) => after,
-        Err(_) => return Fate::Again("not asked", Some(id)),
+        Err(_) => return Fate::Again("not asked", id.into()),
     };
     info!(payout = %id, workflow = id.workflow_id(), said = after.payout.bank_said, "asked after a webhook");
     if !payout.state.is_open() {
@@ -202,16 +265,16 @@ async fn understand(steps: &BankSteps, client: &Client, row: &Due) -> Fate {
             match look(client, id).await {
                 Ok(()) => {
                     crash::at(Point::InboxAfterSignal, &id);
-                    Fate::Done("evidence", Some(id))
+                    Fate::Done("evidence", id.into())
                 }
                 Err(error) => {
                     warn!(payout = %id, %error, "the run was not woken; tried again");
-                    Fate::Again("not signalled", Some(id))
+                    Fate::Again("not signalled", id.into())
                 }
             }
         }
         Stand::Go | Stand::NotSent { .. } | Stand::Sent | Stand::Doubt | Stand::Resend => {
-            Fate::Again("undecided", Some(id))
+            Fate::Again("undecided", id.into())
         }
     }
 }
@@ -226,7 +289,7 @@ async fn after_end(steps: &BankSteps, after: &Looked, claim: Claim, tries: i32) 
         Some(Found::Pending { .. } | Found::NotFound | Found::Doubt(_)) | None => false,
     };
     if clear {
-        return Fate::Done("asked after the end", Some(id));
+        return Fate::Done("asked after the end", id.into());
     }
     if tries >= UNCLEAR {
         let finding = Finding {
@@ -235,13 +298,13 @@ async fn after_end(steps: &BankSteps, after: &Looked, claim: Claim, tries: i32) 
             by: By::Claim,
         };
         if steps.ledger().evidence(finding).await.is_err() {
-            return Fate::Again("books away", Some(id));
+            return Fate::Again("books away", id.into());
         }
     }
     if tries >= NEVER {
-        return Fate::Done("never confirmed", Some(id));
+        return Fate::Done("never confirmed", id.into());
     }
-    Fate::Again("contradicts the end", Some(id))
+    Fate::Again("contradicts the end", id.into())
 }
 
 /// A claim that says what the books already say needs no question.
@@ -251,20 +314,6 @@ fn agrees(payout: &Payout, notice: &Notice) -> bool {
         (State::Returned, Claim::CameBack) => true,
         (_, Claim::Paid | Claim::NotPaid | Claim::CameBack | Claim::Other) => false,
     }
-}
-
-/// The payout of a tracking key.
-async fn by_key(pool: &PgPool, key: &TrackingKey) -> Result<Option<Payout>, StoreError> {
-    let found: Option<Option<Value>> = sqlx::query_scalar!(
-        r#"select to_jsonb(p) as "row" from payout p where tracking_key = $1"#,
-        key.as_str()
-    )
-    .fetch_optional(pool)
-    .await?;
-    found
-        .flatten()
-        .map(|row| serde_json::from_value(row).map_err(StoreError::from))
-        .transpose()
 }
 
 /// Wakes a payout's run. A run that is not there needs none: the sweeper starts it, and it reads the row.
@@ -289,8 +338,11 @@ mod tests {
             let nothing: Option<Fate> = std::hint::black_box(None);
             nothing.expect("a bug")
         };
-        assert!(matches!(unbroken(1, broken).await, Fate::Again("broken", None)));
-        let sound = async { Fate::Done("agrees", None) };
-        assert!(matches!(unbroken(2, sound).await, Fate::Done("agrees", None)));
+        assert!(matches!(
+            unbroken(1, broken).await,
+            Fate::Again("broken", About::Nothing)
+        ));
+        let sound = async { Fate::Done("agrees", About::Nothing) };
+        assert!(matches!(unbroken(2, sound).await, Fate::Done("agrees", About::Nothing)));
     }
 }

@@ -25,7 +25,7 @@ use sqlx::{
 };
 use std::{str::FromStr, time::Duration};
 use tokio::sync::mpsc;
-use workflows::domain::{End, PayoutId};
+use workflows::domain::{End, PayoutId, ReceivedId};
 
 pub use core::outlook;
 pub use ends::Ends;
@@ -33,8 +33,8 @@ pub use settings::{Resumed, clock_ahead, pause, resume, set_clock, set_environme
 pub(crate) use silence::heard;
 pub use store::StoreError;
 
-use command::{Accept, Adopt, Answer, Begin, Command, Finding, Open, Record, Stand};
-use rows::{BankRow, Payout, Private, Rules};
+use command::{Accept, Adopt, Answer, Begin, Command, Cure, Finding, Open, Receive, Record, Stand};
+use rows::{BankRow, Payout, Private, Received, Rules};
 use writer::Job;
 
 /// Why a command has no answer. Nothing is known to be written; asking again is always safe.
@@ -143,6 +143,41 @@ impl Ledger {
         }
     }
 
+    /// Takes in a record of money that came in; true when nobody had before.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    pub async fn receive(&self, receive: Receive) -> Result<(Received, bool), LedgerError> {
+        match self.run(Command::Receive(Box::new(receive))).await? {
+            Answer::Received { received, is_new } => Ok((received, is_new)),
+            other => Err(not_its_answer(&other)),
+        }
+    }
+
+    /// Gives what came in its place: a deposit to its customer, a return against its payout, or apart.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    pub async fn place(&self, command: Command) -> Result<Placed, LedgerError> {
+        match self.run(command).await? {
+            Answer::Placed(received) => Ok(Placed::Placed(received)),
+            Answer::Waits { received, payout } => Ok(Placed::Waits { received, payout }),
+            Answer::Unknown => Ok(Placed::Unknown),
+            other => Err(not_its_answer(&other)),
+        }
+    }
+
+    /// Gives what was set apart to a customer, as people decided.
+    pub async fn cure(&self, cure: Cure) -> Result<Answer, LedgerError> {
+        self.run(Command::Cure(cure)).await
+    }
+
+    /// A received record as it stands, without a lock.
+    pub async fn received(&self, id: ReceivedId) -> Result<Option<Received>, StoreError> {
+        heard(store::received(&self.pool, id)).await
+    }
+
+    /// The payout that the bank knows by this key.
+    pub async fn payout_by_key(&self, key: &str) -> Result<Option<Payout>, StoreError> {
+        heard(store::payout_by_key(&self.pool, key)).await
+    }
+
     /// A payout as it stands, without a lock.
     pub async fn payout(&self, id: PayoutId) -> Result<Option<Payout>, StoreError> {
         heard(store::payout(&self.pool, id)).await
@@ -171,6 +206,22 @@ impl Ledger {
         })
         .await
     }
+}
+
+/// What became of a record that was to be given its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// It has one, now or since before.
+    Placed(Received),
+    /// It waits, a return for its payout to be settled.
+    Waits {
+        /// The record.
+        received: Received,
+        /// What it waits for.
+        payout: Option<PayoutId>,
+    },
+    /// There is no such record of that kind.
+    Unknown,
 }
 
 /// Where a payout stands, as begin, record and evidence answer. Any other answer is a bug, and moves nothing.

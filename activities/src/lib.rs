@@ -7,6 +7,7 @@
 //! | `steps` | the activities that a run calls |
 //! | `inbox` | what banks tell us, stored first and understood later |
 //! | `catch_up` | the books held against the bank's orders, before anything is sent on a server |
+//! | `receive` | money that comes in: pulled from the bank, taken in, and its runs started |
 //! | `sides` | the bank's statements against the books, both ways |
 //! | `reconcile` | the bank's closed days: what both have is written down, and what neither has is proven |
 //! | `audit` | the books against themselves, the bank and Temporal |
@@ -27,6 +28,7 @@ pub mod inbox;
 pub mod keys;
 pub mod ledger;
 pub mod meters;
+pub mod receive;
 pub mod reconcile;
 mod sides;
 pub mod steps;

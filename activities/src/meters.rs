@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use workflows::domain::State;
+use workflows::domain::{ReceivedKind, ReceivedState, State};
 
 use crate::{
     audit::{Invariant, Report},
@@ -129,6 +129,10 @@ meters! {
         "Commands told to come back later because the books stayed away.";
     TRANSITIONS = Counter "giro_payout_transitions_total" ["state"] of [Api Worker]:
         "Transitions of payouts that this process committed, by the state entered; a resend enters sending again.";
+    RECEIVED = Counter "giro_received_transitions_total" ["kind" "state"] of [Api Worker]:
+        "Transitions of deposits and returns that this process committed, by the state entered.";
+    RECEIVED_ATTENTION = Gauge "giro_received_attention" ["kind" "reason"] of [Relay]:
+        "Deposits and returns that a person should look at.";
     SETTLED = Counter "giro_settled_centavos_total" [] of [Api Worker]:
         "Centavos of payouts that this process booked as settled, without fee and IVA.";
     ANSWERS = Counter "giro_bank_answers_total" ["bank" "question" "answer" "code"] of [Worker]:
@@ -219,6 +223,11 @@ pub fn describe(program: Program) {
             for state in State::ALL {
                 counter!(TRANSITIONS, "state" => state.word()).absolute(0);
             }
+            for kind in ReceivedKind::ALL {
+                for state in ReceivedState::ALL {
+                    counter!(RECEIVED, "kind" => kind.word(), "state" => state.word()).absolute(0);
+                }
+            }
             for fault in ["row", "taken", "away"] {
                 counter!(FAILED_TRIES, "fault" => fault).absolute(0);
             }
@@ -277,10 +286,17 @@ pub(crate) fn waiting(commands: usize) {
 pub(crate) fn committed(commands: usize, took: Duration, events: &[Event]) {
     histogram!(BLOCK_COMMANDS).record(whole(commands));
     histogram!(BLOCK_SECONDS).record(took);
-    for Event { payout } in events {
-        counter!(TRANSITIONS, "state" => payout.state.word()).increment(1);
-        if payout.state == State::Settled {
-            counter!(SETTLED).increment(u64::try_from(payout.amount.get()).unwrap_or(0));
+    for event in events {
+        match event {
+            Event::Payout(payout) => {
+                counter!(TRANSITIONS, "state" => payout.state.word()).increment(1);
+                if payout.state == State::Settled {
+                    counter!(SETTLED).increment(u64::try_from(payout.amount.get()).unwrap_or(0));
+                }
+            }
+            Event::Received(received) => {
+                counter!(RECEIVED, "kind" => received.kind.word(), "state" => received.state.word()).increment(1);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! evidence is recorded, and runs are woken. Whoever dies midway costs one more reading: the next look finds the same
 //! days due.
 
+mod came;
 mod day;
 mod store;
 
@@ -24,9 +25,10 @@ use workflows::{
 };
 
 use crate::{
-    bank::{StatementLine, one_day},
+    bank::{ReceivedEntry, StatementLine, one_day},
     catch_up::{self, Trouble},
     ledger::command::{By, Finding},
+    receive::Puller,
     steps::BankSteps,
 };
 use day::{Day, Unanswered};
@@ -126,6 +128,16 @@ impl Look<'_> {
         Ok(lines)
     }
 
+    /// What came in on a day, whole, read on the day on which this look began.
+    async fn list(&self, date: Date) -> Result<Vec<ReceivedEntry>, Trouble> {
+        let ledger = self.steps.ledger();
+        let list = self.steps.bank().whole_received(date, self.today).await?;
+        if !one_day(&ledger.rules().calendar, self.at, ledger.now().await?)? {
+            return Err(Trouble::Rolled);
+        }
+        Ok(list)
+    }
+
     /// Reads a closed day, takes in what the books missed, and writes what it came to.
     async fn day(&self, date: Date, done: &mut Reconciled) -> Result<Day, Trouble> {
         let ledger = self.steps.ledger();
@@ -134,14 +146,25 @@ impl Look<'_> {
         let (taken_in, strays) = catch_up::take_in(self.steps, self.client, &lines, read_at).await?;
         done.taken_in += count(taken_in);
         done.strays += strays;
-        let day = store::hold(ledger, self.steps.bank(), date, read_at, lines).await?;
+        // What went out is held against the books whatever becomes of the list of what came in.
+        let list = match self.list(date).await {
+            Ok(list) => {
+                let puller = Puller::new(self.steps.clone());
+                done.taken_in_received += count(puller.take_in(&list).await?.len());
+                Ok(list)
+            }
+            Err(Trouble::Bank(error)) => Err(error),
+            Err(error) => return Err(error),
+        };
+        let day = store::hold(ledger, self.steps.bank(), date, read_at, lines, &list).await?;
         catch_up::wake(self.client, &day.behind).await;
         done.days.push(DayRead {
             operating_date: date,
             orders: count(day.orders),
             agreed: count(day.agreed),
-            open: count(day.open),
-            differences: count(day.wrong.len()),
+            received: count(day.came.records),
+            open: count(day.open + day.came.open),
+            differences: count(day.differences()),
         });
         Ok(day)
     }
@@ -233,24 +256,33 @@ fn since(calendar: &BankCalendar, oldest: Date, today: Date) -> BTreeSet<Date> {
     closed.take_while(|date| *date >= oldest).collect()
 }
 
-/// Closed days, back to the first of the books, that were not read yet, or were not settled when they were, a while ago.
+/// Closed days, back to the first of the books, that were not read yet, were not settled when they were, a while ago, or
+/// were settled and have not been looked at since the day after was over.
 fn unsettled(
     calendar: &BankCalendar,
     today: Date,
     now: Timestamp,
     read: &Read,
 ) -> Result<BTreeSet<Date>, CalendarError> {
-    let Some(first) = read.first_payout else {
+    let Some(first) = read.first else {
         return Ok(BTreeSet::new());
     };
     // What is asked for on a holiday or in the evening is sent on the next banking day.
     let first = calendar.operating_date(first)?.date();
-    let is_due = |date: &Date| {
-        read.days
-            .get(date)
-            .is_none_or(|last| !last.is_settled && now.duration_since(last.at) >= AGAIN)
-    };
-    Ok(since(calendar, first, today).into_iter().filter(is_due).collect())
+    let mut due = BTreeSet::new();
+    for date in since(calendar, first, today) {
+        let is_due = match read.days.get(&date) {
+            None => true,
+            Some(last) if last.is_settled => {
+                // What is listed late is seen by a second look, once the next banking day is over too.
+                let next = calendar.next_banking_day(date)?;
+                next < today && calendar.operating_date(last.at)?.date() <= next
+            }
+            Some(last) => now.duration_since(last.at) >= AGAIN,
+        };
+        due.extend(is_due.then_some(date));
+    }
+    Ok(due)
 }
 
 #[cfg(test)]
@@ -270,7 +302,7 @@ mod tests {
         let pair = vec![(date(2026, 11, 27), date(2026, 11, 30))];
         let now: Timestamp = "2026-12-01T17:00:00Z".parse().expect("a time");
         let mut read = Read {
-            first_payout: None,
+            first: None,
             days: BTreeMap::new(),
         };
         for (today, found) in [
@@ -309,7 +341,7 @@ mod tests {
         let at: Timestamp = "2026-11-26T17:00:00Z".parse().expect("a time");
         let (today, tuesday, wednesday) = (date(2026, 11, 26), date(2026, 11, 24), date(2026, 11, 25));
         let mut read = Read {
-            first_payout: Some("2026-11-24T17:00:00Z".parse().expect("a time")),
+            first: Some("2026-11-24T17:00:00Z".parse().expect("a time")),
             days: BTreeMap::new(),
         };
         let due = |read: &Read, now| unsettled(&calendar(), today, now, read).expect("in the table");
@@ -318,7 +350,12 @@ mod tests {
         read.days.insert(wednesday, LastRead { is_settled: false, at });
         assert!(due(&read, at).is_empty());
         assert_eq!(due(&read, at + AGAIN), BTreeSet::from([wednesday]));
-        read.first_payout = None;
-        assert!(due(&read, at + AGAIN).is_empty(), "books without a payout");
+        // Tuesday was read on Thursday: after Wednesday, which is its second look. Wednesday's comes on Friday.
+        read.days.insert(wednesday, LastRead { is_settled: true, at });
+        assert!(due(&read, at + AGAIN).is_empty());
+        let friday = unsettled(&calendar(), date(2026, 11, 27), at + AGAIN, &read).expect("in the table");
+        assert_eq!(friday, BTreeSet::from([wednesday, today]));
+        read.first = None;
+        assert!(due(&read, at + AGAIN).is_empty(), "books without anything");
     }
 }

@@ -1,4 +1,5 @@
-//! Open payouts past their deadline: whoever drove them may be gone, so their runs are started again.
+//! What is past its deadline, open payouts and money that came in: whoever drove it may be gone, so that its run is
+//! started again.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,10 @@ use tracing::error;
 
 use crate::{
     crash::{self, Point},
-    ledger::{StoreError, heard, rows::Payout},
+    ledger::{
+        StoreError, heard,
+        rows::{Payout, Received},
+    },
 };
 
 /// An overdue payout is swept again after as long as it was overdue at its last sweep, in seconds, within these bounds.
@@ -59,4 +63,28 @@ pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
         .iter()
         .for_each(|payout| crash::at(Point::SweepAfterMark, &payout.id));
     Ok(taken)
+}
+
+/// The same of money that came in and has no place yet.
+pub async fn overdue_received(pool: &PgPool, limit: i64) -> Result<Vec<Received>, StoreError> {
+    let due = sqlx::query_scalar!(
+        r#"update received set swept_at = giro_now()
+           where id in (
+               select id from received
+               where deadline_at < (select giro_now())
+                 and (swept_at is null
+                      or swept_at < (select giro_now()) - greatest(least(swept_at - deadline_at, make_interval(secs => $3)),
+                                                          make_interval(secs => $2)))
+               order by coalesce(swept_at, deadline_at) limit $1 for no key update skip locked)
+           returning to_jsonb(received) as "row""#,
+        limit,
+        SWEPT_FIRST,
+        SWEPT_LAST
+    )
+    .fetch_all(pool);
+    let found: Vec<Option<Value>> = heard(due).await?;
+    let read = |row| {
+        serde_json::from_value(row).inspect_err(|error| error!(%error, "overdue money that came in does not read"))
+    };
+    Ok(found.into_iter().flatten().filter_map(|row| read(row).ok()).collect())
 }

@@ -38,6 +38,7 @@ async fn ends(stack: &Stack, row: &Row, id: &str) -> Result<()> {
             let marked = move |payout: &Value| is("settled")(payout) && payout["attention"]["reason"] == reason;
             wait(Box::new(marked)).await?
         }
+        End::Returned => wait(Box::new(is("returned"))).await?,
         End::Speak(reason) => {
             let told = wait(Box::new(move |payout| payout["attention"]["reason"] == reason)).await?;
             let open = told["state"] == "sending" || told["state"] == "sent";

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tests::{
-    client::{Giro, Reply, request, text},
+    client::{Giro, Reply, clabe, request, text},
     stack::{PATIENCE, Setup, Stack},
 };
 
@@ -26,6 +26,12 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/accounts/{id}", &["read"]),
     ("GET", "/v1/accounts/{id}/movements", &["read"]),
     ("GET", "/v1/accounts/{id}/statement", &["read"]),
+    ("GET", "/v1/deposits", &["read"]),
+    ("GET", "/v1/deposits/{id}", &["read"]),
+    ("POST", "/v1/deposits/{id}/apply", &["operate"]),
+    ("GET", "/v1/returns", &["read"]),
+    ("GET", "/v1/returns/{id}", &["read"]),
+    ("POST", "/v1/returns/{id}/apply", &["operate"]),
     ("GET", "/v1/institutions", &["read"]),
     ("GET", "/v1/institutions/{code}", &["read"]),
     ("GET", "/v1/banks", &["read"]),
@@ -41,6 +47,30 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/docs/runbook", &[]),
     ("GET", "/docs/runbook/{cause}", &[]),
 ];
+
+/// Records that came for the account, and for its payout.
+const DEPOSIT: &str = "rec_01a1f000000070008000000000000001";
+const RETURN: &str = "rec_01a1f000000070008000000000000002";
+
+/// Puts both into the books, as a worker would have.
+async fn arrivals(stack: &Stack, tracking_key: String) -> Result<()> {
+    let mut books = PgConnection::connect(&stack.database).await?;
+    for (id, kind, of_key) in [(DEPOSIT, "deposit", None), (RETURN, "return", Some(tracking_key))] {
+        sqlx::query(
+            r#"insert into received (id, bank, operating_date, sender, tracking_key, kind, payment_type, amount, interest,
+                                     clabe, of_key, record, state, deadline_at, event_seq, version, received_at, changed_at)
+               values (replace($1, 'rec_', '')::uuid, 'stp', '2026-11-24', 40012, $2, $2, 1, 100, 0, $3, $4, '{}', 'received',
+                       giro_now() + interval '1 minute', 1, 1, giro_now(), giro_now())"#,
+        )
+        .bind(id)
+        .bind(kind)
+        .bind(clabe(1))
+        .bind(of_key)
+        .execute(&mut books)
+        .await?;
+    }
+    Ok(())
+}
 
 /// What a key with one scope may do.
 fn implied(scope: &str) -> &'static [&'static str] {
@@ -103,10 +133,11 @@ async fn ask(giro: &Giro, method: &str, path: &str, body: &Value) -> Result<Repl
 }
 
 fn place(route: &str, account: &str, payout: &str) -> String {
-    let id = if route.starts_with("/v1/accounts") {
-        account
-    } else {
-        payout
+    let id = match route {
+        _ if route.starts_with("/v1/accounts") => account,
+        _ if route.starts_with("/v1/deposits") => DEPOSIT,
+        _ if route.starts_with("/v1/returns") => RETURN,
+        _ => payout,
     };
     let code = if route.starts_with("/docs") { "later" } else { "40012" };
     let path = route
@@ -159,6 +190,7 @@ async fn every_route_asks_for_its_scope() -> Result<()> {
     let payer = stack.giro.with_key(&key(&stack, "payments", "pay")?);
     until(&stack.giro, "/v1/banks", 401).await?;
     let payout = payer.pay(&account, 100).await?;
+    arrivals(&stack, text(&payer.payout(&payout).await?, "/tracking_key")?).await?;
 
     // Nobody: whatever is shown, it is 401, on every route that is not for anybody.
     let other = key(&stack, "payroll", "pay")?;
@@ -218,9 +250,10 @@ async fn every_route_asks_for_its_scope() -> Result<()> {
 
     // Another caller: what is not its own does not exist, also under a key that it never saw.
     let payroll = stack.giro.with_key(&other);
-    for (method, route, _) in ROUTES.iter().filter(|(_, route, _)| route.contains("{id}")) {
+    for (method, route, scopes) in ROUTES.iter().filter(|(_, route, _)| route.contains("{id}")) {
         let reply = ask(&payroll, method, &place(route, &account, &payout), &json!({})).await?;
-        assert_eq!(reply.status, 404, "{method} {route}: {reply:?}");
+        let expected = if *scopes == ["operate"] { 403 } else { 404 };
+        assert_eq!(reply.status, expected, "{method} {route}: {reply:?}");
     }
     let mine = payer.post("/v1/payouts", "shared-key", &request(&account, 100)).await?;
     let theirs = payroll

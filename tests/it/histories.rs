@@ -22,7 +22,7 @@ use tests::{
 };
 use uuid::Uuid;
 use workflows::{
-    PayoutWorkflow, ReconciliationWorkflow,
+    DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow,
     domain::{End, PayoutId, Refusal},
     payout::Outcome,
 };
@@ -66,6 +66,8 @@ async fn replay(history: History) -> Result<()> {
     let options = WorkflowReplayerOptions::new()
         .register_workflow::<PayoutWorkflow>()?
         .register_workflow::<ReconciliationWorkflow>()?
+        .register_workflow::<DepositWorkflow>()?
+        .register_workflow::<ReturnWorkflow>()?
         .build();
     WorkflowReplayer::new(options)?
         .replay_workflow(WorkflowHistory::from(history))
@@ -84,7 +86,7 @@ async fn recorded_histories_replay() -> Result<()> {
         }
     }
     ensure!(
-        fates.len() >= 19,
+        fates.len() >= 21,
         "one history per fate; record them with GIRO_RECORD_HISTORIES=1: {fates:?}"
     );
     for fate in fates {
@@ -182,8 +184,7 @@ async fn fates_are_recorded_and_say_what_they_wait_for() -> Result<()> {
     stack.giro.wait(&came_back, PATIENCE, is("sent")).await?;
     stack.bank.state(&stack.key(&came_back).await?, "D").await?;
     stack.giro.answered(&came_back, PATIENCE).await?;
-    let shown = |payout: &Value| payout["state"] == "settled" && payout["attention"]["reason"] == "return_expected";
-    stack.giro.wait(&came_back, PATIENCE, shown).await?;
+    stack.giro.wait(&came_back, PATIENCE, is("returned")).await?;
     said.extend(ends(&stack, "came_back", &came_back, End::Settled).await?);
 
     // Its send has been heard of, and the bank has paid it: what it says next is no matter of milliseconds.

@@ -1,6 +1,7 @@
 //! Stories on real parts: API in, ledger and bank's journal out.
 
 mod api;
+mod arrivals;
 mod attack;
 mod audit;
 mod bad_input;

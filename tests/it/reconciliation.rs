@@ -53,6 +53,7 @@ fn day(operating_date: &str, orders: u64, open: u64) -> Result<DayRead> {
         operating_date: operating_date.parse()?,
         orders,
         agreed: orders,
+        received: 0,
         open,
         differences: 0,
     })

@@ -160,7 +160,7 @@ async fn every_fate_reads_at_a_glance() -> Result<()> {
 /// A run's row in the list, found by the tracking key that the bank knows: status, bank, centavos, outcome.
 async fn listed(stack: &Stack, outcome: &Outcome) -> Result<(String, String, i64, String)> {
     let key = outcome.tracking_key.clone().context("a key")?;
-    let query = format!("GiroTrackingKey = '{key}' AND GiroOutcome IS NOT NULL");
+    let query = format!("GiroTrackingKey = '{key}' AND GiroOutcome IS NOT NULL AND ExecutionStatus != 'Running'");
     let client = stack.client().await?;
     let start = tokio::time::Instant::now();
     loop {

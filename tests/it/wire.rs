@@ -23,11 +23,16 @@ use temporalio_common::{
 };
 use uuid::Uuid;
 use workflows::{
-    PayoutWorkflow, ReconciliationWorkflow, attributes,
-    contract::{Accept, Applied, Asked, Bank, DayRead, Ledger, Reconciled, Standing, Subject, Submit},
+    DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow,
+    arrival::ArrivalOutcome,
+    attributes,
+    contract::{
+        Accept, Applied, Arrival, ArrivalStanding, Asked, Bank, DayRead, Ledger, Placed, Reconciled, Standing, Subject,
+        Submit,
+    },
     domain::{
         Attention, Centavos, End, Evidence, FieldCode, FieldError, Institutions, Order, PayoutId, PayoutRequest,
-        Refusal, State, TrackingKey,
+        ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, Refusal, State, TrackingKey,
     },
     payout::Outcome,
     reconciliation::Reconciliation,
@@ -319,6 +324,8 @@ fn names_on_the_wire_never_change() {
     let now = json!({
         "workflow": PayoutWorkflow::run.name(),
         "reconciliation": ReconciliationWorkflow::run.name(),
+        "deposit": DepositWorkflow::run.name(),
+        "return": ReturnWorkflow::run.name(),
         "schedule": worker::schedule::id(workflows::QUEUE),
         "workflow_id": payout.workflow_id(),
         "tracking_key": TrackingKey::derive(payout),
@@ -327,6 +334,8 @@ fn names_on_the_wire_never_change() {
         "activities": [
             Ledger::accept.name(), Ledger::apply.name(), Bank::submit.name(), Bank::inquire.name(), Bank::ask.name(),
             Bank::reconcile.name(),
+            Ledger::deposit.name(),
+            Ledger::give_back.name(),
         ],
         "queues": [workflows::QUEUE, workflows::bank_queue(workflows::QUEUE, "stp")],
         "search_attributes": BTreeMap::from_iter(attributes::ALL.iter().copied()),
@@ -401,13 +410,40 @@ fn shapes() -> Value {
             operating_date: jiff::civil::date(2026, 11, 27),
             orders: 3,
             agreed: 2,
+            received: 1,
             open: 1,
             differences: 1,
         }],
         taken_in: 1,
+        taken_in_received: 1,
         strays: 1,
         proven_absent: 1,
     };
+    let (day, amount) = (jiff::civil::date(2026, 11, 27), known.amount);
+    let arrival = Arrival {
+        received: ReceivedId::derive("stp", day, 40_012, "NU39/1"),
+    };
+    let arrived = |attention| ArrivalStanding {
+        received: arrival.received,
+        kind: ReceivedKind::Return,
+        bank: "stp".to_owned(),
+        amount,
+        sender: 40_012,
+        tracking_key: "NU39/1".to_owned(),
+        operating_date: day,
+        state: ReceivedState::Unapplied,
+        payout: Some(payout),
+        attention,
+    };
+    let placed = shape(&[
+        Placed::Placed {
+            standing: arrived(Some(ReceivedAttention::AccountNotOpen)),
+        },
+        Placed::Waits {
+            standing: arrived(None),
+        },
+        Placed::Unknown,
+    ]);
     json!({
         "payout": {
             "start": [shape(&[AcceptedStart { payout, bank }]), shape(&[&direct].map(Clone::clone))],
@@ -447,6 +483,26 @@ fn shapes() -> Value {
                 Asked { standing: None, next: "asked".to_owned(), resends: false },
             ]),
         },
+        "ledger.deposit": { "input": shape(&[arrival]), "output": placed.clone() },
+        "ledger.return": { "input": shape(&[arrival]), "output": placed },
+        "arrival": shape(&[
+            ArrivalOutcome {
+                outcome: Some(ReceivedState::Applied),
+                received: Some(arrival.received),
+                amount: Some(amount),
+                money: "with the customer".to_owned(),
+                payout: Some(payout),
+                errors: Vec::new(),
+            },
+            ArrivalOutcome {
+                outcome: None,
+                received: None,
+                amount: None,
+                money: "nowhere: nothing was done".to_owned(),
+                payout: None,
+                errors: vec![FieldError::new("", FieldCode::Malformed, "mend it")],
+            },
+        ]),
         "bank.reconcile": { "output": shape(std::slice::from_ref(&reconciled)) },
         "reconciliation": {
             "result": shape(&[
@@ -456,7 +512,8 @@ fn shapes() -> Value {
         },
         "words": {
             "state": shape(State::ALL), "evidence": shape(Evidence::ALL), "attention": shape(Attention::ALL),
-            "end": shape(End::ALL), "refusal": shape(Refusal::ALL),
+            "end": shape(End::ALL), "refusal": shape(Refusal::ALL), "received_kind": shape(ReceivedKind::ALL),
+            "received_state": shape(ReceivedState::ALL), "received_attention": shape(ReceivedAttention::ALL),
         },
     })
 }

@@ -131,7 +131,7 @@ impl Books {
                     - (select coalesce(sum(amount + fee + iva), 0) from payout where ended_at is null))::bigint as held_drift,
                  (select count(*) from payout where ended_at is null) as open,
                  (select count(*) from payout p
-                    where p.event_seq <> (select count(*) from outbox o where o.payout = p.id)) as gaps,
+                    where p.event_seq <> (select count(*) from outbox o where o.subject = p.id)) as gaps,
                  (select count(*) from account where code = 2101 and debits + held > credits) as overdrawn"#,
         )
         .fetch_one(&mut self.connection)
@@ -184,7 +184,7 @@ impl Books {
                                                    where before.payout = p.id and before.question = 'submit'
                                                      and before.send_no < heard.send_no and before.said like 'not sent%')
                                 and send_no = (select count(*) from outbox
-                                               where outbox.payout = p.id and type = 'payout.sending'
+                                               where outbox.subject = p.id and type = 'payout.sending'
                                                  and created_at <= heard.at)) as is_proven
                from payout p left join payout_attention a on a.payout = p.id
                where ended_at is null or reason is not null order by id"#,
@@ -358,7 +358,7 @@ impl Books {
             match state.as_str() {
                 // On its way: the bank may have it or not, once at the most.
                 "accepted" | "sending" | "sent" if orders.len() <= 1 => {}
-                "settled" if paid == 1 => {}
+                "settled" | "returned" if paid == 1 => {}
                 "failed" | "cancelled" if dead == orders.len() => {}
                 _ => wrong.push(format!(
                     "{key}: {state} in the books, {paid} paid of {} at the bank",

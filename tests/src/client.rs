@@ -93,11 +93,11 @@ impl Giro {
         .await
     }
 
-    /// Opens an account with an opening credit and answers its id. `n` tells its CLABE at STP.
+    /// Opens an account with an opening credit, or none, and answers its id. `n` tells its CLABE at STP.
     pub async fn account(&self, n: u32, centavos: i64) -> Result<String> {
+        let credit = (centavos > 0).then(|| json!({"amount": centavos, "reason": "opening balance"}));
         let body = json!({
-            "clabe": clabe(n), "holder_name": format!("Cliente {n}"),
-            "opening_credit": {"amount": centavos, "reason": "opening balance"},
+            "clabe": clabe(n), "holder_name": format!("Cliente {n}"), "opening_credit": credit,
         });
         let reply = self.post("/v1/accounts", &format!("account-{n}"), &body).await?;
         ensure!(reply.status == 201 || reply.status == 200, "account: {reply:?}");

@@ -12,6 +12,7 @@ mod clabe;
 mod client;
 mod control;
 mod faults;
+mod incoming;
 mod journal;
 mod life;
 mod page;
@@ -45,6 +46,7 @@ pub use chaos::Chaos;
 pub use client::Control;
 pub use control::{Planted, SettingsChange, SettingsView, StateSum, Statement, Tally};
 pub use faults::{End, Fault, FaultSource, Reply, Row, TABLE, markdown};
+pub use incoming::{Incoming, IncomingView};
 pub use unrest::Unrest;
 
 use book::Book;
@@ -219,6 +221,7 @@ fn router(bank: Arc<Bank>) -> Router {
         .route("/page/{action}", post(page::act))
         .route("/healthz", get(control::health))
         .route("/control/orders", get(control::orders).post(control::plant))
+        .route("/control/incoming", get(incoming::all).post(incoming::receive))
         .route("/control/requests", get(control::requests))
         .route("/control/tally", get(control::tally))
         .route("/control/questions", get(control::questions))

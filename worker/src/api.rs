@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `payouts`, `lists`, `accounts`, `banks`, `institutions`, `attention`, `reconciliations` | what callers and people ask for |
+//! | `payouts`, `lists`, `accounts`, `arrivals`, `banks`, `institutions`, `attention`, `reconciliations` | what callers and people ask for |
 //! | `pauses` | a bank paused or resumed by people |
 //! | `webhooks` | what banks tell us, on a listener of its own |
 //! | `health` | whether this process lives, and whether it can accept |
@@ -14,10 +14,11 @@
 //! | `listen` | the socket: limits of connections, of headers and in time |
 //! | `door` | keys, checked against the books |
 //! | `caller` | who asks, and what they may do |
-//! | `extract`, `params`, `idempotency` | bodies, ids, queries and keys, checked once |
+//! | `extract`, `params`, `idempotency`, `plain` | bodies, ids, queries and keys, checked once |
 //! | `trace` | an id, a span and a limit in time for each request |
 
 mod accounts;
+mod arrivals;
 mod attention;
 mod banks;
 mod caller;
@@ -33,6 +34,7 @@ mod lists;
 mod params;
 mod pauses;
 mod payouts;
+mod plain;
 mod problem;
 mod reconciliations;
 mod show;
@@ -107,6 +109,12 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::show))
         .routes(routes!(accounts::movements))
         .routes(routes!(accounts::statement))
+        .routes(routes!(arrivals::deposits))
+        .routes(routes!(arrivals::deposit))
+        .routes(routes!(arrivals::apply_deposit))
+        .routes(routes!(arrivals::returns))
+        .routes(routes!(arrivals::one_return))
+        .routes(routes!(arrivals::apply_return))
         .routes(routes!(institutions::list))
         .routes(routes!(institutions::show))
         .routes(routes!(attention::list))

@@ -46,6 +46,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// What giro charges.
     pub fee: Fee,
+    /// Money that comes in.
+    pub received: Incoming,
     /// When a person is told.
     pub deadlines: Deadlines,
     /// What the core counts with.
@@ -175,6 +177,17 @@ pub struct Fee {
     /// IVA on it: 1600 = 16 %.
     #[serde(deserialize_with = "whole")]
     pub iva_basis_points: u16,
+    /// It goes back, with its IVA, when the payout is returned.
+    pub refunded_on_return: bool,
+}
+
+/// Money that comes in.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incoming {
+    /// Between two looks at the bank's list.
+    #[serde(deserialize_with = "whole")]
+    pub pull_seconds: u32,
 }
 
 /// When a person is told.
@@ -336,6 +349,7 @@ impl Config {
             horizon: seconds(self.rules.horizon_seconds),
             question_gap: seconds(self.rules.question_gap_seconds),
             margin: seconds(self.rules.margin_seconds),
+            refunds_fee: self.fee.refunded_on_return,
             calendar,
         }
     }

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `args` | what people type |
-//! | `payouts`, `attention`, `accounts`, `banks`, `institutions`, `status` | the commands |
+//! | `payouts`, `attention`, `accounts`, `arrivals`, `banks`, `institutions`, `status` | the commands |
 //! | `page` | one payout as a page to read |
 //! | `session` | one run: whom it asks, and where it writes |
 //! | `client` | requests and answers, the key of a caller, the key of a request |
@@ -15,6 +15,7 @@
 
 mod accounts;
 mod args;
+mod arrivals;
 mod attention;
 mod banks;
 mod client;
@@ -38,6 +39,7 @@ use clap::{CommandFactory, Parser};
 
 use self::{
     args::{Command, Giroctl},
+    arrivals::Which,
     failure::{Exit, Failure},
     session::Session,
 };
@@ -70,6 +72,8 @@ fn run(typed: &Giroctl) -> Result<Exit, Failure> {
             Command::Payouts(command) => payouts::run(&session, command).await,
             Command::Attention => attention::run(&session).await,
             Command::Accounts(command) => accounts::run(&session, command).await,
+            Command::Deposits(command) => arrivals::run(&session, Which::Deposits, command).await,
+            Command::Returns(command) => arrivals::run(&session, Which::Returns, command).await,
             Command::Banks(command) => banks::run(&session, command).await,
             Command::Institutions { search } => institutions::run(&session, search.as_deref()).await,
             Command::Status => status::run(&session).await,

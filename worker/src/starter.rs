@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use activities::{
     crash::{self, Point},
     inbox,
-    ledger::rows::Payout,
+    ledger::rows::{Payout, Received},
+    receive::Arrivals,
 };
 use anyhow::Context;
 use temporalio_client::{
@@ -155,6 +156,34 @@ impl Starter {
             Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Driven::Started),
             Err(error) => Err(error).context("Temporal did not start the run"),
         }
+    }
+
+    /// Starts the run of money that came in, and says when it could not.
+    pub async fn arrive(&self, received: &Received) -> anyhow::Result<()> {
+        self.arrivals()
+            .await?
+            .start(received)
+            .await
+            .context("Temporal did not start the run")
+    }
+
+    /// Says that there is something to look at about money that came in.
+    pub async fn look_at(&self, received: &Received) {
+        match self.arrivals().await {
+            Ok(arrivals) => arrivals.look(received).await,
+            Err(error) => {
+                warn!(received = %received.id, error = format!("{error:#}"), "not woken: it looks by itself later");
+            }
+        }
+    }
+
+    async fn arrivals(&self) -> anyhow::Result<Arrivals> {
+        let client = self.client().await?;
+        Ok(Arrivals::new(
+            client,
+            self.temporal.task_queue.clone(),
+            Arc::clone(&self.institutions),
+        ))
     }
 
     /// Says that there is something to look at; a run that is not there needs none.

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use temporalio_macros::activity_definitions;
 
 use crate::{
-    domain::{Attention, Centavos, End, Evidence, FieldError, PayoutId, Refusal, State, TrackingKey},
+    domain::{
+        Attention, Centavos, End, Evidence, FieldError, PayoutId, ReceivedAttention, ReceivedId, ReceivedKind,
+        ReceivedState, Refusal, State, TrackingKey,
+    },
     wire::DirectStart,
 };
 
@@ -140,6 +143,9 @@ pub struct Reconciled {
     pub days: Vec<DayRead>,
     /// Orders of the bank that the books had as never sent, and have now.
     pub taken_in: u64,
+    /// Records of money that came in, and that the books did not have.
+    #[serde(default)]
+    pub taken_in_received: u64,
     /// Orders of the bank that the books cannot explain, named for the first time.
     pub strays: u64,
     /// Payouts of which it is proven that their orders never reached the bank.
@@ -155,10 +161,63 @@ pub struct DayRead {
     pub orders: u64,
     /// Of them those that the books have, alike in all fields.
     pub agreed: u64,
-    /// Payouts of the day that have not ended.
+    /// Records of what came in on it.
+    #[serde(default)]
+    pub received: u64,
+    /// Payouts of the day that have not ended, and records that have no place yet.
     pub open: u64,
     /// What differs; 0, and nothing open: the day is settled.
     pub differences: u64,
+}
+
+/// Which received record a step is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// The record.
+    pub received: ReceivedId,
+}
+
+/// Where money that came in stands, for people to read in the Temporal UI.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrivalStanding {
+    /// The record.
+    pub received: ReceivedId,
+    /// A deposit or a return.
+    pub kind: ReceivedKind,
+    /// Its bank.
+    pub bank: String,
+    /// What came in, in centavos.
+    pub amount: Centavos,
+    /// The institution that sent it (SPEI code).
+    pub sender: u32,
+    /// The key that it came under.
+    pub tracking_key: String,
+    /// The bank's day.
+    pub operating_date: Date,
+    /// Where the money is.
+    pub state: ReceivedState,
+    /// The payout that came back by it, or that it waits for.
+    pub payout: Option<PayoutId>,
+    /// Why a person should look.
+    pub attention: Option<ReceivedAttention>,
+}
+
+/// What became of money that came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "placed")]
+pub enum Placed {
+    /// It has a place, now or since before.
+    Placed {
+        /// Where it stands.
+        standing: ArrivalStanding,
+    },
+    /// It waits, a return for its payout to be settled.
+    Waits {
+        /// Where it stands.
+        standing: ArrivalStanding,
+    },
+    /// The books do not have it.
+    Unknown,
 }
 
 /// Steps on the books.
@@ -175,6 +234,18 @@ impl Ledger {
     /// Posts or releases by the evidence on the row.
     #[activity(name = "ledger.apply")]
     pub fn apply(subject: Subject) -> Applied {
+        unimplemented!()
+    }
+
+    /// Gives a deposit to its customer, or sets it apart.
+    #[activity(name = "ledger.deposit")]
+    pub fn deposit(arrival: Arrival) -> Placed {
+        unimplemented!()
+    }
+
+    /// Reverses what came back of a payout.
+    #[activity(name = "ledger.return")]
+    pub fn give_back(arrival: Arrival) -> Placed {
         unimplemented!()
     }
 }
@@ -213,6 +284,6 @@ impl Bank {
 pub mod markers {
     pub use super::{
         bank::{Ask, Inquire, Reconcile, Submit},
-        ledger::{Accept, Apply},
+        ledger::{Accept, Apply, Deposit, GiveBack},
     };
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use temporalio_common::{ActivityDefinition, Priority};
 use temporalio_workflow::{
-    ActivityOptions, CancellableFuture, LocalActivityOptions, RetryPolicy, TimerOptions, WaitConditionOptions,
-    WorkflowCancellationToken, WorkflowContext, WorkflowResult, select,
+    ActivityOptions, CancellableFuture, RetryPolicy, WorkflowCancellationToken, WorkflowContext, WorkflowResult, select,
 };
 
 use crate::{
@@ -18,15 +17,13 @@ use crate::{
     domain::{Attention, End, PayoutId},
     payout::PayoutWorkflow,
     sentences::{self, filled, support::Next},
+    verbs::{self, Looks, look, timer},
 };
 
 /// The bank's word usually comes within this; asking before is noise.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// A person was told: the timer only keeps the wait alive.
 const A_DAY: Duration = Duration::from_secs(86_400);
-/// A ledger step that takes longer is tried again as a regular activity, which leaves the run free to hear.
-const LEDGER_LOCAL: Duration = Duration::from_secs(5);
-const LEDGER_CALL: Duration = Duration::from_secs(10);
 /// Above the adapter's own total of 10 s, and the commits around it.
 const BANK_CALL: Duration = Duration::from_secs(20);
 /// A person waits for the answer to `retry`.
@@ -34,6 +31,16 @@ const ASK_ALL: Duration = Duration::from_secs(30);
 
 /// Handed out before questions, which have the server's own middle priority.
 const FIRST: u32 = 1;
+
+impl Looks for PayoutWorkflow {
+    fn has_looked(&self) -> bool {
+        self.looked
+    }
+
+    fn forget(&mut self) {
+        self.looked = false;
+    }
+}
 
 /// A run of one payout.
 pub(crate) struct Saga {
@@ -60,28 +67,7 @@ impl Saga {
         input: impl Fn() -> A::Input,
         summary: &str,
     ) -> WorkflowResult<A::Output> {
-        let local = LocalActivityOptions::builder()
-            .start_to_close_timeout(LEDGER_LOCAL)
-            .schedule_to_close_timeout(LEDGER_LOCAL)
-            .retry_policy(
-                RetryPolicy::builder()
-                    .initial_interval(Duration::from_millis(200))
-                    .maximum_attempts(5)
-                    .build(),
-            )
-            .timer_backoff_threshold(Duration::from_secs(1))
-            .cancellation_token(WorkflowCancellationToken::new())
-            .summary(summary.to_owned())
-            .build();
-        if let Ok(done) = self.ctx.execute_local_activity(marker(), input(), local).await {
-            return Ok(done);
-        }
-        let remote = ActivityOptions::with_start_to_close_timeout(LEDGER_CALL)
-            .cancellation_token(WorkflowCancellationToken::new())
-            .retry_policy(RetryPolicy::builder().maximum_interval(Duration::from_secs(30)).build())
-            .summary(summary.to_owned())
-            .build();
-        Ok(self.ctx.execute_activity(marker(), input(), remote).await?)
+        verbs::step(&self.ctx, marker, input, summary).await
     }
 
     /// Returns when there is something to look at: a `look`, or the bank's answer to our question. Past the deadline it
@@ -106,9 +92,9 @@ impl Saga {
                 .execute_activity(Bank::inquire, self.subject(), self.inquiry(token));
             let mut timer = self
                 .ctx
-                .timer(self.timer(if past { A_DAY } else { left }, "until a person is told"));
+                .timer(timer(if past { A_DAY } else { left }, "until a person is told"));
             let heard: Standing = loop {
-                let mut looked = std::pin::pin!(self.look().fuse());
+                let mut looked = std::pin::pin!(look(&self.ctx).fuse());
                 select! {
                     () = looked => { asked.cancel(); timer.cancel(); return Ok(()) }
                     heard = asked => { timer.cancel(); break heard? }
@@ -206,24 +192,7 @@ impl Saga {
 
     /// True when someone said `look` before the timer fired.
     async fn wait(&self, duration: Duration, why: &str) -> bool {
-        let mut timer = self.ctx.timer(self.timer(duration, why));
-        let mut looked = std::pin::pin!(self.look().fuse());
-        select! {
-            () = looked => { timer.cancel(); true }
-            _ = timer => false,
-        }
-    }
-
-    /// Resolves when someone says `look`, and takes it.
-    async fn look(&self) {
-        let detached = WaitConditionOptions::builder()
-            .cancellation_token(WorkflowCancellationToken::new())
-            .build();
-        let _never_cancelled = self
-            .ctx
-            .wait_condition_with_options(|state| state.looked, detached)
-            .await;
-        self.ctx.state_mut(|state| state.looked = false);
+        verbs::wait(&self.ctx, duration, why).await
     }
 
     pub(crate) fn subject(&self) -> Subject {
@@ -231,13 +200,6 @@ impl Saga {
             payout: self.payout,
             shown: self.shown(),
         }
-    }
-
-    fn timer(&self, duration: Duration, why: &str) -> TimerOptions {
-        TimerOptions::builder(duration)
-            .cancellation_token(WorkflowCancellationToken::new())
-            .summary(why.to_owned())
-            .build()
     }
 
     fn inquiry(&self, token: WorkflowCancellationToken) -> ActivityOptions {

@@ -14,8 +14,8 @@ pub mod support;
 use std::fmt::Display;
 
 use crate::{
-    contract::Standing,
-    domain::{Attention, Centavos, State},
+    contract::{ArrivalStanding, Standing},
+    domain::{Attention, Centavos, ReceivedKind, State},
 };
 
 /// One sentence for people, the same in both languages; at most 200 characters in each.
@@ -77,6 +77,39 @@ pub fn details(standing: &Standing, attention_shown: Option<Attention>, next: &s
         text.push_str("\nTo take it back, use `cancel` in the API: a Temporal cancel or terminate changes no money.\n");
     } else if state.is_open() {
         text.push_str("\nIt can no longer be taken back: a Temporal cancel or terminate changes no money.\n");
+    }
+    text
+}
+
+/// One line for the list of runs, of money that came in.
+pub fn arrival_summary(kind: ReceivedKind, amount: Centavos, bank: &str, sender: &str, last4: &str) -> String {
+    format!("{kind} of {amount} at {bank} from {sender}, for account ****{last4}")
+}
+
+/// The details of a run about money that came in.
+pub fn arrival_details(standing: &ArrivalStanding, next: &str) -> String {
+    let ArrivalStanding {
+        kind,
+        amount,
+        bank,
+        tracking_key,
+        sender,
+        operating_date,
+        state,
+        ..
+    } = standing;
+    let mut text = format!(
+        "A {kind} of **{amount}** is {}.\n\n- State: `{state}`\n- Bank: {bank}, from institution {sender}\n- Tracking key: `{tracking_key}`, operating date {operating_date}\n- Next: {next}\n",
+        support::arrived(*state).en
+    );
+    if let Some(payout) = standing.payout {
+        text.push_str(&format!("- Payout: `{payout}`\n"));
+    }
+    if let Some(reason) = standing.attention {
+        text.push_str(&format!(
+            "- **Attention** `{reason}`: {}\n",
+            support::received_attention(reason).en
+        ));
     }
     text
 }

@@ -6,7 +6,10 @@ use temporalio_common::{
     protos::temporal::api::common::v1::Payload,
 };
 
-use crate::domain::{FieldCode, FieldError, PayoutId, PayoutRequest};
+use crate::{
+    contract::Arrival,
+    domain::{FieldCode, FieldError, PayoutId, PayoutRequest},
+};
 
 /// How a run starts.
 #[derive(Clone, Debug)]
@@ -81,22 +84,64 @@ impl TemporalDeserializable for Start {
     /// JSON that does not read is the sender's fault and ends as refused. An encoding that this worker does not know
     /// may be ours (a codec not configured): the task fails and waits for the mend.
     fn from_payloads(_: &SerializationContext<'_>, payloads: Vec<Payload>) -> Result<Self, PayloadConversionError> {
-        let [payload] = payloads.as_slice() else {
-            return Ok(Self::Malformed(vec![FieldError::new(
-                "",
-                FieldCode::OneInput,
-                "send exactly one input: the start of a payout",
-            )]));
-        };
-        match payload.metadata.get("encoding").map(Vec::as_slice) {
-            Some(b"json/plain" | b"json/protobuf") => Ok(Self::from_json(&payload.data)),
-            Some(b"binary/null") => Ok(Self::Malformed(vec![FieldError::new(
-                "",
-                FieldCode::Required,
-                "send the start of a payout, not null",
-            )])),
-            Some(_) | None => Err(PayloadConversionError::WrongEncoding),
+        Ok(one_json(&payloads)?.map_or_else(|error| Self::Malformed(vec![error]), Self::from_json))
+    }
+}
+
+/// The JSON of the one input, or what to mend; an encoding that this worker does not know is an error.
+fn one_json(payloads: &[Payload]) -> Result<Result<&[u8], FieldError>, PayloadConversionError> {
+    let [payload] = payloads else {
+        let mend = "send exactly one input: the start of the run";
+        return Ok(Err(FieldError::new("", FieldCode::OneInput, mend)));
+    };
+    match payload.metadata.get("encoding").map(Vec::as_slice) {
+        Some(b"json/plain" | b"json/protobuf") => Ok(Ok(&payload.data)),
+        Some(b"binary/null") => Ok(Err(FieldError::new(
+            "",
+            FieldCode::Required,
+            "send the start of the run, not null",
+        ))),
+        Some(_) | None => Err(PayloadConversionError::WrongEncoding),
+    }
+}
+
+/// How the run of a deposit or a return starts.
+#[derive(Clone, Debug)]
+pub enum ArrivalStart {
+    /// By giro: the record.
+    Of(Arrival),
+    /// By something that does not read; the run completes and says why.
+    Malformed(Vec<FieldError>),
+}
+
+impl TemporalSerializable for ArrivalStart {
+    fn to_payload(&self, ctx: &SerializationContext<'_>) -> Result<Payload, PayloadConversionError> {
+        use temporalio_common::data_converters::GenericPayloadConverter;
+        match self {
+            Self::Of(arrival) => ctx.converter.to_payload(ctx, arrival),
+            Self::Malformed(errors) => ctx.converter.to_payload(ctx, errors),
         }
+    }
+}
+
+impl TemporalDeserializable for ArrivalStart {
+    fn from_payload(ctx: &SerializationContext<'_>, payload: Payload) -> Result<Self, PayloadConversionError> {
+        Self::from_payloads(ctx, vec![payload])
+    }
+
+    fn from_payloads(_: &SerializationContext<'_>, payloads: Vec<Payload>) -> Result<Self, PayloadConversionError> {
+        let malformed = |error| Self::Malformed(vec![error]);
+        let read = |json: &[u8]| {
+            let mend = |_| {
+                malformed(FieldError::new(
+                    "",
+                    FieldCode::Malformed,
+                    "send {\"received\":\"rec_…\"}",
+                ))
+            };
+            serde_json::from_slice(json).map_or_else(mend, Self::Of)
+        };
+        Ok(one_json(&payloads)?.map_or_else(malformed, read))
     }
 }
 

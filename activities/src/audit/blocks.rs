@@ -20,7 +20,7 @@ use crate::ledger::{
     StoreError,
     chain::{Hash, Head, START, hash},
     core::logical_hash,
-    rows::{Kind, Movement, SETTLEMENT_STP},
+    rows::{Kind, Movement, SETTLEMENT_STP, SubjectKind},
     store::time,
 };
 
@@ -177,14 +177,28 @@ fn opening(row: &Movement) -> Option<(String, String)> {
     differing(&same).map(|fields| (row.id.to_string(), format!("not the opening of {}: {fields}", legs.1)))
 }
 
-/// Movements that are neither an opening nor of a payout.
+/// Movements whose subject is not there.
 async fn nobodys(connection: &mut PgConnection, movements: &[Movement], tally: &mut Tally) -> Result<(), StoreError> {
-    let of_payouts: Vec<&Movement> = movements.iter().filter(|row| row.kind != Kind::Opening).collect();
-    let subjects: Vec<Uuid> = of_payouts.iter().map(|row| row.subject).collect();
-    let there = sqlx::query_scalar!("select id from payout where id = any($1)", &subjects);
-    let there: BTreeSet<Uuid> = there.fetch_all(connection).await?.into_iter().collect();
-    for row in of_payouts.into_iter().filter(|row| !there.contains(&row.subject)) {
-        let what = format!("{} of {}, which is no payout", row.kind.word(), row.subject);
+    let rows = |kind: SubjectKind| movements.iter().filter(move |row| row.kind.subject() == kind);
+    let subjects = |kind| rows(kind).map(|row| row.subject).collect::<Vec<Uuid>>();
+    let payouts = sqlx::query_scalar!(
+        "select id from payout where id = any($1)",
+        &subjects(SubjectKind::Payout)
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let records = sqlx::query_scalar!(
+        "select id from received where id = any($1)",
+        &subjects(SubjectKind::Received)
+    )
+    .fetch_all(connection)
+    .await?;
+    let there: BTreeSet<Uuid> = payouts.into_iter().chain(records).collect();
+    for row in rows(SubjectKind::Payout)
+        .chain(rows(SubjectKind::Received))
+        .filter(|row| !there.contains(&row.subject))
+    {
+        let what = format!("{} of {}, which is not there", row.kind.word(), row.subject);
         tally.broke(Invariant::Legs, row.id, what);
     }
     Ok(())

@@ -98,8 +98,10 @@ pub(super) async fn strays(connection: &mut PgConnection, tally: &mut Tally) -> 
     let began = Instant::now();
     let rows = sqlx::query!(
         r#"select 'movement' as "of!", m.id::text as "row!", m.subject as subject from movement m
-           where (m.kind = 'opening' or not exists (select from payout p where p.id = m.subject))
-             and (m.kind <> 'opening' or not exists (select from account a where a.id = m.subject))
+           where not case
+               when m.kind = 'opening' then exists (select from account a where a.id = m.subject)
+               when m.kind in ('deposit', 'suspense', 'cure') then exists (select from received r where r.id = m.subject)
+               else exists (select from payout p where p.id = m.subject) end
            union all
            select 'evidence', e.id::text, e.payout from evidence e
            where not exists (select from payout p where p.id = e.payout)
@@ -107,11 +109,13 @@ pub(super) async fn strays(connection: &mut PgConnection, tally: &mut Tally) -> 
            select 'exchange', x.id::text, x.payout from exchange x
            where not exists (select from payout p where p.id = x.payout)
            union all
-           select 'event', o.seq::text, o.payout from outbox o
-           where not exists (select from payout p where p.id = o.payout)
+           select 'event', o.seq::text, o.subject from outbox o
+           where not exists (select from payout p where p.id = o.subject)
+             and not exists (select from received r where r.id = o.subject)
            union all
-           select 'webhook', i.id::text, i.payout from inbox i
-           where i.payout is not null and not exists (select from payout p where p.id = i.payout)
+           select 'webhook', i.id::text, coalesce(i.payout, i.received) from inbox i
+           where (i.payout is not null and not exists (select from payout p where p.id = i.payout))
+              or (i.received is not null and not exists (select from received r where r.id = i.received))
            union all
            select 'request', md5(r.caller || '/' || r.key), coalesce(r.payout, r.account) from request r
            where r.refusal is null and not exists (select from payout p where p.id = r.payout)

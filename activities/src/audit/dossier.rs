@@ -1,17 +1,17 @@
 //! One payout against everything that was ever written about it. Pure: rows in, what is wrong out.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use proto::giro::v1::PayoutEvent;
 use workflows::domain::{
-    BeneficiaryName, Clabe, Concept, Evidence, InstitutionCode, MovementId, NumericReference, Order as Request, State,
-    TaxId, TrackingKey,
+    AccountId, BeneficiaryName, Centavos, Clabe, Concept, Evidence, InstitutionCode, NumericReference,
+    Order as Request, State, TaxId, TrackingKey,
 };
 
 use super::report::{Invariant, Tally};
 use crate::ledger::{
     core::{hex, logical_hash},
     event,
-    rows::{EvidenceRow, FEE_INCOME, IVA_PAYABLE, Kind, Movement, Payout, SETTLEMENT_STP},
+    rows::{EvidenceRow, FEE_INCOME, IVA_PAYABLE, Kind, Movement, Payout, SETTLEMENT_STP, TO_APPLY},
 };
 
 /// Everything about one payout, as one snapshot has it.
@@ -32,6 +32,17 @@ pub(super) struct EventRow {
     pub(super) created_at: Timestamp,
 }
 
+/// A movement that a payout must have.
+struct Leg {
+    kind: Kind,
+    from: AccountId,
+    /// One of these.
+    to: Vec<AccountId>,
+    amount: Centavos,
+    on: Option<Date>,
+    at: Option<Timestamp>,
+}
+
 /// Rows and what is wrong with them.
 type Wrong = Vec<(String, String)>;
 
@@ -49,42 +60,42 @@ impl Dossier {
         (self.payout.id.to_string(), what.into())
     }
 
-    /// Settled: exactly amount, fee and IVA, each as the row says; otherwise nothing.
+    /// Settled: exactly amount, fee and IVA, each as the row says; returned: what came back too; otherwise nothing.
     fn legs(&self) -> Wrong {
         let payout = &self.payout;
-        let settled = matches!(payout.state, State::Settled | State::Returned);
-        let legs = [
-            (Kind::Amount, SETTLEMENT_STP, payout.amount),
-            (Kind::Fee, FEE_INCOME, payout.fee),
-            (Kind::Iva, IVA_PAYABLE, payout.iva),
-        ];
         let mut wrong = Wrong::new();
         let mut left: Vec<&Movement> = self.movements.iter().collect();
-        for (kind, to, amount) in legs.into_iter().filter(|(_, _, amount)| settled && amount.get() > 0) {
-            let id = MovementId::derive(payout.id.uuid(), "resolve", kind.ordinal());
+        for leg in self
+            .settling()
+            .into_iter()
+            .chain(self.returning())
+            .filter(|leg| leg.amount.get() > 0)
+        {
+            let id = leg.kind.id(payout.id.uuid());
             let Some(place) = left.iter().position(|row| row.id == id) else {
-                wrong.push(self.wrong(format!(
-                    "its {} of {} was never moved ({id})",
-                    kind.word(),
-                    amount.get()
-                )));
+                let (kind, amount) = (leg.kind.word(), leg.amount.get());
+                wrong.push(self.wrong(format!("its {kind} of {amount} was never moved ({id})")));
                 continue;
             };
             let row = left.swap_remove(place);
-            let legs = (payout.account, to);
             let same = [
-                ("kind", row.kind == kind),
-                ("debit account", row.debit_account == legs.0),
-                ("credit account", row.credit_account == legs.1),
-                ("amount", row.amount == amount),
-                ("day", Some(row.effective_on) == payout.effective_on),
-                ("hash", row.hash == logical_hash(legs, amount, kind)),
-                ("time", Some(row.created_at) == payout.ended_at),
+                ("kind", row.kind == leg.kind),
+                ("debit account", row.debit_account == leg.from),
+                ("credit account", leg.to.contains(&row.credit_account)),
+                ("amount", row.amount == leg.amount),
+                ("day", Some(row.effective_on) == leg.on),
+                (
+                    "hash",
+                    row.hash == logical_hash((leg.from, row.credit_account), leg.amount, leg.kind),
+                ),
+                ("time", Some(row.created_at) == leg.at),
             ];
             wrong.extend(
                 differing(&same).map(|fields| (id.to_string(), format!("not the leg of {}: {fields}", payout.id))),
             );
         }
+        // How much interest came is the record's to say.
+        left.retain(|row| row.kind != Kind::Interest || payout.state != State::Returned);
         wrong.extend(left.iter().map(|row| {
             let (kind, state) = (row.kind.word(), payout.state);
             (
@@ -93,6 +104,55 @@ impl Dossier {
             )
         }));
         wrong
+    }
+
+    /// The legs of a settled payout.
+    fn settling(&self) -> Vec<Leg> {
+        let payout = &self.payout;
+        let legs = [
+            (Kind::Amount, SETTLEMENT_STP, payout.amount),
+            (Kind::Fee, FEE_INCOME, payout.fee),
+            (Kind::Iva, IVA_PAYABLE, payout.iva),
+        ];
+        let settled = matches!(payout.state, State::Settled | State::Returned);
+        let leg = |(kind, to, amount)| Leg {
+            kind,
+            from: payout.account,
+            to: vec![to],
+            amount,
+            on: payout.effective_on,
+            at: payout.ended_at,
+        };
+        legs.into_iter().filter(|_| settled).map(leg).collect()
+    }
+
+    /// The legs of what came back, to the payer or, where that account is not open, apart.
+    fn returning(&self) -> Vec<Leg> {
+        let payout = &self.payout;
+        let refunded = |amount: Centavos| {
+            if payout.refunded.get() > 0 {
+                amount
+            } else {
+                Centavos::ZERO
+            }
+        };
+        let legs = [
+            (Kind::Return, SETTLEMENT_STP, payout.returned_amount.unwrap_or_default()),
+            (Kind::FeeRefund, FEE_INCOME, refunded(payout.fee)),
+            (Kind::IvaRefund, IVA_PAYABLE, refunded(payout.iva)),
+        ];
+        let leg = |(kind, from, amount)| Leg {
+            kind,
+            from,
+            to: vec![payout.account, TO_APPLY],
+            amount,
+            on: payout.returned_on,
+            at: payout.returned_at,
+        };
+        legs.into_iter()
+            .filter(|_| payout.state == State::Returned)
+            .map(leg)
+            .collect()
     }
 
     /// An end stands on evidence of a kind that allows it; what stands on the row came, and what came stands there.

@@ -108,7 +108,7 @@ fn by<T>(rows: Vec<T>, key: impl Fn(&T) -> Uuid) -> BTreeMap<Uuid, Vec<T>> {
 /// A movement as the columns of `MOVEMENT`, read by place: a million of them is nothing to read as JSON.
 fn movement(row: &PgRow) -> Result<Movement, StoreError> {
     let kind: &str = row.try_get(2)?;
-    let kind = [Kind::Amount, Kind::Fee, Kind::Iva, Kind::Opening]
+    let kind = Kind::ALL
         .into_iter()
         .find(|known| known.word() == kind)
         .ok_or_else(|| disagree(format!("a movement is {kind}")))?;
@@ -175,16 +175,16 @@ async fn evidence(
 
 async fn events(connection: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Vec<EventRow>>, StoreError> {
     let rows = sqlx::query!(
-        r#"select payout, seq, type as kind, event::text as "event!",
+        r#"select subject, seq, type as kind, event::text as "event!",
                   case when isfinite(created_at) then (extract(epoch from created_at) * 1000000)::bigint end as at
-           from outbox where payout = any($1) order by payout, seq"#,
+           from outbox where subject = any($1) order by subject, seq"#,
         ids
     )
     .fetch_all(connection)
     .await?;
     let mut all: BTreeMap<Uuid, Vec<EventRow>> = BTreeMap::new();
     for row in rows {
-        all.entry(row.payout).or_default().push(EventRow {
+        all.entry(row.subject).or_default().push(EventRow {
             seq: row.seq,
             kind: row.kind,
             event: row.event,

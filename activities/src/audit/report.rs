@@ -42,6 +42,7 @@ invariants! {
     Chain = "chain", "every chain of blocks verifies from its first block";
     Blocks = "blocks", "every movement stands in exactly one block";
     Legs = "legs", "a settled payout has its legs and no others, an unsettled one has none";
+    Received = "received", "money that came in was placed once, where its record says, and a return is its payout's";
     Evidence = "evidence", "every end stands on evidence that allows it, and no evidence is left aside";
     Bytes = "bytes", "evidence says what the bank's bytes say, about this very order";
     Keys = "keys", "a tracking key is derived from its payout";

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use jiff::{Timestamp, civil::Date};
 use workflows::domain::{BankCalendar, CalendarError, Centavos, Clabe};
 
+use super::ReceivedEntry;
+
 /// Pages of one day; far more than any day has.
 const MOST_PAGES: u32 = 10_000;
 
@@ -15,13 +17,49 @@ pub fn one_day(calendar: &BankCalendar, from: Timestamp, to: Timestamp) -> Resul
     Ok(is_sure && calendar.operating_date(from)? == calendar.operating_date(to)?)
 }
 
+/// Whose orders a statement lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Those that we sent.
+    Sent,
+    /// Those that came to us.
+    Received,
+}
+
 /// One page of a statement.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatementPage {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementPage<T> {
     /// The orders on it.
-    pub lines: Vec<StatementLine>,
+    pub lines: Vec<T>,
     /// How many orders the whole statement has, as the bank counts. A running day may hold more.
     pub total: u32,
+}
+
+impl<T> Default for StatementPage<T> {
+    fn default() -> Self {
+        Self {
+            lines: Vec::new(),
+            total: 0,
+        }
+    }
+}
+
+/// What a statement lists: each once, by key and the bank's reference.
+pub(super) trait Listed {
+    /// What tells it from the others.
+    fn place(&self) -> (String, Option<String>, Option<u32>);
+}
+
+impl Listed for StatementLine {
+    fn place(&self) -> (String, Option<String>, Option<u32>) {
+        (self.tracking_key.clone(), self.bank_ref.clone(), None)
+    }
+}
+
+impl Listed for ReceivedEntry {
+    fn place(&self) -> (String, Option<String>, Option<u32>) {
+        (self.tracking_key.clone(), self.bank_ref.clone(), self.sender)
+    }
 }
 
 /// One order, as the bank has it. What does not read is absent, and so differs from every row.
@@ -121,18 +159,16 @@ impl StatementLine {
 ///
 /// Pages of a running day shift while they are read: an order that is seen twice counts once, and pages that end before
 /// the count is reached are no statement.
-pub(super) async fn whole<F>(mut page: impl FnMut(u32) -> F) -> Result<Vec<StatementLine>, StatementUnknown>
+pub(super) async fn whole<T: Listed, F>(mut page: impl FnMut(u32) -> F) -> Result<Vec<T>, StatementUnknown>
 where
-    F: Future<Output = Result<StatementPage, StatementUnknown>>,
+    F: Future<Output = Result<StatementPage<T>, StatementUnknown>>,
 {
     let unknown = |why: &str| StatementUnknown { why: why.to_owned() };
     let (mut lines, mut seen) = (Vec::new(), BTreeSet::new());
     for number in 0..MOST_PAGES {
         let StatementPage { lines: more, total } = page(number).await?;
         let last = more.is_empty();
-        let fresh = more
-            .into_iter()
-            .filter(|line| seen.insert((line.tracking_key.clone(), line.bank_ref.clone())));
+        let fresh = more.into_iter().filter(|line| seen.insert(line.place()));
         lines.extend(fresh);
         let complete = u32::try_from(seen.len()).is_ok_and(|count| count >= total);
         // A page after the last says no total.

@@ -6,6 +6,7 @@ mod key;
 mod order;
 mod query;
 mod reasons;
+mod received;
 mod record;
 mod reread;
 mod sign;
@@ -30,8 +31,8 @@ use self::codes::Verdict;
 use self::order::{Fields, Place};
 use self::query::{Addresses, Asker};
 use super::{
-    BalanceUnknown, Capabilities, Exchange, Fence, Found, NotSent, Order, Pace, StatementPage, StatementUnknown,
-    Submitted,
+    BalanceUnknown, Capabilities, Direction, Exchange, Fence, Found, NotSent, Order, Pace, ReceivedEntry,
+    ReceivedFound, StatementLine, StatementPage, StatementUnknown, Submitted,
 };
 
 pub use query::QueryFormat;
@@ -174,6 +175,7 @@ impl Stp {
         };
         let addresses = Addresses {
             orders: question_url,
+            received: url("queries_url", &config.queries_url, "consultaOrden")?,
             balance: url("queries_url", &config.queries_url, "consultaSaldoCuenta")?,
             statement: url("queries_url", &config.queries_url, "V2/conciliacion")?,
         };
@@ -268,9 +270,44 @@ impl Stp {
     }
 
     /// A page, from 0, of the orders that STP has of operating date `date`; `today` is the operating date now.
-    pub async fn statement(&self, date: Date, today: Date, page: u32) -> Result<StatementPage, StatementUnknown> {
+    pub async fn statement(
+        &self,
+        date: Date,
+        today: Date,
+        page: u32,
+    ) -> Result<StatementPage<StatementLine>, StatementUnknown> {
+        let (status, body) = self.page(Direction::Sent, date, today, page).await?;
+        statement::read(status, &body, |raw| statement::line(raw, &self.company))
+    }
+
+    /// A page, from 0, of the orders that came to us on operating date `date`; `today` is the operating date now.
+    pub async fn received(
+        &self,
+        date: Date,
+        today: Date,
+        page: u32,
+    ) -> Result<StatementPage<ReceivedEntry>, StatementUnknown> {
+        let (status, body) = self.page(Direction::Received, date, today, page).await?;
+        statement::read(status, &body, |raw| Some(received::entry(raw, &self.company)))
+    }
+
+    async fn page(
+        &self,
+        direction: Direction,
+        date: Date,
+        today: Date,
+        page: u32,
+    ) -> Result<(u16, Vec<u8>), StatementUnknown> {
+        let days = (date, today);
         self.queries
-            .statement(date, today, page, &self.company, &self.key)
+            .statement(direction, days, page, &self.company, &self.key)
+            .await
+    }
+
+    /// What STP knows of an order that came to us under a key; `date` for a past operating date.
+    pub async fn inquire_received(&self, tracking_key: &str, date: Option<Date>) -> ReceivedFound {
+        self.queries
+            .received(tracking_key, date, &self.company, &self.key)
             .await
     }
 

@@ -1,13 +1,15 @@
 //! The commands: the only way to change money or a payout, and what each answers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
-use workflows::domain::{AccountId, Centavos, End, OpenAccount, Order, PayoutId, Refusal};
+use workflows::domain::{AccountId, Centavos, End, OpenAccount, Order, PayoutId, ReceivedId, Refusal};
 
-use super::rows::{Account, FEE_INCOME, IVA_PAYABLE, Payout, SETTLEMENT_STP, Seen};
-use crate::bank::{Exchange, Found, Sender, StatementLine, Submitted};
+use super::rows::{
+    Account, FEE_INCOME, IVA_PAYABLE, NOT_APPLIED, Payout, Received, SETTLEMENT_STP, SUSPENSE, Seen, TO_APPLY,
+};
+use crate::bank::{Exchange, Found, ReceivedLine, Sender, StatementLine, Submitted};
 
 /// One command.
 #[derive(Clone, Debug)]
@@ -28,6 +30,58 @@ pub enum Command {
     Evidence(Finding),
     /// Post or release by the evidence on the row.
     Apply(PayoutId),
+    /// Take in a record of money that came in.
+    Receive(Box<Receive>),
+    /// Give a deposit to its customer, or set it apart.
+    Deposit(ReceivedId),
+    /// Reverse what came back of a payout.
+    Return(Return),
+    /// Give what was set apart to a customer, as people decided.
+    Cure(Cure),
+}
+
+/// A record of money that came in, as giro itself read it from the bank.
+#[derive(Clone, Debug)]
+pub struct Receive {
+    /// The bank.
+    pub bank: String,
+    /// What it told.
+    pub line: ReceivedLine,
+}
+
+/// A received record that returns an order of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Return {
+    /// The record.
+    pub received: ReceivedId,
+    /// The payout whose tracking key it names; `None`: no payout has it.
+    pub payout: Option<PayoutId>,
+}
+
+/// The decision of people that a customer gets what was set apart.
+#[derive(Clone, Debug)]
+pub struct Cure {
+    /// The record.
+    pub received: ReceivedId,
+    /// The payout that it returned, if it did.
+    pub payout: Option<PayoutId>,
+    /// The customer's account.
+    pub account: AccountId,
+    /// Who decided.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why money that was set apart stays there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotCured {
+    /// It is not set apart: it has its place, or none yet.
+    NotSetApart,
+    /// No customer has that account.
+    AccountUnknown,
+    /// The account is frozen or closed.
+    AccountNotOpen,
 }
 
 /// A request to open an account.
@@ -195,7 +249,30 @@ pub enum Answer {
     Ended(Payout, End),
     /// To `Apply`: no proof yet, or proof that disagrees.
     Open(Payout),
-    /// There is no such payout.
+    /// To `Receive`: the record as it stands.
+    Received {
+        /// The row.
+        received: Received,
+        /// Nobody had taken it in before.
+        is_new: bool,
+    },
+    /// To `Deposit`, `Return` and `Cure`: where its money is, now or since before.
+    Placed(Received),
+    /// To `Deposit` and `Return`: it waits, a return for its payout to be settled.
+    Waits {
+        /// The row.
+        received: Received,
+        /// What it waits for.
+        payout: Option<PayoutId>,
+    },
+    /// To `Cure`: no, and why; nothing is remembered.
+    NotCured {
+        /// The row.
+        received: Received,
+        /// Why.
+        why: NotCured,
+    },
+    /// There is no such payout, or no such record.
     Unknown,
 }
 
@@ -219,6 +296,15 @@ pub enum Stand {
     Closed,
 }
 
+/// Whose account each subject of a block is about; read before any lock, because it never changes.
+#[derive(Clone, Debug, Default)]
+pub struct Owners {
+    /// The account that a payout draws on.
+    pub payers: BTreeMap<PayoutId, AccountId>,
+    /// The customer whose CLABE a record names.
+    pub named: BTreeMap<ReceivedId, AccountId>,
+}
+
 impl Command {
     /// The payout it is about, of those that exist.
     pub fn payout(&self) -> Option<PayoutId> {
@@ -229,6 +315,21 @@ impl Command {
             Self::Adopt(adopt) => Some(adopt.payout),
             Self::Record(record) => Some(record.payout),
             Self::Evidence(finding) => Some(finding.payout),
+            Self::Receive(_) | Self::Deposit(_) => None,
+            Self::Return(back) => back.payout,
+            Self::Cure(cure) => cure.payout,
+        }
+    }
+
+    /// The received record it is about.
+    pub fn received(&self) -> Option<ReceivedId> {
+        match self {
+            Self::Open(_) | Self::Accept(_) | Self::Cancel(_) | Self::Apply(_) | Self::Begin(_) => None,
+            Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => None,
+            Self::Receive(receive) => Some(receive.id()),
+            Self::Deposit(received) => Some(*received),
+            Self::Return(back) => Some(back.received),
+            Self::Cure(cure) => Some(cure.received),
         }
     }
 
@@ -239,20 +340,38 @@ impl Command {
             Self::Accept(accept) => Some((accept.caller.clone(), accept.key.clone())),
             Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
             Self::Evidence(_) | Self::Apply(_) => None,
+            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) => None,
         }
     }
 
-    /// The accounts it may change, to be locked first. `owner` tells the account of a payout.
-    pub fn accounts(&self, owner: impl Fn(PayoutId) -> Option<AccountId>) -> BTreeSet<AccountId> {
+    /// The accounts it may change, to be locked first.
+    pub fn accounts(&self, owners: &Owners) -> BTreeSet<AccountId> {
+        let payer = |payout: &PayoutId| owners.payers.get(payout).copied();
         match self {
             Self::Open(open) if open.request.opening.is_some() => BTreeSet::from([SETTLEMENT_STP]),
             Self::Open(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => BTreeSet::new(),
             Self::Accept(accept) => BTreeSet::from([accept.order.account]),
-            Self::Cancel(payout) => owner(*payout).into_iter().collect(),
-            Self::Apply(payout) => owner(*payout)
+            Self::Cancel(payout) => payer(payout).into_iter().collect(),
+            Self::Apply(payout) => payer(payout)
                 .into_iter()
                 .chain([SETTLEMENT_STP, FEE_INCOME, IVA_PAYABLE])
                 .collect(),
+            Self::Receive(_) => BTreeSet::new(),
+            Self::Deposit(received) => owners
+                .named
+                .get(received)
+                .copied()
+                .into_iter()
+                .chain([SETTLEMENT_STP, NOT_APPLIED])
+                .collect(),
+            Self::Return(back) => back
+                .payout
+                .as_ref()
+                .and_then(payer)
+                .into_iter()
+                .chain([SETTLEMENT_STP, FEE_INCOME, IVA_PAYABLE, TO_APPLY, SUSPENSE])
+                .collect(),
+            Self::Cure(cure) => BTreeSet::from([cure.account, NOT_APPLIED, TO_APPLY]),
         }
     }
 
@@ -260,6 +379,7 @@ impl Command {
     pub fn needs_bank(&self) -> bool {
         match self {
             Self::Open(_) | Self::Accept(_) | Self::Apply(_) => false,
+            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) => false,
             Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => true,
         }
     }
@@ -270,6 +390,15 @@ impl Command {
             Self::Cancel(_) | Self::Begin(_) => true,
             Self::Open(_) | Self::Accept(_) | Self::Adopt(_) => false,
             Self::Record(_) | Self::Evidence(_) | Self::Apply(_) => false,
+            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) => false,
         }
+    }
+}
+
+impl Receive {
+    /// The row that it is, whoever takes it in and however often.
+    pub fn id(&self) -> ReceivedId {
+        let line = &self.line;
+        ReceivedId::derive(&self.bank, line.operating_date, line.sender.get(), &line.tracking_key)
     }
 }

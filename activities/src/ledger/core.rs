@@ -6,6 +6,7 @@
 //! | `sending` | begin, adopt, record: who may send, what was sent and forgotten, what became of it |
 //! | `proof` | evidence: what is known |
 //! | `ending` | apply: the end that follows |
+//! | `received` | receive, deposit, return, cure: money that came in |
 //! | `judge` | none: what a row allows, which all of them ask |
 //! | `reach` | none: whether the bank answers, which record and evidence write on its row |
 //! | `outlook` | none: the same, told to people |
@@ -15,11 +16,14 @@ mod judge;
 pub mod outlook;
 mod proof;
 mod reach;
+mod received;
 mod requests;
 mod sending;
 
 #[cfg(test)]
 mod case;
+#[cfg(test)]
+mod comings;
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]
@@ -46,7 +50,7 @@ mod world;
 use jiff::{Timestamp, civil::Date};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use workflows::domain::{AccountId, Attention, Centavos, MovementId, State};
+use workflows::domain::{AccountId, Attention, Centavos, State};
 
 pub use judge::stand;
 
@@ -66,6 +70,10 @@ pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes)
         Command::Record(record) => sending::record(rules, rows, record),
         Command::Evidence(finding) => proof::evidence(rules, rows, finding),
         Command::Apply(payout) => ending::apply(rules, rows, *payout),
+        Command::Receive(receive) => received::receive(rows, receive),
+        Command::Deposit(id) => received::deposit(rows, *id),
+        Command::Return(back) => received::give_back(rules, rows, back),
+        Command::Cure(cure) => received::cure(rows, cure),
     }
 }
 
@@ -100,7 +108,12 @@ fn transition(rules: &Rules, row: &mut Payout, state: State, now: Timestamp, wri
         State::Sent => Some(later(now, rules.sent)),
         State::Settled | State::Failed | State::Cancelled | State::Returned => None,
     };
-    if !state.is_open() {
+    if state == State::Returned {
+        // It ended before, and what ended it stands; the return that was expected has come.
+        if row.attention == Some(Attention::ReturnExpected) {
+            (row.attention, row.attention_since) = (None, None);
+        }
+    } else if !state.is_open() {
         row.ended_at = Some(now);
         row.sender = None;
         row.doubt = None;
@@ -110,7 +123,7 @@ fn transition(rules: &Rules, row: &mut Payout, state: State, now: Timestamp, wri
         }
     }
     row.changed_at = now;
-    writes.events.push(Event { payout: row.clone() });
+    writes.events.push(Event::Payout(Box::new(row.clone())));
 }
 
 /// How much a reason matters: a graver one is never covered by a lesser.
@@ -121,10 +134,11 @@ const fn weight(attention: Attention) -> u8 {
         Attention::Mismatch => 2,
         Attention::EvidenceAfterEnd => 3,
         Attention::ReturnExpected => 4,
-        Attention::EvidenceBeforeSend => 5,
-        Attention::Contradiction => 6,
-        Attention::SecondOrder => 7,
-        Attention::PaidAfterRelease => 8,
+        Attention::ReturnSetApart => 5,
+        Attention::EvidenceBeforeSend => 6,
+        Attention::Contradiction => 7,
+        Attention::SecondOrder => 8,
+        Attention::PaidAfterRelease => 9,
     }
 }
 
@@ -149,7 +163,6 @@ fn settle_row(before: &Payout, mut after: Payout, now: Timestamp, writes: &mut W
 /// One movement of `subject`; its id allows it once.
 fn movement(
     subject: Uuid,
-    step: &str,
     kind: Kind,
     legs: (AccountId, AccountId),
     amount: Centavos,
@@ -158,7 +171,7 @@ fn movement(
 ) -> Movement {
     let (debit_account, credit_account) = legs;
     Movement {
-        id: MovementId::derive(subject, step, kind.ordinal()),
+        id: kind.id(subject),
         subject,
         kind,
         debit_account,

@@ -29,6 +29,7 @@ pub(crate) fn rules() -> Rules {
         horizon: seconds(120),
         question_gap: seconds(30),
         margin: seconds(10),
+        refunds_fee: false,
         calendar: BankCalendar::builtin().expect("the table compiled in"),
     }
 }

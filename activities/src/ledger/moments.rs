@@ -31,11 +31,16 @@ pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Comman
             Command::Record(record) => crash::at(point, &record.payout),
             Command::Evidence(finding) => crash::at(point, &finding.payout),
             Command::Adopt(adopt) => crash::at(point, &adopt.payout),
+            Command::Receive(receive) => crash::at(point, &receive.id()),
+            Command::Deposit(received) => crash::at(point, received),
+            Command::Return(back) => crash::at(point, &back.received),
+            Command::Cure(cure) => crash::at(point, &cure.received),
         }
     }
 }
 
-/// None for what is only done while a process catches up with the bank: it does all of it again at its next start.
+/// None for what is only done while a process catches up with the bank: it does all of it again at its next start. And for
+/// money that came in: whoever drives it asks again, and the row answers.
 fn point(moment: Moment, command: &Command) -> Option<Point> {
     let [before_writes, before_commit, after_commit] = match command {
         Command::Open(_) => [Point::OpenBeforeWrites, Point::OpenBeforeCommit, Point::OpenAfterCommit],
@@ -69,7 +74,9 @@ fn point(moment: Moment, command: &Command) -> Option<Point> {
             Point::ApplyBeforeCommit,
             Point::ApplyAfterCommit,
         ],
-        Command::Adopt(_) => return None,
+        Command::Adopt(_) | Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => {
+            return None;
+        }
     };
     Some(match moment {
         Moment::BeforeWrites => before_writes,

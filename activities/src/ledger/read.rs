@@ -2,6 +2,7 @@
 
 mod causes;
 mod payouts;
+mod received;
 mod statement;
 
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use workflows::domain::{AccountId, Attention, MovementId, PayoutId};
 
 pub use causes::{Covered, Single, Standing, standing};
 pub use payouts::{Raising, Wanted, payouts};
+pub use received::{ReceivedSeen, Told, WantedReceived, all_received, received, received_attention};
 pub use statement::{Days, Statement, movement, statement};
 
 use super::{

@@ -1,13 +1,20 @@
 //! The rows of the books as the core sees them; the names are those of the tables.
 
+mod received;
+
 use std::{collections::BTreeMap, fmt};
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use workflows::domain::{
-    AccountId, Attention, BankCalendar, Centavos, Evidence, MovementId, PayoutId, Refusal, State, TrackingKey,
+    AccountId, Attention, BankCalendar, Centavos, Evidence, MovementId, PayoutId, ReceivedId, Refusal, State,
+    TrackingKey,
 };
+
+pub use received::Received;
+
+use crate::crash::{self, Point};
 
 /// Text of a person: it is stored and sent to the bank, and never shown by `Debug`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,6 +77,12 @@ pub const CUSTOMER: i16 = 2101;
 pub const FEE_INCOME: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_4101));
 /// IVA payable on fees.
 pub const IVA_PAYABLE: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_2150));
+/// Deposits whose account is nobody's, frozen or closed.
+pub const NOT_APPLIED: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_2130));
+/// Returns of payouts whose payer's account is frozen or closed.
+pub const TO_APPLY: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_2140));
+/// Returns that no settled payout explains.
+pub const SUSPENSE: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_2190));
 /// The settlement account at STP.
 pub const SETTLEMENT_STP: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_1101));
 
@@ -176,6 +189,23 @@ pub struct Payout {
     pub changed_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     pub swept_at: Option<Timestamp>,
+    /// The record by which it came back.
+    #[serde(with = "as_uuid::option", default)]
+    pub returned_by: Option<ReceivedId>,
+    /// What came back of the amount; it may be less.
+    #[serde(default)]
+    pub returned_amount: Option<Centavos>,
+    /// Fee and IVA given back with it.
+    #[serde(default)]
+    pub refunded: Centavos,
+    /// Why, in our words.
+    #[serde(default)]
+    pub return_cause: Option<String>,
+    /// The bank's day of the return.
+    #[serde(default)]
+    pub returned_on: Option<Date>,
+    #[serde(default)]
+    pub returned_at: Option<Timestamp>,
 }
 
 impl Payout {
@@ -425,7 +455,7 @@ pub struct Movement {
     pub created_at: Timestamp,
 }
 
-/// What a movement is; the ordinal of a leg is fixed by it.
+/// What a movement is; step and ordinal of its leg are fixed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -437,15 +467,83 @@ pub enum Kind {
     Iva,
     /// An audited opening credit.
     Opening,
+    /// A payout's money that came back, all or a part.
+    Return,
+    /// Our fee, given back with it.
+    FeeRefund,
+    /// IVA on the fee, given back with it.
+    IvaRefund,
+    /// What a late return brings on top.
+    Interest,
+    /// A deposit, to its customer or set apart.
+    Deposit,
+    /// A return that no settled payout explains.
+    Suspense,
+    /// What was set apart, given to a customer by people.
+    Cure,
+}
+
+/// Whose movement it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// A payout's.
+    Payout,
+    /// An account's.
+    Account,
+    /// A received record's.
+    Received,
 }
 
 impl Kind {
-    /// The fixed ordinal of the leg.
+    /// The id of this leg of a subject: its primary key allows it once.
+    pub fn id(self, subject: Uuid) -> MovementId {
+        MovementId::derive(subject, self.step(), self.ordinal())
+    }
+
+    /// Every kind.
+    pub const ALL: [Self; 11] = [
+        Self::Amount,
+        Self::Fee,
+        Self::Iva,
+        Self::Opening,
+        Self::Return,
+        Self::FeeRefund,
+        Self::IvaRefund,
+        Self::Interest,
+        Self::Deposit,
+        Self::Suspense,
+        Self::Cure,
+    ];
+
+    /// The step that makes it: a subject takes each step once.
+    pub const fn step(self) -> &'static str {
+        match self {
+            Self::Amount | Self::Fee | Self::Iva => "resolve",
+            Self::Opening => "opening",
+            Self::Return | Self::FeeRefund | Self::IvaRefund | Self::Interest => "return",
+            // One step: money that came in is placed once.
+            Self::Deposit | Self::Suspense => "place",
+            Self::Cure => "cure",
+        }
+    }
+
+    /// The fixed ordinal of the leg within its step.
     pub const fn ordinal(self) -> u8 {
         match self {
-            Self::Amount | Self::Opening => 0,
-            Self::Fee => 1,
-            Self::Iva => 2,
+            Self::Amount | Self::Opening | Self::Return | Self::Deposit | Self::Suspense | Self::Cure => 0,
+            Self::Fee | Self::FeeRefund => 1,
+            Self::Iva | Self::IvaRefund => 2,
+            Self::Interest => 3,
+        }
+    }
+
+    /// What its subject is.
+    pub const fn subject(self) -> SubjectKind {
+        match self {
+            Self::Amount | Self::Fee | Self::Iva => SubjectKind::Payout,
+            Self::Return | Self::FeeRefund | Self::IvaRefund | Self::Interest => SubjectKind::Payout,
+            Self::Opening => SubjectKind::Account,
+            Self::Deposit | Self::Suspense | Self::Cure => SubjectKind::Received,
         }
     }
 
@@ -456,6 +554,13 @@ impl Kind {
             Self::Fee => "fee",
             Self::Iva => "iva",
             Self::Opening => "opening",
+            Self::Return => "return",
+            Self::FeeRefund => "fee_refund",
+            Self::IvaRefund => "iva_refund",
+            Self::Interest => "interest",
+            Self::Deposit => "deposit",
+            Self::Suspense => "suspense",
+            Self::Cure => "cure",
         }
     }
 }
@@ -516,11 +621,23 @@ impl Question {
     }
 }
 
-/// One event: the payout as it stood after a transition.
+/// One event: the row as it stood after a transition; its `event_seq` is the event's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// The payout after the transition; `event_seq` is the event's.
-    pub payout: Payout,
+pub enum Event {
+    /// Of a payout.
+    Payout(Box<Payout>),
+    /// Of a received record.
+    Received(Box<Received>),
+}
+
+impl Event {
+    /// Where a process may be made to die about it.
+    pub(crate) fn pass(&self, point: Point) {
+        match self {
+            Self::Payout(payout) => crash::at(point, &payout.id),
+            Self::Received(received) => crash::at(point, &received.id),
+        }
+    }
 }
 
 /// The seconds and counts that the core decides with; they come from configuration, never from a row.
@@ -538,6 +655,8 @@ pub struct Rules {
     pub question_gap: SignedDuration,
     /// `send_before` + this: even a request on the wire has been dealt with.
     pub margin: SignedDuration,
+    /// Fee and IVA go back with a payout that was returned.
+    pub refunds_fee: bool,
     /// The bank's days.
     pub calendar: BankCalendar,
 }
@@ -550,7 +669,10 @@ pub struct Rows {
     pub accounts: BTreeMap<AccountId, Account>,
     /// CLABEs asked for by account openings, and whose they are.
     pub clabes: BTreeMap<String, AccountId>,
+    /// CLABEs of the accounts that are locked.
+    pub named: BTreeMap<String, AccountId>,
     pub payouts: BTreeMap<PayoutId, Payout>,
+    pub received: BTreeMap<ReceivedId, Received>,
     pub requests: BTreeMap<(String, String), Request>,
     pub banks: BTreeMap<String, BankRow>,
     /// The server that the transaction runs on; read for commands that send or give back.
@@ -564,7 +686,9 @@ impl Rows {
             now,
             accounts: BTreeMap::new(),
             clabes: BTreeMap::new(),
+            named: BTreeMap::new(),
             payouts: BTreeMap::new(),
+            received: BTreeMap::new(),
             requests: BTreeMap::new(),
             banks: BTreeMap::new(),
             server: None,
@@ -577,6 +701,8 @@ impl Rows {
             .extend(writes.accounts.iter().map(|row| (row.id, row.clone())));
         self.payouts
             .extend(writes.payouts.iter().map(|row| (row.id, row.clone())));
+        self.received
+            .extend(writes.received.iter().map(|row| (row.id, row.clone())));
         self.banks
             .extend(writes.banks.iter().map(|row| (row.name.clone(), row.clone())));
         for row in &writes.requests {
@@ -585,6 +711,7 @@ impl Rows {
         for row in &writes.accounts {
             if let Some(clabe) = &row.clabe {
                 self.clabes.insert(clabe.expose().to_owned(), row.id);
+                self.named.insert(clabe.expose().to_owned(), row.id);
             }
         }
     }
@@ -595,6 +722,7 @@ impl Rows {
 pub struct Writes {
     pub accounts: Vec<Account>,
     pub payouts: Vec<Payout>,
+    pub received: Vec<Received>,
     pub requests: Vec<Request>,
     pub movements: Vec<Movement>,
     pub evidence: Vec<EvidenceRow>,
@@ -620,6 +748,7 @@ impl Writes {
             self.banks.push(row);
         }
         self.payouts.extend(next.payouts);
+        self.received.extend(next.received);
         self.requests.extend(next.requests);
         self.movements.extend(next.movements);
         self.evidence.extend(next.evidence);

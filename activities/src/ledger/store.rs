@@ -9,15 +9,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
-use workflows::domain::{AccountId, PayoutId};
+use workflows::domain::{AccountId, PayoutId, ReceivedId};
 
 use super::{
-    command::{Accept, Command},
+    command::{Accept, Command, Owners},
     core::hex,
     event,
-    rows::{Account, BankRow, Payout, Private, Request, Rows, Seen, Writes},
+    rows::{Account, BankRow, Payout, Private, Received, Request, Rows, Seen, Writes},
 };
-use crate::crash::{self, Point};
+use crate::crash::Point;
 
 /// What went wrong between the core and the database.
 #[derive(Debug, thiserror::Error)]
@@ -88,13 +88,24 @@ pub(crate) fn disagree(error: impl std::fmt::Display) -> StoreError {
     StoreError::Disagree(error.to_string())
 }
 
-/// Locks and reads everything a block of commands may see: accounts by id, then payouts by id, then banks.
+/// Locks and reads everything a block of commands may see: accounts by id, then payouts by id,
+/// then received records by id, then banks.
 pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -> Result<Rows, StoreError> {
     let payouts: BTreeSet<PayoutId> = commands.iter().filter_map(|command| command.payout()).collect();
-    let owners = owners(connection, &payouts).await?;
+    let records: Vec<Uuid> = commands
+        .iter()
+        .filter_map(|command| command.received())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(ReceivedId::uuid)
+        .collect();
+    let owners = Owners {
+        payers: owners(connection, &payouts).await?,
+        named: named(connection, &records).await?,
+    };
     let accounts: Vec<Uuid> = commands
         .iter()
-        .flat_map(|command| command.accounts(|payout| owners.get(&payout).copied()))
+        .flat_map(|command| command.accounts(&owners))
         .collect::<BTreeSet<_>>()
         .into_iter()
         .map(AccountId::uuid)
@@ -109,6 +120,11 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
             .into_iter()
             .map(|row| (row.id, row))
             .collect();
+        let clabes = found
+            .accounts
+            .values()
+            .filter_map(|row| Some((row.clabe.as_ref()?.expose().to_owned(), row.id)));
+        found.named = clabes.collect();
     }
     requests(connection, commands, &mut found).await?;
     let ids: Vec<Uuid> = found
@@ -120,6 +136,7 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
             Command::Accept(accept) => Some(accept.payout),
             Command::Open(_) | Command::Cancel(_) | Command::Begin(_) | Command::Adopt(_) => None,
             Command::Record(_) | Command::Evidence(_) | Command::Apply(_) => None,
+            Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => None,
         }))
         .collect::<BTreeSet<_>>()
         .into_iter()
@@ -133,6 +150,16 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
         .into_iter()
         .map(|row| (row.id, row))
         .collect();
+    if !records.is_empty() {
+        let locked = sqlx::query_scalar!(
+            r#"select to_jsonb(r) as "row" from received r where id = any($1) order by id for no key update"#,
+            &records
+        );
+        found.received = rows::<Received>(locked.fetch_all(&mut *connection).await?)?
+            .into_iter()
+            .map(|row| (row.id, row))
+            .collect();
+    }
     if commands.iter().any(|command| command.needs_bank()) {
         let locked = sqlx::query_scalar!(r#"select to_jsonb(b) as "row" from bank b order by name for no key update"#);
         found.banks = rows::<BankRow>(locked.fetch_all(&mut *connection).await?)?
@@ -178,6 +205,23 @@ async fn owners(
         .collect())
 }
 
+/// The customer whose CLABE each record names.
+async fn named(connection: &mut PgConnection, records: &[Uuid]) -> Result<BTreeMap<ReceivedId, AccountId>, StoreError> {
+    if records.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let found = sqlx::query!(
+        r#"select r.id, a.id as account from received r join account a on a.clabe = r.clabe where r.id = any($1)"#,
+        records
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(found
+        .into_iter()
+        .map(|row| (ReceivedId::new(row.id), AccountId::new(row.account)))
+        .collect())
+}
+
 /// Reads the requests that the block's keys already have, the accounts they opened, and the CLABEs asked for.
 async fn requests(connection: &mut PgConnection, commands: &[&Command], found: &mut Rows) -> Result<(), StoreError> {
     let keys: BTreeSet<(String, String)> = commands.iter().filter_map(|command| command.request()).collect();
@@ -202,6 +246,7 @@ async fn requests(connection: &mut PgConnection, commands: &[&Command], found: &
             Command::Open(open) => Some(open.request.clabe.as_str().to_owned()),
             Command::Accept(_) | Command::Cancel(_) | Command::Begin(_) | Command::Adopt(_) => None,
             Command::Record(_) | Command::Evidence(_) | Command::Apply(_) => None,
+            Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => None,
         })
         .collect();
     let opened: Vec<Uuid> = found
@@ -253,6 +298,7 @@ pub(crate) async fn write(connection: &mut PgConnection, before: &Rows, writes: 
         .await?;
     }
     update(connection, before, &changed).await?;
+    receive(connection, before, &writes.received).await?;
     if !writes.requests.is_empty() {
         sqlx::query!(
             "insert into request select n.* from jsonb_populate_recordset(null::request, $1) n order by n.caller, n.key",
@@ -305,7 +351,9 @@ async fn update(connection: &mut PgConnection, before: &Rows, changed: &[&Payout
                contradicted = n.contradicted, decided_by = n.decided_by, document = n.document, doubt = n.doubt,
                attention = n.attention, attention_since = n.attention_since, deadline_at = n.deadline_at,
                effective_on = n.effective_on, event_seq = n.event_seq, version = n.version,
-               changed_at = n.changed_at, ended_at = n.ended_at
+               changed_at = n.changed_at, ended_at = n.ended_at, returned_by = n.returned_by,
+               returned_amount = n.returned_amount, refunded = n.refunded, return_cause = n.return_cause,
+               returned_on = n.returned_on, returned_at = n.returned_at
            from jsonb_populate_recordset(null::payout, $1) n
            join unnest($2::uuid[], $3::int[]) as seen (id, version) on seen.id = n.id
            where p.id = n.id and p.version = seen.version"#,
@@ -317,6 +365,49 @@ async fn update(connection: &mut PgConnection, before: &Rows, changed: &[&Payout
     .await?;
     if done.rows_affected() != u64::try_from(changed.len()).unwrap_or(u64::MAX) {
         return Err(StoreError::Disagree("a payout changed under its lock".to_owned()));
+    }
+    Ok(())
+}
+
+/// Takes in new records, and changes others, each only if it still is what the decision saw.
+async fn receive(connection: &mut PgConnection, before: &Rows, records: &[Received]) -> Result<(), StoreError> {
+    let (changed, new): (Vec<&Received>, Vec<&Received>) =
+        records.iter().partition(|row| before.received.contains_key(&row.id));
+    if !new.is_empty() {
+        sqlx::query!(
+            "insert into received select n.* from jsonb_populate_recordset(null::received, $1) n order by n.id",
+            with_currency(set(&new)?)
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let seen: Vec<i32> = changed
+        .iter()
+        .filter_map(|row| before.received.get(&row.id))
+        .map(|row| i32::try_from(row.version).unwrap_or(i32::MAX))
+        .collect();
+    let ids: Vec<Uuid> = changed.iter().map(|row| row.id.uuid()).collect();
+    let done = sqlx::query!(
+        r#"update received r
+           set state = n.state, account = n.account, payout = n.payout, attention = n.attention,
+               attention_since = n.attention_since, deadline_at = n.deadline_at, event_seq = n.event_seq,
+               version = n.version, changed_at = n.changed_at, placed_at = n.placed_at
+           from jsonb_populate_recordset(null::received, $1) n
+           join unnest($2::uuid[], $3::int[]) as seen (id, version) on seen.id = n.id
+           where r.id = n.id and r.version = seen.version"#,
+        set(&changed)?,
+        &ids,
+        &seen
+    )
+    .execute(connection)
+    .await?;
+    if done.rows_affected() != u64::try_from(changed.len()).unwrap_or(u64::MAX) {
+        return Err(StoreError::Disagree(
+            "a received record changed under its lock".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -356,10 +447,10 @@ async fn keep(connection: &mut PgConnection, writes: &Writes) -> Result<(), Stor
         writes
             .events
             .iter()
-            .for_each(|event| crash::at(Point::OutboxBeforeWrite, &event.payout.id));
+            .for_each(|event| event.pass(Point::OutboxBeforeWrite));
         let events: Vec<Value> = writes.events.iter().map(event::outbox_row).collect::<Result<_, _>>()?;
         sqlx::query!(
-            "insert into outbox select n.* from jsonb_populate_recordset(null::outbox, $1) n order by n.payout, n.seq",
+            "insert into outbox select n.* from jsonb_populate_recordset(null::outbox, $1) n order by n.subject, n.seq",
             Value::Array(events)
         )
         .execute(connection)
@@ -367,7 +458,7 @@ async fn keep(connection: &mut PgConnection, writes: &Writes) -> Result<(), Stor
         writes
             .events
             .iter()
-            .for_each(|event| crash::at(Point::OutboxAfterWrite, &event.payout.id));
+            .for_each(|event| event.pass(Point::OutboxAfterWrite));
     }
     Ok(())
 }
@@ -385,6 +476,24 @@ fn with_currency(mut rows: Value) -> Value {
 /// One payout as it stands, without a lock.
 pub(super) async fn payout(pool: &PgPool, id: PayoutId) -> Result<Option<Payout>, StoreError> {
     let found = sqlx::query_scalar!(r#"select to_jsonb(p) as "row" from payout p where id = $1"#, id.uuid());
+    Ok(rows(found.fetch_all(pool).await?)?.pop())
+}
+
+/// The payout of a tracking key, without a lock.
+pub(super) async fn payout_by_key(pool: &PgPool, key: &str) -> Result<Option<Payout>, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"select to_jsonb(p) as "row" from payout p where tracking_key = $1"#,
+        key
+    );
+    Ok(rows(found.fetch_all(pool).await?)?.pop())
+}
+
+/// One received record as it stands, without a lock.
+pub(super) async fn received(pool: &PgPool, id: ReceivedId) -> Result<Option<Received>, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"select to_jsonb(r) as "row" from received r where id = $1"#,
+        id.uuid()
+    );
     Ok(rows(found.fetch_all(pool).await?)?.pop())
 }
 

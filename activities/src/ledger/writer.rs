@@ -8,7 +8,8 @@ use std::{
 use sqlx::{Acquire, PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
-use workflows::domain::PayoutId;
+use uuid::Uuid;
+use workflows::domain::{PayoutId, ReceivedId};
 
 use super::{
     LedgerError,
@@ -68,18 +69,26 @@ pub(super) async fn run(pool: PgPool, rules: Rules, mut queue: mpsc::Receiver<Jo
                 Err(_) => break,
             }
         }
-        let (block, next) = one_payout_once(std::mem::take(&mut waiting));
+        let (block, next) = one_row_once(std::mem::take(&mut waiting));
         waiting = next;
         meters::waiting(waiting.len() + queue.len());
         settle(&pool, &rules, chain, block).await;
     }
 }
 
-/// A block holds each payout once, so that every row moves along one legal edge per commit; the rest waits its turn.
-fn one_payout_once(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
-    let mut seen: BTreeSet<PayoutId> = BTreeSet::new();
-    jobs.into_iter()
-        .partition(|job| job.command.payout().is_none_or(|payout| seen.insert(payout)))
+/// A block holds each payout and each received record once, so that every row moves along one legal edge per commit; the
+/// rest waits its turn.
+fn one_row_once(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+    let mut seen: BTreeSet<Uuid> = BTreeSet::new();
+    jobs.into_iter().partition(|job| {
+        let payout = job.command.payout().map(PayoutId::uuid);
+        let received = job.command.received().map(ReceivedId::uuid);
+        let rows: Vec<Uuid> = payout.into_iter().chain(received).collect();
+        let is_free = rows.iter().all(|row| !seen.contains(row));
+        // Who waits keeps its rows for itself: what comes later about them waits too.
+        seen.extend(rows);
+        is_free
+    })
 }
 
 /// Decides and commits a block; a command that alone breaks a check is set aside, the others go on.
@@ -104,7 +113,7 @@ async fn settle(pool: &PgPool, rules: &Rules, chain: Chain, block: Vec<Job>) {
             Err(Trouble::Row(why)) if block.len() == 1 => {
                 meters::set_aside();
                 for job in block {
-                    error!(payout = ?job.command.payout(), why, "set aside: this command alone breaks a check");
+                    error!(payout = ?job.command.payout(), received = ?job.command.received(), why, "set aside: this command alone breaks a check");
                     let _gone = job.reply.send(Err(LedgerError::SetAside));
                 }
             }
@@ -138,6 +147,7 @@ fn ended(answer: &Answer) -> Option<PayoutId> {
         | Answer::Stands(..)
         | Answer::Open(_)
         | Answer::Unknown => None,
+        Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => None,
     }
 }
 
@@ -258,8 +268,6 @@ fn classify(error: &StoreError) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     #[tokio::test]

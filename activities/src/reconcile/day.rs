@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use uuid::Uuid;
 use workflows::domain::{Evidence, PayoutId, State};
 
+use super::came::Came;
 use crate::{
     bank::{Said, StatementLine},
     sides::{Booked, Sides, Wrong},
@@ -36,6 +37,8 @@ pub(super) struct Day {
     pub(super) unanswered: Vec<Unanswered>,
     /// Open, and over by the statement: its run should ask.
     pub(super) behind: Vec<PayoutId>,
+    /// What came in on it.
+    pub(super) came: Came,
 }
 
 /// A payout that its day's statement does not have.
@@ -68,6 +71,7 @@ impl Day {
             keys: lines.keys().map(|key| (*key).to_owned()).collect(),
             unanswered: Vec::new(),
             behind: Vec::new(),
+            came: Came::default(),
         };
         for (key, row) in booked {
             match lines.get(key).map(Vec::as_slice) {
@@ -79,6 +83,11 @@ impl Day {
         }
         day.wrong.extend(sides.sums());
         day
+    }
+
+    /// How many things differ, in what went out and in what came in.
+    pub(super) fn differences(&self) -> usize {
+        self.wrong.len() + self.came.wrong.len()
     }
 
     /// A payout with its one line.

@@ -8,11 +8,15 @@ use sqlx::{Acquire, PgExecutor, PgPool};
 use uuid::Uuid;
 use workflows::domain::Centavos;
 
-use super::day::Day;
+use super::{
+    came::{self, Came},
+    day::Day,
+};
 use crate::{
-    bank::{Bank, StatementLine},
+    bank::{Bank, ReceivedEntry, StatementLine, StatementUnknown},
     ledger::{
         Ledger, StoreError, heard,
+        rows::CUSTOMER,
         store::{day as date_of, stamp, time},
     },
     sides::{self, Sides, Statements},
@@ -24,8 +28,8 @@ const NAMED: usize = 100;
 /// What was read of each day before.
 #[derive(Clone, Debug)]
 pub(super) struct Read {
-    /// When the first payout was accepted; `None`: there is none.
-    pub(super) first_payout: Option<Timestamp>,
+    /// When the books first had an account, a payout or money that came in; `None`: they had none.
+    pub(super) first: Option<Timestamp>,
     /// The newest reading of each day.
     pub(super) days: BTreeMap<Date, LastRead>,
 }
@@ -56,7 +60,13 @@ pub struct Reading {
     pub paid_by_bank: Centavos,
     /// What the settlement account gave.
     pub paid_by_books: Centavos,
-    /// Payouts of the day that have not ended.
+    /// Records of what came in, on the bank's list.
+    pub received: u32,
+    /// By those of them that the books have placed.
+    pub received_by_bank: Centavos,
+    /// What the settlement account got by them.
+    pub received_by_books: Centavos,
+    /// Payouts of the day that have not ended, and records that have no place yet.
     pub open: u32,
     /// How many things differ.
     pub differences: u32,
@@ -68,6 +78,7 @@ pub struct Reading {
 pub async fn of_day(pool: &PgPool, date: Date) -> Result<Vec<Reading>, StoreError> {
     let rows = sqlx::query!(
         r#"select distinct on (bank) bank, orders, agreed, paid_by_bank, paid_by_books, open, differences, named,
+               received, received_by_bank, received_by_books,
                (extract(epoch from at) * 1000000)::bigint as "at!"
            from reconciliation where operating_date = ($1::text)::date order by bank, at desc"#,
         date.to_string()
@@ -84,6 +95,9 @@ pub async fn of_day(pool: &PgPool, date: Date) -> Result<Vec<Reading>, StoreErro
             agreed: count(row.agreed),
             paid_by_bank: Centavos::new(row.paid_by_bank),
             paid_by_books: Centavos::new(row.paid_by_books),
+            received: count(row.received),
+            received_by_bank: Centavos::new(row.received_by_bank),
+            received_by_books: Centavos::new(row.received_by_books),
             open: count(row.open),
             differences: count(row.differences),
             named: serde_json::from_value(row.named)?,
@@ -139,10 +153,13 @@ pub(super) async fn unheard_of(
 /// What was read before.
 pub(super) async fn read(ledger: &Ledger, bank: &str) -> Result<Read, StoreError> {
     let first = sqlx::query_scalar!(
-        r#"select (extract(epoch from accepted_at) * 1000000)::bigint as "at!" from payout order by id limit 1"#
+        r#"select (extract(epoch from least((select min(opened_at) from account where code = $1),
+                      (select accepted_at from payout order by id limit 1),
+                      (select min(received_at) from received))) * 1000000)::bigint as at"#,
+        CUSTOMER
     )
-    .fetch_optional(ledger.pool());
-    let first_payout = heard(first).await?.map(|at| time(Some(at)));
+    .fetch_one(ledger.pool());
+    let first = heard(first).await?.map(|at| time(Some(at)));
     let days = sqlx::query!(
         r#"select distinct on (operating_date) operating_date::text as "date!", differences + open as "unsettled!",
                (extract(epoch from at) * 1000000)::bigint as "at!"
@@ -158,7 +175,7 @@ pub(super) async fn read(ledger: &Ledger, bank: &str) -> Result<Read, StoreError
         (date_of(&row.date), last)
     });
     Ok(Read {
-        first_payout,
+        first,
         days: read.collect(),
     })
 }
@@ -171,6 +188,7 @@ pub(super) async fn hold(
     date: Date,
     read_at: Timestamp,
     lines: Vec<StatementLine>,
+    list: &Result<Vec<ReceivedEntry>, StatementUnknown>,
 ) -> Result<Day, StoreError> {
     let dates = BTreeSet::from([date]);
     let keys: Vec<String> = lines.iter().map(|line| line.tracking_key.clone()).collect();
@@ -198,15 +216,23 @@ pub(super) async fn hold(
     );
     let ids: Vec<Uuid> = day.unanswered.iter().map(|lost| lost.payout.uuid()).collect();
     day.keep(&unheard_of(&mut *snapshot, bank, &ids).await?);
+    day.came = match list {
+        Ok(list) => came::compare(
+            bank.name(),
+            list,
+            &came::booked(&mut snapshot, bank.name(), date).await?,
+        ),
+        Err(error) => Came::unread(&error.why),
+    };
     snapshot.rollback().await?;
-    let named = day.wrong.iter().take(NAMED).cloned();
+    let named = day.wrong.iter().chain(&day.came.wrong).take(NAMED).cloned();
     let named: Vec<Named> = named.map(|(subject, what)| Named { subject, what }).collect();
     let count = |many: usize| i32::try_from(many).unwrap_or(i32::MAX);
     let centavos = |sum: i128| i64::try_from(sum).unwrap_or(i64::MAX);
     sqlx::query!(
         r#"insert into reconciliation (id, bank, operating_date, at, orders, agreed, paid_by_bank, paid_by_books, open,
-                                       differences, named)
-           values ($1, $2, ($3::text)::date, ($4::text)::timestamptz, $5, $6, $7, $8, $9, $10, $11)"#,
+                                       differences, named, received, received_by_bank, received_by_books)
+           values ($1, $2, ($3::text)::date, ($4::text)::timestamptz, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"#,
         day.reading,
         bank.name(),
         date.to_string(),
@@ -215,9 +241,12 @@ pub(super) async fn hold(
         count(day.agreed),
         centavos(day.paid_by_bank),
         centavos(day.paid_by_books),
-        count(day.open),
-        count(day.wrong.len()),
-        serde_json::to_value(named)?
+        count(day.open + day.came.open),
+        count(day.differences()),
+        serde_json::to_value(named)?,
+        count(day.came.records),
+        centavos(day.came.by_bank),
+        centavos(day.came.by_books)
     )
     .execute(&mut *connection)
     .await?;

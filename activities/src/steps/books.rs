@@ -1,4 +1,4 @@
-//! Steps on the books: accept for a run that brings its own request, and apply.
+//! Steps on the books: accept for a run that brings its own request, apply, and what becomes of money that came in.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::{
-    contract::{Accept, Applied, Subject, markers},
-    domain::{Centavos, FieldCode, FieldError, Institutions},
+    contract::{self, Accept, Applied, Arrival, ArrivalStanding, Subject, markers},
+    domain::{Centavos, FieldCode, FieldError, Institutions, PayoutId},
     wire::DirectStart,
 };
 
@@ -16,10 +16,10 @@ use crate::{
     crash::{self, Point},
     failure,
     ledger::{
-        Ledger,
-        command::{self, Answer},
+        Ledger, Placed,
+        command::{self, Answer, Command, Return},
         core::hex,
-        rows::Payout,
+        rows::{Payout, Received},
     },
 };
 
@@ -144,6 +144,67 @@ impl LedgerSteps {
             },
             None => Applied::Unknown,
         })
+    }
+
+    /// Gives a deposit to its customer, or sets it apart.
+    #[activity(definition = markers::Deposit)]
+    pub async fn deposit(
+        self: Arc<Self>,
+        _: ActivityContext,
+        arrival: Arrival,
+    ) -> Result<contract::Placed, ActivityError> {
+        let placed = self.ledger.place(Command::Deposit(arrival.received)).await;
+        placed.map(arrived).map_err(failure::ledger)
+    }
+
+    /// Reverses what came back of a payout.
+    #[activity(definition = markers::GiveBack)]
+    pub async fn give_back(
+        self: Arc<Self>,
+        _: ActivityContext,
+        arrival: Arrival,
+    ) -> Result<contract::Placed, ActivityError> {
+        let Some(row) = self.ledger.received(arrival.received).await.map_err(failure::store)? else {
+            return Ok(contract::Placed::Unknown);
+        };
+        let payout = match &row.of_key {
+            Some(key) => self.ledger.payout_by_key(key).await.map_err(failure::store)?,
+            None => None,
+        };
+        let back = Return {
+            received: row.id,
+            payout: payout.map(|payout| payout.id),
+        };
+        let placed = self.ledger.place(Command::Return(back)).await;
+        placed.map(arrived).map_err(failure::ledger)
+    }
+}
+
+fn arrived(placed: Placed) -> contract::Placed {
+    match placed {
+        Placed::Placed(received) => contract::Placed::Placed {
+            standing: arrival(&received, None),
+        },
+        Placed::Waits { received, payout } => contract::Placed::Waits {
+            standing: arrival(&received, payout),
+        },
+        Placed::Unknown => contract::Placed::Unknown,
+    }
+}
+
+/// Where money that came in stands, as its run shows it.
+fn arrival(received: &Received, waits_for: Option<PayoutId>) -> ArrivalStanding {
+    ArrivalStanding {
+        received: received.id,
+        kind: received.kind,
+        bank: received.bank.clone(),
+        amount: received.amount,
+        sender: received.sender,
+        tracking_key: received.tracking_key.clone(),
+        operating_date: received.operating_date,
+        state: received.state,
+        payout: received.payout.or(waits_for),
+        attention: received.attention,
     }
 }
 

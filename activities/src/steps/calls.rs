@@ -26,6 +26,7 @@ use crate::{
         },
         rows::{BankRow, PausedBy, Payout},
     },
+    receive::Arrivals,
     reconcile,
 };
 
@@ -49,6 +50,7 @@ const CATCH_UP: Duration = Duration::from_secs(7);
 pub struct BankSteps {
     ledger: Ledger,
     bank: Arc<Bank>,
+    arrivals: Arrivals,
     caught_up: CaughtUp,
 }
 
@@ -76,11 +78,12 @@ pub struct Looked {
 }
 
 impl BankSteps {
-    /// Steps at one bank.
-    pub fn new(ledger: Ledger, bank: Bank) -> Self {
+    /// Steps at one bank; `arrivals` starts the runs of what comes in.
+    pub fn new(ledger: Ledger, bank: Bank, arrivals: Arrivals) -> Self {
         Self {
             ledger,
             bank: Arc::new(bank),
+            arrivals,
             caught_up: CaughtUp::default(),
         }
     }
@@ -93,6 +96,11 @@ impl BankSteps {
     /// The bank they call.
     pub fn bank(&self) -> &Bank {
         &self.bank
+    }
+
+    /// What starts and wakes the runs of what comes in.
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// On which server the books were held against the bank's orders.

@@ -154,7 +154,6 @@ async fn justified(field: &Field, stands: &Stands) -> Result<bool> {
     Ok(match (stands.ended, stands.attention.as_deref()) {
         (_, None) => false,
         (true, Some("evidence_after_end")) => field.forged().contains(&stands.key),
-        (true, Some("return_expected")) => order.is_some_and(|order| order.estado == "D"),
         (true, Some("second_order")) => order.is_some_and(|order| order.fault == Fault::WrongFolio),
         (true, Some(_)) => false,
         (false, Some(_)) => match order {

@@ -9,6 +9,7 @@ use super::{
     chaos::Chaos,
     control::Tally,
     faults::{Fault, FaultSource, QueryLie, Reply},
+    incoming::IncomingView,
     journal::{Line, StateLine, WebhookLine, WebhookStep},
 };
 
@@ -142,6 +143,7 @@ pub(super) struct Book {
     orders: Vec<OrderView>,
     orders_of: HashMap<String, Vec<usize>>,
     days: BTreeMap<u32, Vec<usize>>,
+    incoming: Vec<IncomingView>,
     requests: Vec<RequestView>,
     requests_of: HashMap<String, Vec<usize>>,
     armed_for: HashMap<String, Armed>,
@@ -166,6 +168,25 @@ impl Book {
                     .push(index);
                 self.days.entry(order.fecha_operacion).or_default().push(index);
                 self.orders.push(OrderView { body: None, ..*order });
+            }
+            Line::Incoming(incoming) => {
+                let is_same = |row: &&mut IncomingView| {
+                    (row.fecha_operacion, &row.institucion_contraparte, &row.clave_rastreo)
+                        == (
+                            incoming.fecha_operacion,
+                            &incoming.institucion_contraparte,
+                            &incoming.clave_rastreo,
+                        )
+                };
+                match self.incoming.iter_mut().find(is_same) {
+                    Some(row) => {
+                        *row = IncomingView {
+                            id: row.id,
+                            ..*incoming
+                        }
+                    }
+                    None => self.incoming.push(*incoming),
+                }
             }
             Line::State(change) => self.change(&change),
             Line::Request(request) => {
@@ -294,6 +315,11 @@ impl Book {
     /// Every order, oldest first.
     pub(super) fn orders(&self) -> &[OrderView] {
         &self.orders
+    }
+
+    /// Money that came, oldest first.
+    pub(super) fn incoming(&self) -> &[IncomingView] {
+        &self.incoming
     }
 
     /// The orders of a clave, oldest first.

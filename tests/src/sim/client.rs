@@ -10,6 +10,7 @@ use super::{
     book::{OrderView, RequestView},
     control::{Planted, SettingsChange, SettingsView, Statement, Tally},
     faults::Fault,
+    incoming::{Incoming, IncomingView},
 };
 
 /// Speaks to the control API of one running bank.
@@ -44,6 +45,17 @@ impl Control {
     pub async fn plant(&self, order: &Planted) -> Result<OrderView> {
         let body = serde_json::to_value(order)?;
         self.call(Method::POST, "/control/orders", &[], Some(body)).await
+    }
+
+    /// Somebody sends money to the company.
+    pub async fn receive(&self, incoming: &Incoming) -> Result<IncomingView> {
+        let body = serde_json::to_value(incoming)?;
+        self.call(Method::POST, "/control/incoming", &[], Some(body)).await
+    }
+
+    /// All money that others sent, oldest first; same-day returns of orders are not among it.
+    pub async fn incoming(&self) -> Result<Vec<IncomingView>> {
+        self.call(Method::GET, "/control/incoming", &[], None).await
     }
 
     /// Every register request the bank saw, oldest first.

@@ -157,6 +157,13 @@ pub struct Tally {
 /// A failed control request.
 pub(super) struct Failure(StatusCode, String);
 
+impl Failure {
+    /// The request is wrong; `fix` names the field.
+    pub(super) fn bad(fix: &str) -> Self {
+        Self(StatusCode::BAD_REQUEST, fix.to_owned())
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         (self.0, Json(json!({"error": self.1}))).into_response()
@@ -175,7 +182,7 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-type Answer<T = Value> = Result<Json<T>, Failure>;
+pub(super) type Answer<T = Value> = Result<Json<T>, Failure>;
 type Shared = State<Arc<Bank>>;
 
 fn done() -> Answer {

@@ -70,6 +70,8 @@ pub enum End {
     Settled,
     /// Paid, with this attention for a person.
     Marked(&'static str),
+    /// Paid, and returned: what came back is with the customer.
+    Returned,
     /// The customer has the money back.
     Failed,
     /// Open under this attention until the bank is told to speak; then paid.
@@ -130,7 +132,7 @@ pub const TABLE: [Row; 45] = [
     row(64, Fault::Drip, 1, End::Settled, "takes, answers one byte a second, settles", "doubt after 10 s; giro asks and finds it"),
     row(65, Fault::WrongFolio, 0, End::Marked("second_order"), "takes, answers a folio that is not the order's, settles", "the two folios look like two orders: settled with `second_order`, which pauses the bank until `giro bank resume`"),
     row(66, Fault::ForeignReply, 1, End::Settled, "takes, answers the -20 of another clave and amount, settles", "doubt, for the answer names another order; giro asks and finds it"),
-    row(67, Fault::WebhookOutOfOrder, 1, End::Marked("return_expected"), "takes, answers, settles, turns D one second later; the webhook of D comes first, that of LQ a second after it", "asks at each webhook; settled with `return_expected`"),
+    row(67, Fault::WebhookOutOfOrder, 1, End::Returned, "takes, answers, settles, turns D one second later; the webhook of D comes first, that of LQ a second after it", "asks at each webhook; settled, then returned"),
     row(68, Fault::WebhookStorm, 2, End::Settled, "takes, answers, settles; sends the webhook twenty times at once", "one row in the inbox, one question"),
     row(69, Fault::LateWebhook, 2, End::Settled, "takes, answers, settles; sends the webhook 15 s later (setting `late_ms`)", "asks by itself after 10 s; the webhook changes nothing"),
     row(70, Fault::QueryGarbage, 1, End::Settled, "takes, closes without answer, queries answer bytes that are no text for 6 s (setting `hidden_ms`), settles", ASKS_AGAIN),
@@ -156,7 +158,7 @@ pub const TABLE: [Row; 45] = [
     row(93, Fault::LostWebhook, 3, End::Settled, "takes, answers, settles; sends no webhook", "asks by itself after 10 s"),
     row(94, Fault::Refused, 2, End::Failed, "takes nothing, answers -20, every time", "the money goes back at once"),
     row(95, Fault::Cancelled, 2, End::Failed, "takes, answers, ends CN instead of settling", "asks at the webhook; the money goes back"),
-    row(96, Fault::Returned, 1, End::Marked("return_expected"), "takes, answers, settles, turns D one second later", "settled with `return_expected`"),
+    row(96, Fault::Returned, 1, End::Returned, "takes, answers, settles, turns D one second later", "settled, then returned: the received record is in the bank's list"),
     row(97, Fault::Silent, 0, End::Speak("deadline"), "takes, closes without answer, no webhook, queries answer HTTP 503 for that clave until told to speak; settles", "asks for ever: stays open with `deadline`"),
 ];
 

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::{
     book::{OrderView, RequestView},
     faults::Fault,
+    incoming::IncomingView,
 };
 
 /// One fact; applying all of them in order rebuilds the bank. Every fact has `at`, the machine's own UTC time.
@@ -23,6 +24,8 @@ use super::{
 pub(super) enum Line {
     /// An order was taken.
     Order(Box<OrderView>),
+    /// Money came.
+    Incoming(Box<IncomingView>),
     /// An order changed its state.
     State(StateLine),
     /// A register request was seen, whatever became of it.
@@ -57,6 +60,9 @@ pub(super) struct WebhookLine {
     /// Another one says the same.
     #[serde(default)]
     pub(super) repeats: bool,
+    /// It tells of money that came, and has an address of its own.
+    #[serde(default)]
+    pub(super) deposit: bool,
     pub(super) body: String,
 }
 

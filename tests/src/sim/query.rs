@@ -18,6 +18,7 @@ use super::{
     book::{Face, OrderView},
     calendar::{Calendar, parse_date},
     faults::{Fault, QueryLie},
+    incoming::IncomingView,
     reply,
     signature::{Fields, decimal},
 };
@@ -48,6 +49,8 @@ struct Record {
     medio_entrega: u32,
     tipo_cuenta_beneficiario: Option<u32>,
     tipo_cuenta_ordenante: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    monto_intereses: Option<Box<RawValue>>,
     #[serde(flatten)]
     texts: BTreeMap<&'static str, Option<String>>,
 }
@@ -209,6 +212,17 @@ async fn find(bank: &Bank, body: &str, format: Format) -> Result<Finding, Refusa
     let clave = fields.get("claveRastreo");
     let (date, _) = date(bank, &fields)?;
     let now = Timestamp::now();
+    if !sent {
+        let came = bank.read(|book| {
+            let mut all = book.incoming().iter();
+            all.find(|came| came.clave_rastreo == clave && came.fecha_operacion == date)
+                .cloned()
+        });
+        if let Some(came) = came.await.map_err(|why| unavailable(&why))? {
+            let record = Box::new(incoming_record(&came).map_err(|why| unavailable(&why))?);
+            return Ok(Finding::Record(record, false));
+        }
+    }
     let found = bank
         .read(|book| {
             let mut orders = book.orders_of(clave).peekable();
@@ -263,8 +277,13 @@ async fn page(bank: &Bank, body: &str) -> Result<Response, Refusal> {
         text => text.parse().map_err(|_| BAD)?,
     };
     let now = Timestamp::now();
-    let (total, hidden, orders) = bank
+    let (total, hidden, orders, came) = bank
         .read(|book| {
+            let came = book
+                .incoming()
+                .iter()
+                .filter(|came| !sent && came.fecha_operacion == date);
+            let came: Vec<IncomingView> = came.cloned().collect();
             let of_day = |order: &&OrderView| day(&bank.calendar, order, sent) == Some(date);
             let all: Vec<&OrderView> = if sent {
                 book.orders_on(date).collect()
@@ -273,9 +292,8 @@ async fn page(bank: &Bank, body: &str) -> Result<Response, Refusal> {
             };
             let seen = |order: &&&OrderView| order.face(now) == Face::Seen;
             let total = all.iter().filter(seen).count();
-            let on_page = all.iter().filter(seen).skip(page.saturating_mul(PAGE)).take(PAGE);
-            let orders: Vec<OrderView> = on_page.map(|order| (*order).clone()).collect();
-            (total, all.len() - total, orders)
+            let orders: Vec<OrderView> = all.iter().filter(seen).map(|order| (*order).clone()).collect();
+            (total, all.len() - total, orders, came)
         })
         .await
         .map_err(|why| unavailable(&why))?;
@@ -283,10 +301,13 @@ async fn page(bank: &Bank, body: &str) -> Result<Response, Refusal> {
     if hidden > 0 && !running {
         return Err(UNAVAILABLE);
     }
+    let total = total + came.len();
     if total == 0 {
         return Err(NOTHING);
     }
-    let datos: Result<Vec<Record>> = orders.iter().map(|o| record(o, date, sent)).collect();
+    let of_orders = orders.iter().map(|order| record(order, date, sent));
+    let all = of_orders.chain(came.iter().map(incoming_record));
+    let datos: Result<Vec<Record>> = all.skip(page.saturating_mul(PAGE)).take(PAGE).collect();
     let datos = datos.map_err(|why| unavailable(&why))?;
     Ok(Json(Conciliation {
         estado: 0,
@@ -313,7 +334,9 @@ async fn sum(bank: &Bank, body: &str) -> Result<Response, Refusal> {
                 let orders = book.orders().iter().filter(|order| order.estado == estado);
                 orders.map(|order| order.monto).sum::<i64>()
             };
-            (sum("LQ") + sum("TLQ"), sum("C"))
+            let came = book.incoming().iter().filter(|came| came.is_here());
+            let came: i64 = came.map(|came| came.monto).sum();
+            (sum("LQ") + sum("TLQ") - came, sum("C"))
         })
         .await
         .map_err(|why| unavailable(&why))?;
@@ -334,6 +357,43 @@ fn day(calendar: &Calendar, order: &OrderView, sent: bool) -> Option<u32> {
     let returned = order.ts_devolucion.filter(|_| order.estado == "D")?;
     let returned = Timestamp::from_millisecond(returned).ok()?;
     Some(calendar.operating_date(returned))
+}
+
+/// The record of money that came.
+fn incoming_record(came: &IncomingView) -> Result<Record> {
+    let texts = BTreeMap::from([
+        ("claveRastreo", Some(came.clave_rastreo.clone())),
+        ("claveRastreoDevolucion", came.clave_rastreo_devolucion.clone()),
+        ("conceptoPago", Some(came.concepto_pago.clone())),
+        ("empresa", Some(came.empresa.clone())),
+        ("institucionContraparte", Some(came.institucion_contraparte.clone())),
+        ("institucionOperante", Some("90646".to_owned())),
+        ("causaDevolucion", came.causa_devolucion.map(|cause| cause.to_string())),
+        ("estado", Some(came.estado.clone())),
+        ("cuentaOrdenante", Some(came.cuenta_ordenante.clone())),
+        ("nombreOrdenante", Some(came.nombre_ordenante.clone())),
+        ("rfcCurpOrdenante", Some("ND".to_owned())),
+        ("cuentaBeneficiario", Some(came.cuenta_beneficiario.clone())),
+        ("nombreBeneficiario", Some("ND".to_owned())),
+        ("rfcCurpBeneficiario", Some("ND".to_owned())),
+    ]);
+    let interest = came
+        .monto_intereses
+        .map(|interest| RawValue::from_string(decimal(interest)));
+    Ok(Record {
+        id_ef: came.id,
+        monto: RawValue::from_string(decimal(came.monto))?,
+        fecha_operacion: came.fecha_operacion,
+        ts_captura: came.ts_liquidacion,
+        ts_liquidacion: Some(came.ts_liquidacion),
+        referencia_numerica: came.referencia_numerica,
+        tipo_pago: came.tipo_pago,
+        medio_entrega: 1,
+        tipo_cuenta_beneficiario: Some(40),
+        tipo_cuenta_ordenante: Some(40),
+        monto_intereses: interest.transpose()?,
+        texts,
+    })
 }
 
 /// The record of a sent order, or of the return (type 0) received for it.
@@ -390,6 +450,7 @@ fn record(order: &OrderView, date: u32, sent: bool) -> Result<Record> {
         medio_entrega: if sent { number("medioEntrega").unwrap_or(3) } else { 1 },
         tipo_cuenta_beneficiario: number(&format!("tipoCuenta{receiving}")),
         tipo_cuenta_ordenante: number(&format!("tipoCuenta{ordering}")),
+        monto_intereses: None,
         texts,
     })
 }

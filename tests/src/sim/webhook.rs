@@ -119,7 +119,24 @@ pub(super) fn queued(number: u64, at: Timestamp, body: String) -> WebhookLine {
         attempts: 0,
         wait_ms: 0,
         repeats: false,
+        deposit: false,
         body,
+    }
+}
+
+/// The same of money that came.
+pub(super) fn of_deposit(number: u64, at: Timestamp, body: String) -> WebhookLine {
+    WebhookLine {
+        deposit: true,
+        ..queued(number, at, body)
+    }
+}
+
+/// Where a webhook goes: those about money that came have an address of their own beside that of the others.
+fn address(status: String, line: &WebhookLine) -> String {
+    match status.strip_suffix("/status") {
+        Some(base) if line.deposit => format!("{base}/deposit"),
+        Some(_) | None => status,
     }
 }
 
@@ -134,7 +151,10 @@ pub(super) async fn deliver(bank: Arc<Bank>, line: WebhookLine) {
             break;
         };
         attempts += 1;
-        let request = bank.http.post(url).header(CONTENT_TYPE, "application/json");
+        let request = bank
+            .http
+            .post(address(url, &line))
+            .header(CONTENT_TYPE, "application/json");
         match request.body(line.body.clone()).send().await {
             Ok(answer) if answer.status().is_success() => {
                 // Read to its end, so that the connection serves the next webhook.

@@ -74,6 +74,8 @@ listen = "127.0.0.1:{webhooks}"
 secret = "test-secret"
 {webhooks_more}[fee]
 centavos = 500
+{fee_more}[received]
+pull_seconds = 1
 [deadlines]
 accepted_seconds = 5
 sending_seconds = {sending}
@@ -93,6 +95,7 @@ refuses_repeated_keys = {dedupes}
 {stp_more}"#,
         api_more = section("api"),
         webhooks_more = section("webhooks"),
+        fee_more = section("fee"),
         stp_more = section("stp"),
         sending = setup.sending_seconds,
         dedupes = setup.dedupes,

@@ -92,6 +92,9 @@ pub(super) async fn open(
         }
         Answer::CatchingUp(_) | Answer::Stands(..) => Err(unexpected()),
         Answer::Ended(..) | Answer::Open(_) | Answer::Unknown => Err(unexpected()),
+        Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
+            Err(unexpected())
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use workflows::domain::Attention;
+use workflows::domain::{Attention, ReceivedAttention, ReceivedKind};
 
 use super::{
     Answered,
@@ -49,10 +49,16 @@ pub(super) async fn of_runbook(Path(word): Path<String>) -> Answered<Response> {
     of_cause(&word).map(text).ok_or(Problem::from(Code::NotFound))
 }
 
-/// The part of the runbook about a cause: a payout's own reason, or the bank's.
+/// The part of the runbook about a cause: a payout's own reason, that of money that came in (`deposit_differs`), or the
+/// bank's.
 fn of_cause(word: &str) -> Option<&'static str> {
     let is_reason = Attention::ALL.iter().any(|reason| reason.word() == word);
+    let received = ReceivedKind::ALL
+        .iter()
+        .find_map(|kind| word.strip_prefix(kind.word())?.strip_prefix('_'));
+    let received = received.filter(|word| ReceivedAttention::ALL.iter().any(|reason| reason.word() == *word));
     let heading = match word {
+        _ if received.is_some() => format!("### Received: `{}`", received.unwrap_or_default()),
         _ if is_reason => format!("### `{word}`"),
         "people" | "configuration" => format!("### Paused by {word}"),
         "stray_order" => format!("### Paused by `{word}`"),
@@ -132,8 +138,12 @@ mod tests {
     #[test]
     fn every_cause_of_attention_is_explained_alone() {
         let reasons = Attention::ALL.iter().map(|reason| reason.word());
-        for cause in reasons.chain(Cause::all().map(Cause::word)) {
-            let part = of_cause(cause).expect(cause);
+        let causes = reasons.chain(Cause::all().map(Cause::word)).map(str::to_owned);
+        let received = ReceivedAttention::ALL
+            .iter()
+            .flat_map(|reason| ReceivedKind::ALL.iter().map(move |kind| format!("{kind}_{reason}")));
+        for cause in causes.chain(received) {
+            let part = of_cause(&cause).expect(&cause);
             assert!(part.starts_with("### ") && part.contains("\n**Means**"), "{part}");
             assert_eq!(part.matches("\n#").count(), 0, "{part}");
         }

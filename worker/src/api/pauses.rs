@@ -11,9 +11,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use serde::de::DeserializeOwned;
 use tracing::info;
-use workflows::domain::{FieldCode, FieldError};
 
 use super::{
     Answered, Api,
@@ -21,6 +19,7 @@ use super::{
     extract::JsonBody,
     idempotency::Key,
     params::{Nothing, Params},
+    plain,
     problem::{Code, Problem},
     show::reply,
     view::{
@@ -28,9 +27,6 @@ use super::{
         request::{BankPause, BankResume},
     },
 };
-
-/// Characters of a reason, at most.
-const LONGEST: usize = 200;
 
 /// Pause a bank
 ///
@@ -99,50 +95,15 @@ const RESUMING: &str = r#"{"reason": "...", "paused_at": "..."}"#;
 
 /// The reason in `{"reason": "..."}`.
 fn reason(body: &[u8]) -> Answered<String> {
-    let why: BankPause = read(body, PAUSING)?;
-    plain(&why.reason)
+    let why: BankPause = plain::read(body, PAUSING)?;
+    plain::line(&why.reason)
 }
 
 /// The reason, and the pause that ends.
 fn resuming(body: &[u8]) -> Answered<BankResume> {
-    let why: BankResume = read(body, RESUMING)?;
-    let reason = plain(&why.reason)?;
+    let why: BankResume = plain::read(body, RESUMING)?;
+    let reason = plain::line(&why.reason)?;
     Ok(BankResume { reason, ..why })
-}
-
-fn wrong(pointer: &'static str, code: FieldCode, fix: &str) -> Problem {
-    Problem::fields(vec![FieldError::new(pointer, code, fix)])
-}
-
-fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Answered<T> {
-    let send = format!("send {form}");
-    let text = std::str::from_utf8(body).map_err(|_| wrong("", FieldCode::NotUtf8, "send JSON in UTF-8"))?;
-    // A list would read as the fields in their order.
-    if text.trim_start().starts_with('[') {
-        return Err(wrong("", FieldCode::WrongType, &send));
-    }
-    serde_json::from_str(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => wrong("/reason", FieldCode::Required, &format!("{send} and nothing else")),
-        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
-            wrong("", FieldCode::InvalidJson, &send)
-        }
-    })
-}
-
-/// One line that people read later.
-fn plain(reason: &str) -> Answered<String> {
-    let reason = reason.trim();
-    if !(1..=LONGEST).contains(&reason.chars().count()) || reason.chars().any(|letter| !is_plain(letter)) {
-        let fix = format!("write one line of 1 to {LONGEST} characters, and no control characters");
-        return Err(wrong("/reason", FieldCode::OutOfRange, &fix));
-    }
-    Ok(reason.to_owned())
-}
-
-/// What neither breaks a line of log nor turns it around.
-fn is_plain(letter: char) -> bool {
-    !letter.is_control()
-        && !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -203,6 +203,9 @@ fn accepted(answer: Answer) -> Answered<(Payout, bool)> {
         }
         Answer::CatchingUp(_) | Answer::Stands(..) => Err(unexpected("accept")),
         Answer::Ended(..) | Answer::Open(_) => Err(unexpected("accept")),
+        Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
+            Err(unexpected("accept"))
+        }
     }
 }
 
@@ -317,6 +320,9 @@ pub(super) async fn cancel(
             Err(unexpected("cancel"))
         }
         Answer::KeyConflict { .. } | Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) => {
+            Err(unexpected("cancel"))
+        }
+        Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
             Err(unexpected("cancel"))
         }
     }

@@ -65,6 +65,8 @@ codes! {
         Forbidden = "forbidden",
         /// It may be at the bank, or has ended.
         TooLate = "too_late",
+        /// It has its place, or none yet: there is nothing to apply.
+        NotSetApart = "not_set_apart",
         /// The CLABE belongs to another account.
         ClabeTaken = "clabe_taken",
         /// Another pause of the bank stands than the one that was to end.
@@ -98,7 +100,7 @@ impl Code {
             Self::InvalidRequest | Self::KeyReused | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::TooLate | Self::ClabeTaken | Self::AnotherPause => StatusCode::CONFLICT,
+            Self::TooLate | Self::NotSetApart | Self::ClabeTaken | Self::AnotherPause => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -125,6 +127,7 @@ impl Code {
             Self::Unauthenticated => "Who asks is not known",
             Self::Forbidden => "The caller may not do this",
             Self::TooLate => "Too late to cancel",
+            Self::NotSetApart => "Nothing stands apart",
             Self::ClabeTaken => "The CLABE has an account",
             Self::AnotherPause => "Another pause of the bank stands",
             Self::NotFound => "Not found",
@@ -170,6 +173,7 @@ impl Code {
                 "The caller's scopes do not allow this. Nothing was done and the key is still free; ask giro's operator for the scope."
             }
             Self::TooLate => support::WhyNot::TooLate.sentence().en,
+            Self::NotSetApart => "It has its place, or none yet. Nothing was changed; look at where it is.",
             Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
             Self::AnotherPause => {
                 "Look at the bank: another pause stands than the one that you name. Nothing was done. Once its cause is mended, send its `paused_at`."
@@ -202,7 +206,7 @@ impl Code {
                 None
             }
             Self::UnsupportedMediaType | Self::BodyTooLarge | Self::RequestTimeout | Self::RateLimited => None,
-            Self::AnotherPause | Self::CatchingUp | Self::Later | Self::Internal => None,
+            Self::NotSetApart | Self::AnotherPause | Self::CatchingUp | Self::Later | Self::Internal => None,
         }
     }
 

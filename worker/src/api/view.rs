@@ -2,6 +2,7 @@
 //! tax id. Written by the API, read by `giroctl`. Every field is there; what is absent is null.
 
 pub mod account;
+pub mod arrival;
 pub mod attention;
 pub mod bank;
 pub mod form;
@@ -32,4 +33,6 @@ pub enum Thing {
     Institution,
     Attention,
     Reconciliation,
+    Deposit,
+    Return,
 }

@@ -5,7 +5,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use activities::{
-    bank::stp,
+    bank::{Hint, stp},
     crash::{self, Point},
     inbox::{self, Delivery},
 };
@@ -59,7 +59,8 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .route("/readyz", get(health::ready))
         .with_state(api);
     Router::new()
-        .route("/webhooks/stp/{secret}/status", post(stp))
+        .route("/webhooks/stp/{secret}/status", post(status))
+        .route("/webhooks/stp/{secret}/deposit", post(deposit))
         .with_state(Arc::new(gate))
         .merge(health)
         .fallback(|| async { Problem::from(Code::NotFound) })
@@ -68,9 +69,19 @@ pub(super) fn router(api: Arc<Api>) -> Router {
 }
 
 /// `POST /webhooks/stp/{secret}/status` (STP: cambio de estado).
-async fn stp(Shared(gate): Shared<Arc<Gate>>, Id(secret): Id<String>, request: Request) -> Response {
-    match take(&gate, &secret, request).await {
-        Ok(response) => response,
+async fn status(Shared(gate): Shared<Arc<Gate>>, Id(secret): Id<String>, request: Request) -> Response {
+    stp(&gate, &secret, request, "recibido").await
+}
+
+/// `POST /webhooks/stp/{secret}/deposit` (STP: sendAbono). It is always confirmed: what nobody can be given is set apart.
+async fn deposit(Shared(gate): Shared<Arc<Gate>>, Id(secret): Id<String>, request: Request) -> Response {
+    stp(&gate, &secret, request, "confirmar").await
+}
+
+/// Stores a webhook of STP's, and says the word that it waits for.
+async fn stp(gate: &Gate, secret: &str, request: Request, word: &'static str) -> Response {
+    match take(gate, secret, request).await {
+        Ok(()) => reply(StatusCode::OK, json!({ "mensaje": word })),
         Err((reason, problem)) => {
             meters::webhook_refused(stp::NAME, reason);
             let mut response = problem.into_response();
@@ -83,7 +94,7 @@ async fn stp(Shared(gate): Shared<Arc<Gate>>, Id(secret): Id<String>, request: R
     }
 }
 
-async fn take(gate: &Gate, secret: &str, request: Request) -> Result<Response, (&'static str, Problem)> {
+async fn take(gate: &Gate, secret: &str, request: Request) -> Result<(), (&'static str, Problem)> {
     let config = &gate.api.config.webhooks;
     let from = remote(request.extensions());
     let refused = |reason, code| Err((reason, Problem::from(code)));
@@ -106,8 +117,8 @@ async fn take(gate: &Gate, secret: &str, request: Request) -> Result<Response, (
     let is_json = is_json(request.headers());
     let body = whole(request.into_body(), config.body_limit_bytes).await;
     let body = body.map_err(|problem| ("body", problem))?;
-    let notice = stp::parse_webhook(&body);
-    let odd = notice.is_none().then_some("unreadable");
+    let hint = stp::parse_webhook(&body);
+    let odd = hint.is_none().then_some("unreadable");
     // What reads is worked on however it is declared: it proves nothing, and a return may be told only once.
     if let Some(reason) = odd.or((!is_json).then_some("content type")) {
         meters::webhook_odd(stp::NAME, reason);
@@ -117,12 +128,15 @@ async fn take(gate: &Gate, secret: &str, request: Request) -> Result<Response, (
         remote: from,
         odd,
     };
-    let pass = |point| notice.iter().for_each(|notice| crash::at(point, &notice.tracking_key));
+    let pass = |point| match &hint {
+        Some(Hint::Order(notice)) => crash::at(point, &notice.tracking_key),
+        Some(Hint::Received { .. }) | None => {}
+    };
     pass(Point::WebhookBeforeInsert);
     let stored = inbox::receive(gate.api.ledger.pool(), stp::NAME, delivery).await;
     stored.map_err(|error| ("not_stored", Problem::from(error)))?;
     pass(Point::WebhookAfterInsert);
-    Ok(reply(StatusCode::OK, json!({ "mensaje": "recibido" })))
+    Ok(())
 }
 
 /// The header that user and password make (RFC 7617).

@@ -23,6 +23,9 @@ pub(super) fn check(config: &Config) -> Result<(), Vec<String>> {
     webhooks(config, &mut wrong);
     money(config, &mut wrong);
     seconds(config, &mut wrong);
+    need((1..=600).contains(&config.received.pull_seconds), &mut wrong, || {
+        "received.pull_seconds: write a number from 1 to 600".to_owned()
+    });
     metrics(config, &mut wrong);
     if let Some(stp) = &config.stp {
         need((1..=1_000).contains(&stp.per_second), &mut wrong, || {

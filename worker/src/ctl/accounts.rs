@@ -125,7 +125,7 @@ fn moved(paper: &Paper, rows: &[Movement], has_more: bool, none: &str) -> String
         Column::whole("WHAT"),
         Column::right("OUT"),
         Column::right("IN"),
-        Column::cut("PAYOUT OR REASON"),
+        Column::cut("PAYOUT, DEPOSIT OR REASON"),
     ];
     let rows = rows.iter().map(|row| {
         let all = amount(row.amount);
@@ -136,6 +136,7 @@ fn moved(paper: &Paper, rows: &[Movement], has_more: bool, none: &str) -> String
         let why = row
             .payout
             .map(|id| id.to_string())
+            .or_else(|| row.received.map(|id| id.to_string()))
             .or_else(|| row.reason.clone())
             .unwrap_or_default();
         vec![

@@ -9,7 +9,7 @@ use clap::{
 use clap_complete::Shell;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
-use workflows::domain::{AccountId, Attention, Centavos, PayoutId, State};
+use workflows::domain::{AccountId, Attention, Centavos, PayoutId, ReceivedId, ReceivedState, State};
 
 use super::when::{Day, When};
 
@@ -97,6 +97,12 @@ pub(super) enum Command {
     /// Accounts: what they have, and what moved.
     #[command(subcommand, visible_alias = "account")]
     Accounts(Accounts),
+    /// Deposits: what others sent to your accounts; apply what stands apart.
+    #[command(subcommand, visible_alias = "deposit")]
+    Deposits(Arrivals),
+    /// Returns: what came back of payouts; apply what stands apart.
+    #[command(subcommand, visible_alias = "return")]
+    Returns(Arrivals),
     /// Banks: whether they are sent to; pause and resume.
     #[command(subcommand, visible_alias = "bank")]
     Banks(Banks),
@@ -296,6 +302,52 @@ pub(super) struct AccountArg {
     /// acc_ and 32 hex digits.
     #[arg(value_name = "ID")]
     pub(super) id: AccountId,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Arrivals {
+    /// List them, the last received first.
+    List(Coming),
+    /// Show one: where the money is, from whom, and why a person should look.
+    Show {
+        /// rec_ and 32 hex digits.
+        #[arg(value_name = "ID")]
+        id: ReceivedId,
+    },
+    /// Give what stands apart to a customer's account; needs a key that operates.
+    Apply {
+        /// rec_ and 32 hex digits.
+        #[arg(value_name = "ID")]
+        id: ReceivedId,
+        /// The customer's account.
+        #[arg(long, value_name = "ID")]
+        to: AccountId,
+        /// Why, for whoever reads it later.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        sure: Sure,
+        #[command(flatten)]
+        key: Key,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Coming {
+    /// Only in this state; repeat it for several.
+    #[arg(long, value_parser = words(ReceivedState::ALL, ReceivedState::word))]
+    pub(super) state: Vec<String>,
+    /// Only those that a person should look at.
+    #[arg(long)]
+    pub(super) attention: bool,
+    /// Only those that this account has.
+    #[arg(long, value_name = "ID")]
+    pub(super) account: Option<AccountId>,
+    /// The one that came under this key (claveRastreo).
+    #[arg(long, value_name = "KEY")]
+    pub(super) tracking_key: Option<String>,
+    #[command(flatten)]
+    pub(super) much: Much,
 }
 
 #[derive(Subcommand)]

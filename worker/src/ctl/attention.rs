@@ -39,7 +39,10 @@ fn block(cause: &Attention, base: &str, paper: &Paper, now: Timestamp) -> String
     let mut facts = vec![
         ("attention", Text::new(name, Tone::Bad)),
         ("since", Text::from(paper.since(cause.since, now))),
-        ("payouts", Text::from(payouts(cause, paper, now))),
+        match cause.arrivals {
+            0 => ("payouts", Text::from(payouts(cause, paper, now))),
+            many => ("records", Text::from(many.to_string())),
+        },
         ("means", Text::from(&cause.what)),
     ];
     facts.extend(

@@ -92,6 +92,9 @@ fn came_to(date: Date, days: &[Reconciliation], paper: &Paper) -> String {
         Column::right("ORDERS"),
         Column::right("PAID BY THE BANK"),
         Column::right("BY THE BOOKS"),
+        Column::right("CAME"),
+        Column::right("TO THE BANK"),
+        Column::right("TO THE BOOKS"),
         Column::wrapped("READ"),
     ];
     let rows = days.iter().map(|day| {
@@ -107,6 +110,9 @@ fn came_to(date: Date, days: &[Reconciliation], paper: &Paper) -> String {
             Text::from(day.orders.to_string()),
             Text::from(amount(Centavos::new(day.paid_by_bank))),
             Text::from(amount(Centavos::new(day.paid_by_books))),
+            Text::from(day.received.to_string()),
+            Text::from(amount(Centavos::new(day.received_by_bank))),
+            Text::from(amount(Centavos::new(day.received_by_books))),
             Text::from(paper.clock.full(day.read_at)),
         ]
     });

@@ -75,6 +75,20 @@ fn standing(payout: &Payout, base: &str, paper: &Paper, now: Timestamp) -> Vec<(
         facts.push(("reason", Text::from(format!("{}{code}", reason.code.word()))));
         facts.push(("", Text::from(&reason.customer.es_mx)));
     }
+    if let Some(back) = &payout.returned {
+        let of = if back.amount == payout.amount {
+            "all of it".to_owned()
+        } else {
+            format!("{} of {}", amount(back.amount), amount(payout.amount))
+        };
+        let fee = if back.refunded.get() > 0 {
+            ", fee and IVA too"
+        } else {
+            ""
+        };
+        let told = format!("{of}{fee}, operating date {}, by {}", back.operating_date, back.by);
+        facts.push(("came back", Text::from(told)));
+    }
     facts.push(("tell payer", Text::from(&payout.customer.es_mx)));
     if let Some(attention) = &payout.attention {
         let told = format!("{}, since {}", attention.reason, paper.since(attention.since, now));

@@ -68,12 +68,36 @@ async fn sweep(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
             return false;
         }
     };
+    arrive(ledger, starter, at_once).await;
     let driven: Vec<Option<Driven>> = stream::iter(&overdue)
         .map(|payout| drive(starter, payout, back.contains(&payout.bank)))
         .buffer_unordered(STARTS)
         .collect()
         .await;
     i64::try_from(overdue.len()).is_ok_and(|count| count == at_once) && driven.contains(&Some(Driven::Started))
+}
+
+/// Starts the runs of money that came in and has no place yet.
+async fn arrive(ledger: &Ledger, starter: &Starter, at_once: i64) {
+    let overdue = match sweep::overdue_received(ledger.pool(), at_once).await {
+        Ok(overdue) => overdue,
+        Err(error) => {
+            meters::unswept();
+            warn!(%error, "money that came in cannot be swept");
+            return;
+        }
+    };
+    let starting = stream::iter(&overdue).for_each_concurrent(STARTS, |received| async move {
+        match starter.arrive(received).await {
+            Ok(()) => {
+                // A run that is there may sleep: of books that were restored, or mended since it looked.
+                starter.look_at(received).await;
+                info!(received = %received.id, workflow = received.workflow_id(), "not placed in time: driven");
+            }
+            Err(error) => warn!(received = %received.id, error = format!("{error:#}"), "not placed in time, and Temporal does not start it"),
+        }
+    });
+    starting.await;
 }
 
 /// Gives an overdue payout a run, where it has none; `None`: Temporal does not say.

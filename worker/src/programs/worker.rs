@@ -6,6 +6,7 @@ use activities::{
     bank::{Bank, stp::Stp},
     catch_up, inbox,
     meters::{self, Program},
+    receive::{Arrivals, Puller},
     steps::{BankSteps, DirectStarts, LedgerSteps},
 };
 use anyhow::Context;
@@ -16,7 +17,7 @@ use temporalio_sdk::{
 };
 use tokio::{sync::watch, task::JoinHandle};
 use tracing::info;
-use workflows::{PayoutWorkflow, ReconciliationWorkflow, bank_queue};
+use workflows::{DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow, bank_queue};
 
 use super::{open_ledger, stop_signal, stopped};
 use crate::{config::Config, schedule, scrape, starter, telemetry};
@@ -52,6 +53,8 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
         let options = WorkerOptions::new(config.temporal.task_queue.clone())
             .register_workflow::<PayoutWorkflow>()?
             .register_workflow::<ReconciliationWorkflow>()?
+            .register_workflow::<DepositWorkflow>()?
+            .register_workflow::<ReturnWorkflow>()?
             .register_activities(steps)
             .sticky_queue_schedule_to_start_timeout(STICKY)
             .graceful_shutdown_period(GRACE)
@@ -81,7 +84,9 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
         meters::bank(bank.name());
         // For all workers of this bank together; the pace in each is for what is no activity, and is exact.
         let per_second = f64::from(config.stp.as_ref().map_or(1, |stp| stp.per_second));
-        let steps = BankSteps::new(ledger.clone(), bank);
+        let queue = config.temporal.task_queue.clone();
+        let arrivals = Arrivals::new(client.clone(), queue, Arc::new(config.catalogue()?));
+        let steps = BankSteps::new(ledger.clone(), bank, arrivals);
         let options = WorkerOptions::new(bank_queue(&config.temporal.task_queue, steps.bank().name()))
             .register_activities(steps.clone())
             .max_task_queue_activities_per_second(per_second)
@@ -91,7 +96,13 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
         // For as long as anything may be sent: what is missed meanwhile is said, but for the last second before the end.
         let catching_up = catch_up::keep(steps.clone(), client.clone(), stopped(is_drained));
         beside.push(("the catch-up", tokio::spawn(catching_up)));
-        let inbox = inbox::work(steps, client.clone(), stopped(stop.clone()));
+        let puller = Puller::new(steps.clone());
+        let every = Duration::from_secs(u64::from(config.received.pull_seconds));
+        beside.push((
+            "the puller",
+            tokio::spawn(puller.clone().keep(every, stopped(stop.clone()))),
+        ));
+        let inbox = inbox::work(steps, client.clone(), puller, stopped(stop.clone()));
         beside.push(("the inbox", tokio::spawn(inbox)));
     }
     info!(queue = config.temporal.task_queue, ?queues, "worker polls");

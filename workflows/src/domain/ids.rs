@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::{civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -98,6 +99,11 @@ prefixed! {
     MovementId, "mv"
 }
 
+prefixed! {
+    /// One record of money that came in at a bank, written `rec_<hex>`.
+    ReceivedId, "rec"
+}
+
 impl PayoutId {
     /// Milliseconds since 1970 (UTC) inside a UUIDv7; `None` for any other UUID.
     pub fn milliseconds(self) -> Option<u64> {
@@ -113,6 +119,39 @@ impl PayoutId {
     }
 }
 
+impl ReceivedId {
+    /// Made of what a record is known by: bank, operating date, sending institution and tracking key, and nothing else.
+    /// Whoever reads the record, and however often, it is the same row. In UUIDv7 shape, by the midnight (UTC) that its
+    /// operating date begins with.
+    pub fn derive(bank: &str, operating_date: Date, sender: u32, tracking_key: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in [bank, &operating_date.to_string(), &sender.to_string(), tracking_key] {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        let midnight = operating_date
+            .to_zoned(TimeZone::UTC)
+            .map_or(0, |at| at.timestamp().as_millisecond());
+        let milliseconds = u64::try_from(midnight).unwrap_or_default().to_be_bytes();
+        Self(Uuid::from_bytes(stamped(&milliseconds[2..], &hash.finalize())))
+    }
+
+    /// The id of the workflow that drives a return: `return-<bank>-<id>`.
+    pub fn return_workflow_id(self, bank: &str) -> String {
+        format!("return-{bank}-{self}")
+    }
+}
+
+/// Six bytes of time, then a hash, in UUIDv7 shape.
+fn stamped(milliseconds: &[u8], digest: &[u8]) -> [u8; 16] {
+    let mut bytes = [0_u8; 16];
+    bytes[..6].copy_from_slice(milliseconds);
+    bytes[6..].copy_from_slice(&digest[..10]);
+    bytes[6] = (bytes[6] & 0x0f) | 0x70;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    bytes
+}
+
 impl MovementId {
     /// The id of leg `ordinal` of `step` of `subject` (a UUIDv7): its milliseconds, then a hash, in UUIDv7 shape.
     ///
@@ -123,13 +162,7 @@ impl MovementId {
         hash.update([0]);
         hash.update(step.as_bytes());
         hash.update([0, ordinal]);
-        let digest = hash.finalize();
-        let mut bytes = [0_u8; 16];
-        bytes[..6].copy_from_slice(&subject.as_bytes()[..6]);
-        bytes[6..].copy_from_slice(&digest[..10]);
-        bytes[6] = (bytes[6] & 0x0f) | 0x70;
-        bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        Self(Uuid::from_bytes(bytes))
+        Self(Uuid::from_bytes(stamped(&subject.as_bytes()[..6], &hash.finalize())))
     }
 }
 
@@ -226,5 +259,15 @@ mod tests {
             MovementId::derive(id.uuid(), "resolve", 0).to_string(),
             "mv_0199d3f0a1b27b369f0f19375385788c"
         );
+        let day = jiff::civil::date(2026, 12, 1);
+        let received = ReceivedId::derive("stp", day, 40_012, "NU39/0-1");
+        assert_eq!(received.to_string(), "rec_01a22ee6b0007ab5956f8429f2d9cb75");
+        let others = [
+            ReceivedId::derive("fintoc", day, 40_012, "NU39/0-1"),
+            ReceivedId::derive("stp", jiff::civil::date(2026, 12, 2), 40_012, "NU39/0-1"),
+            ReceivedId::derive("stp", day, 40_072, "NU39/0-1"),
+            ReceivedId::derive("stp", day, 40_012, "NU39/0-2"),
+        ];
+        assert!(!others.contains(&received));
     }
 }

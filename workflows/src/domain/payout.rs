@@ -106,6 +106,8 @@ words! {
         SecondOrder = "second_order",
         /// The bank says that the money left and came back; the received record will run the return.
         ReturnExpected = "return_expected",
+        /// It came back, and its payer's account is frozen or closed: the money stands apart.
+        ReturnSetApart = "return_set_apart",
     }
 }
 

@@ -36,7 +36,7 @@ impl Message {
     pub const fn of(state: State, doubt: bool, attention: Option<Attention>) -> Self {
         use Attention::{
             Contradiction, Deadline, EvidenceAfterEnd, EvidenceBeforeSend, Mismatch, PaidAfterRelease, ReturnExpected,
-            SecondOrder, UnknownWord,
+            ReturnSetApart, SecondOrder, UnknownWord,
         };
         match (state, attention) {
             (State::Accepted, None) => Self::Accepted,
@@ -48,7 +48,7 @@ impl Message {
                 State::Accepted | State::Sending | State::Sent,
                 Some(
                     Mismatch | UnknownWord | Contradiction | EvidenceBeforeSend | PaidAfterRelease | EvidenceAfterEnd
-                    | SecondOrder | ReturnExpected,
+                    | SecondOrder | ReturnExpected | ReturnSetApart,
                 ),
             ) => Self::Checking,
             // A second order is the bank's and ours to mend: the customer paid once, and it is paid.
@@ -59,13 +59,16 @@ impl Message {
             (State::Returned, None | Some(Deadline | SecondOrder | ReturnExpected)) => Self::Returned,
             (
                 State::Settled | State::Returned,
-                Some(Mismatch | UnknownWord | Contradiction | EvidenceBeforeSend | PaidAfterRelease | EvidenceAfterEnd),
+                Some(
+                    Mismatch | UnknownWord | Contradiction | EvidenceBeforeSend | PaidAfterRelease | EvidenceAfterEnd
+                    | ReturnSetApart,
+                ),
             )
             | (
                 State::Failed | State::Cancelled,
                 Some(
                     Mismatch | UnknownWord | Contradiction | EvidenceBeforeSend | PaidAfterRelease | EvidenceAfterEnd
-                    | SecondOrder | ReturnExpected,
+                    | SecondOrder | ReturnExpected | ReturnSetApart,
                 ),
             ) => Self::Reviewing,
         }

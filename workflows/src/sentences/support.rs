@@ -3,7 +3,7 @@
 //! The English ones are also what runs show: a text in braces is filled in by whoever knows it.
 
 use super::{Sentence, say};
-use crate::domain::{Attention, End, Evidence, FailureReason, Refusal, State};
+use crate::domain::{Attention, End, Evidence, FailureReason, ReceivedAttention, ReceivedState, Refusal, State};
 
 /// Where the money is.
 pub const fn money(state: State) -> Sentence {
@@ -20,8 +20,8 @@ pub const fn money(state: State) -> Sentence {
         State::Settled => say("con el beneficiario", "with the beneficiary"),
         State::Failed | State::Cancelled => say("de vuelta con el cliente", "back with the customer"),
         State::Returned => say(
-            "devuelto por el banco del beneficiario, y con el cliente",
-            "sent back by the beneficiary's bank, and with the customer",
+            "devuelto por el banco del beneficiario; lo que regresó está con el cliente, o aparte si su cuenta no está abierta",
+            "sent back by the beneficiary's bank; what came back is with the customer, or apart where that account is not open",
         ),
     }
 }
@@ -75,6 +75,67 @@ pub const fn attention(reason: Attention) -> Sentence {
         Attention::ReturnExpected => say(
             "el dinero salió y regresó: la devolución se hace cuando el banco la registre",
             "the money left and came back: the return is made when the bank lists it",
+        ),
+        Attention::ReturnSetApart => say(
+            "regresó, y la cuenta del pagador no está abierta: el dinero está aparte hasta que se le aplique a una cuenta",
+            "it came back, and the payer's account is not open: the money stands apart until it is applied to an account",
+        ),
+    }
+}
+
+/// Where money that came in is.
+pub const fn arrived(state: ReceivedState) -> Sentence {
+    match state {
+        ReceivedState::Received => say(
+            "en el banco; los libros aún no le dan lugar",
+            "at the bank; the books have not placed it yet",
+        ),
+        ReceivedState::Applied => say("con el cliente", "with the customer"),
+        ReceivedState::Unapplied => say(
+            "aparte: su cuenta no es de nadie, o no está abierta",
+            "set apart: its account is nobody's, or not open",
+        ),
+        ReceivedState::Suspended => say(
+            "en suspenso: ningún pago liquidado lo explica",
+            "in suspense: no settled payout explains it",
+        ),
+    }
+}
+
+/// Why a person should look at money that came in, and what they can do.
+pub const fn received_attention(reason: ReceivedAttention) -> Sentence {
+    match reason {
+        ReceivedAttention::Deadline => say(
+            "tarda más de lo debido; giro sigue por sí mismo. Una devolución espera a que su pago se liquide",
+            "it takes longer than it should; giro goes on by itself. A return waits until its payout is settled",
+        ),
+        ReceivedAttention::AccountUnknown => say(
+            "nadie tiene la cuenta a la que llegó: averigüe de quién es, y aplíquelo a esa cuenta",
+            "nobody has the account that it is for: find out whose it is, and apply it to that account",
+        ),
+        ReceivedAttention::AccountNotOpen => say(
+            "la cuenta a la que llegó está congelada o cerrada: aplíquelo cuando se abra, o a otra cuenta del cliente",
+            "the account that it is for is frozen or closed: apply it once that is open, or to another of the customer's",
+        ),
+        ReceivedAttention::PayoutUnknown => say(
+            "devuelve una orden que no es de ningún pago: averigüe con el banco qué orden es",
+            "it returns an order that is no payout's: find out with the bank which order that is",
+        ),
+        ReceivedAttention::PayoutNotPaid => say(
+            "devuelve un pago cuyo dinero el cliente ya tiene: averigüe con el banco si se pagó",
+            "it returns a payout whose money the customer has back already: find out with the bank whether it was paid",
+        ),
+        ReceivedAttention::SecondReturn => say(
+            "su pago ya fue devuelto por otro registro: averigüe con el banco a qué pago pertenece",
+            "its payout was returned before by another record: find out with the bank which payout it belongs to",
+        ),
+        ReceivedAttention::TooMuch => say(
+            "devuelve más de lo que se pagó: averigüe con el banco de qué es el resto",
+            "it returns more than was paid: find out with the bank what the rest is of",
+        ),
+        ReceivedAttention::Differs => say(
+            "el banco lo cuenta ahora de otro modo que cuando se registró: compare ambos con su estado de cuenta",
+            "the bank now tells it otherwise than when it was booked: compare both with its statement",
         ),
     }
 }

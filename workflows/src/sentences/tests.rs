@@ -8,7 +8,7 @@ use super::{
     filled, support,
     support::{Next, WhyNot},
 };
-use crate::domain::{Attention, End, Evidence, FailureReason, Refusal, State};
+use crate::domain::{Attention, End, Evidence, FailureReason, ReceivedAttention, ReceivedState, Refusal, State};
 
 const PAGE: &str = include_str!("../../../docs/sentences.md");
 
@@ -48,6 +48,14 @@ fn to_support() -> Vec<Part> {
         part("Why a person should look", Attention::ALL, |word| {
             (word.word(), support::attention(word))
         }),
+        part("Where money that came in is", ReceivedState::ALL, |word| {
+            (word.word(), support::arrived(word))
+        }),
+        part(
+            "Why a person should look at money that came in",
+            ReceivedAttention::ALL,
+            |word| (word.word(), support::received_attention(word)),
+        ),
         part("What proves the outcome", Evidence::ALL, |word| {
             (word.word(), support::evidence(word))
         }),

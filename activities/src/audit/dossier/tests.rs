@@ -42,7 +42,7 @@ fn settled() -> Dossier {
     let mut payout = rows.last().expect("the last").clone();
     payout.request_hash = hex(&asked(&payout).expect("it reads").hash("payments"));
     let events = rows.into_iter().map(|payout| {
-        let written = event::outbox_row(&Event { payout }).expect("it writes");
+        let written = event::outbox_row(&Event::Payout(Box::new(payout))).expect("it writes");
         EventRow {
             seq: written["seq"]
                 .as_i64()
@@ -59,7 +59,7 @@ fn settled() -> Dossier {
         (Kind::Iva, IVA_PAYABLE, 80),
     ];
     let movements = legs.map(|(kind, to, amount)| Movement {
-        id: MovementId::derive(id.uuid(), "resolve", kind.ordinal()),
+        id: kind.id(id.uuid()),
         subject: id.uuid(),
         kind,
         debit_account: account,

@@ -84,6 +84,27 @@ pub(super) fn state(word: &str) -> StateClass {
     }
 }
 
+/// What an `estado` of a received order means for its money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReceivedClass {
+    /// It is here.
+    Here,
+    /// It is on its way, or its confirmation is disputed.
+    Pending,
+    /// A word that the table does not have.
+    Unknown,
+}
+
+/// The meaning of an `estado` code of a received order; total. STP: LQ and TLQ settled, CXO, CCE and CCO settled and on
+/// the way to being confirmed; R received, CCR confirmation rejected.
+pub(super) fn received(word: &str) -> ReceivedClass {
+    match word {
+        "LQ" | "TLQ" | "CXO" | "CCE" | "CCO" => ReceivedClass::Here,
+        "R" | "CCR" => ReceivedClass::Pending,
+        _ => ReceivedClass::Unknown,
+    }
+}
+
 /// An `estado` in giro's words, `stp:CN`; `stp:?` for what is no short code, so that no free text leaves.
 pub(super) fn state_code(word: &str) -> String {
     let short = (1..=4).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -13,9 +13,9 @@ use workflows::domain::{Centavos, Clabe};
 
 use super::client::{Limits, asked_pause};
 use super::order::{STP_INSTITUTION, aaaammdd};
-use super::record::{no_answer, read_balance, read_order};
+use super::record::{no_answer, read_balance, read_order, read_received};
 use super::{sign, statement};
-use crate::bank::{BalanceUnknown, Exchange, Found, Order, Pace, StatementPage, StatementUnknown};
+use crate::bank::{BalanceUnknown, Direction, Exchange, Found, Order, Pace, ReceivedFound, StatementUnknown};
 
 /// Two questions about one order end within this, so that the activity that asks can record the answer.
 const BOTH_QUESTIONS: Duration = Duration::from_secs(15);
@@ -43,8 +43,10 @@ pub(super) struct Asker {
 
 /// Where the services are.
 pub(super) struct Addresses {
-    /// One order.
+    /// One order that we sent.
     pub(super) orders: Url,
+    /// One order that came to us.
+    pub(super) received: Url,
     /// The balance.
     pub(super) balance: Url,
     /// The orders of a day.
@@ -57,7 +59,7 @@ pub(super) struct NoAnswer {
     pub(super) exchange: Exchange,
 }
 
-/// STP query v2: `tipoOrden` "E" is an order that we sent.
+/// STP query v2, of an order that we sent or that came to us.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OrderQuestion<'a> {
@@ -143,7 +145,7 @@ impl Asker {
         let date = date.map(aaaammdd);
         let clave = order.tracking_key.as_str();
         let body = match self.format {
-            QueryFormat::V2 => question(company, clave, date.as_deref(), key),
+            QueryFormat::V2 => question(company, clave, Direction::Sent, date.as_deref(), key),
             QueryFormat::Legacy => legacy_question(company, clave, date.as_deref(), key),
         };
         let left = until.saturating_duration_since(Instant::now()).min(self.limits.total);
@@ -188,27 +190,51 @@ impl Asker {
         read_balance(status, &exchange.received)
     }
 
-    /// A page of the orders of a day; see [`statement`].
+    /// What STP knows of an order that came to us; `date` for a past day. STP: the running day's must be left out.
+    pub(super) async fn received(
+        &self,
+        clave: &str,
+        date: Option<Date>,
+        company: &str,
+        key: &KeyPair,
+    ) -> ReceivedFound {
+        let date = date.map(aaaammdd);
+        let Some(body) = question(company, clave, Direction::Received, date.as_deref(), key) else {
+            let why = "the question could not be signed".to_owned();
+            return ReceivedFound::NoAnswer { why };
+        };
+        // The legacy service asks about sent orders only.
+        let asked = self
+            .ask(&self.at.received, body, self.limits.total, self.limits.reply)
+            .await;
+        match asked {
+            Ok((status, exchange)) => read_received(status, &exchange.received, clave, company),
+            Err(NoAnswer { why, .. }) => ReceivedFound::NoAnswer { why },
+        }
+    }
+
+    /// The bytes of a page of the orders of a day, that we sent or that came to us; `days` are that day and today.
     pub(super) async fn statement(
         &self,
-        date: Date,
-        today: Date,
+        direction: Direction,
+        days: (Date, Date),
         page: u32,
         company: &str,
         key: &KeyPair,
-    ) -> Result<StatementPage, StatementUnknown> {
+    ) -> Result<(u16, Vec<u8>), StatementUnknown> {
+        let (date, today) = days;
         let unknown = |why: String| StatementUnknown { why };
         if date > today {
             return Err(unknown("the day has not begun".into()));
         }
         let told = (date < today).then(|| aaaammdd(date));
-        let body = statement::question(company, told.as_deref(), page, key)
+        let body = statement::question(company, direction, told.as_deref(), page, key)
             .ok_or_else(|| unknown("the question could not be signed".into()))?;
         let asked = self
             .ask(&self.at.statement, body, self.limits.page, statement::MOST_BYTES)
             .await;
         let (status, exchange) = asked.map_err(|NoAnswer { why, .. }| unknown(why))?;
-        statement::read(status, &exchange.received, company)
+        Ok((status, exchange.received))
     }
 
     /// One question: the status with the exchange, the whole within `limit`, the answer cut at `cap` bytes.
@@ -261,10 +287,16 @@ impl Asker {
 }
 
 /// The body of a question in query v2; `None` when it cannot be signed.
-fn question(empresa: &str, clave_rastreo: &str, fecha_operacion: Option<&str>, key: &KeyPair) -> Option<Vec<u8>> {
-    let cadena = sign::cadena([empresa, clave_rastreo, "E", fecha_operacion.unwrap_or_default()])?;
+fn question(
+    empresa: &str,
+    clave_rastreo: &str,
+    direction: Direction,
+    fecha_operacion: Option<&str>,
+    key: &KeyPair,
+) -> Option<Vec<u8>> {
+    let tipo_orden = statement::order_type(direction);
+    let cadena = sign::cadena([empresa, clave_rastreo, tipo_orden, fecha_operacion.unwrap_or_default()])?;
     let firma = &sign::firma(key, &cadena).ok()?;
-    let tipo_orden = "E";
     serde_json::to_vec(&OrderQuestion {
         empresa,
         clave_rastreo,

@@ -6,7 +6,8 @@ use workflows::domain::Centavos;
 
 use super::codes::{self, StateClass};
 use super::order::aaaammdd;
-use crate::bank::{BalanceUnknown, Found, FoundDoubt, Order};
+use super::received;
+use crate::bank::{BalanceUnknown, Found, FoundDoubt, Order, ReceivedFound};
 
 /// STP: the frame of an answer. The query services say `estado`; the legacy ones answer in the frame of a registration.
 #[derive(Deserialize)]
@@ -177,6 +178,22 @@ pub(super) fn read_order(status: u16, body: &[u8], order: &Order, company: &str)
         (StateClass::Paid | StateClass::CameBack | StateClass::Pending | StateClass::NotPaid, None) => {
             incomplete("idEF")
         }
+    }
+}
+
+/// What an answer says of an order that came to us under `key`.
+pub(super) fn read_received(status: u16, body: &[u8], key: &str, company: &str) -> ReceivedFound {
+    let no_answer = |why: String| ReceivedFound::NoAnswer { why };
+    let raw = match found(status, body) {
+        Ok(Some(raw)) => raw,
+        Ok(None) => return ReceivedFound::NotFound,
+        Err(why) => return no_answer(why),
+    };
+    let record = serde_json::from_str::<&RawValue>(raw).ok();
+    match record.map(|record| received::entry(record, company)) {
+        Some(entry) if entry.tracking_key == key => ReceivedFound::Entry(Box::new(entry)),
+        Some(_) => no_answer("an answer about another order".to_owned()),
+        None => no_answer("no record".to_owned()),
     }
 }
 

@@ -9,12 +9,12 @@ use workflows::domain::Clabe;
 use super::codes::{self, StateClass};
 use super::record::{Record, centavos, object, scalar};
 use super::sign;
-use crate::bank::{Said, StatementLine, StatementPage, StatementUnknown};
+use crate::bank::{Direction, Said, StatementLine, StatementPage, StatementUnknown};
 
 /// A page of a thousand records of STP's has less than one of these.
 pub(super) const MOST_BYTES: usize = 8 * 1024 * 1024;
 
-/// STP conciliation v2: `tipoOrden` "E" are the orders that we sent. Pages count from 0 and are not signed.
+/// STP conciliation v2. Pages count from 0 and are not signed.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Question<'a> {
@@ -39,11 +39,25 @@ struct Frame<'a> {
     total: Option<u32>,
 }
 
+/// STP: `tipoOrden` "E" are the orders that we sent, "R" those that came to us.
+pub(super) const fn order_type(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Sent => "E",
+        Direction::Received => "R",
+    }
+}
+
 /// The body of a question; `fecha_operacion` is left out for the running day. `None` when it cannot be signed.
-pub(super) fn question(empresa: &str, fecha_operacion: Option<&str>, page: u32, key: &KeyPair) -> Option<Vec<u8>> {
-    let cadena = sign::cadena([empresa, "E", fecha_operacion.unwrap_or_default()])?;
+pub(super) fn question(
+    empresa: &str,
+    direction: Direction,
+    fecha_operacion: Option<&str>,
+    page: u32,
+    key: &KeyPair,
+) -> Option<Vec<u8>> {
+    let tipo_orden = order_type(direction);
+    let cadena = sign::cadena([empresa, tipo_orden, fecha_operacion.unwrap_or_default()])?;
     let firma = &sign::firma(key, &cadena).ok()?;
-    let tipo_orden = "E";
     serde_json::to_vec(&Question {
         empresa,
         tipo_orden,
@@ -54,8 +68,12 @@ pub(super) fn question(empresa: &str, fecha_operacion: Option<&str>, page: u32, 
     .ok()
 }
 
-/// The page in an answer. STP: estado 6 with HTTP 400 is "nothing found"; whatever is not a whole page is no statement.
-pub(super) fn read(status: u16, body: &[u8], company: &str) -> Result<StatementPage, StatementUnknown> {
+/// The page in an answer, each record read by `line`. STP: estado 6 with HTTP 400 is "nothing found"; whatever is not a whole page is no statement.
+pub(super) fn read<T>(
+    status: u16,
+    body: &[u8],
+    line: impl Fn(&RawValue) -> Option<T>,
+) -> Result<StatementPage<T>, StatementUnknown> {
     let unknown = |why: String| StatementUnknown { why };
     let frame: Frame<'_> = object(body).ok_or_else(|| unknown(format!("http {status}, no frame")))?;
     match (status, frame.estado) {
@@ -73,13 +91,13 @@ pub(super) fn read(status: u16, body: &[u8], company: &str) -> Result<StatementP
     let (Some(datos), Some(total)) = (datos, total) else {
         return Err(unknown("no datos or no total".into()));
     };
-    let lines: Option<Vec<StatementLine>> = datos.into_iter().map(|raw| line(raw, company)).collect();
+    let lines: Option<Vec<T>> = datos.into_iter().map(line).collect();
     let lines = lines.ok_or_else(|| unknown("a line without claveRastreo".into()))?;
     Ok(StatementPage { lines, total })
 }
 
-/// One record; `None` when it names no order at all.
-fn line(raw: &RawValue, company: &str) -> Option<StatementLine> {
+/// One record of what we sent; `None` when it names no order at all.
+pub(super) fn line(raw: &RawValue, company: &str) -> Option<StatementLine> {
     let record: Record<'_> = object(raw.get().as_bytes())?;
     let tracking_key = scalar(record.clave_rastreo).filter(|key| (1..=64).contains(&key.chars().count()))?;
     let word = scalar(record.estado).unwrap_or_default();

@@ -1,28 +1,58 @@
-//! STP's order status webhook ("cambio de estado"), read tolerantly: an unsigned hint that makes giro ask.
+//! STP's webhooks, "cambio de estado" of an order and "sendAbono" of money that came, read tolerantly: unsigned hints
+//! that make giro ask.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 use workflows::domain::TrackingKey;
 
 use super::codes::{self, StateClass};
-use crate::bank::{Claim, Notice};
+use crate::bank::{Claim, Hint, Notice};
 
 /// Reads any of the formats seen; `None` when no tracking key is in it (the old format has none). Never panics.
 ///
 /// STP sends the key as `claveRastreo`, or an id of ours as `folioOrigen`; the state as a code (`LQ`), as an English
-/// word (`Success`), or as a Spanish word in several spellings. The caller caps the body.
-pub fn parse_webhook(body: &[u8]) -> Option<Notice> {
+/// word (`Success`), or as a Spanish word in several spellings. What names an ordering institution and no state is
+/// about money that came. The caller caps the body.
+pub fn parse_webhook(body: &[u8]) -> Option<Hint> {
     let event: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    if is_there(&event, "institucionOrdenante") && !is_there(&event, "estado") {
+        return came(&event);
+    }
     let tracking_key = ["claveRastreo", "folioOrigen"]
         .into_iter()
         .find_map(|name| key(text(&event, name)?))?;
     let claim = text(&event, "estado").map_or(Claim::Other, claim);
-    Some(Notice { tracking_key, claim })
+    Some(Hint::Order(Notice { tracking_key, claim }))
+}
+
+/// STP: `sendAbono`. The key is whatever the sender's bank took for one.
+fn came(event: &Map<String, Value>) -> Option<Hint> {
+    let is_plain = |key: &&str| (1..=64).contains(&key.chars().count()) && !key.chars().any(char::is_control);
+    let date = match value(event, "fechaOperacion") {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => None,
+    };
+    Some(Hint::Received {
+        tracking_key: text(event, "claveRastreo").filter(is_plain)?.to_owned(),
+        operating_date: date.and_then(|text| Date::strptime("%Y%m%d", text).ok()),
+    })
+}
+
+fn is_there(event: &Map<String, Value>, name: &str) -> bool {
+    value(event, name).is_some_and(|value| !value.is_null())
 }
 
 /// The text under `name`, whatever its capitals: the old format writes `Estado`.
 fn text<'a>(event: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     let mut same = event.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
     same.find_map(|(_, value)| value.as_str().map(str::trim))
+}
+
+/// What stands under `name`, whatever its capitals.
+fn value<'a>(event: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let mut same = event.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    same.next().map(|(_, value)| value)
 }
 
 /// STP: a key is 1 to 30 of `[A-Za-z0-9]`; anything else cannot be ours, and may be free text.
@@ -62,11 +92,45 @@ mod tests {
 
     const KEY: &str = "GIRO0123456789ABCDEFGHJKMNPQR";
 
-    fn notice(claim: Claim) -> Option<Notice> {
-        Some(Notice {
+    fn notice(claim: Claim) -> Option<Hint> {
+        Some(Hint::Order(Notice {
             tracking_key: TrackingKey::from_stored(KEY),
             claim,
-        })
+        }))
+    }
+
+    #[test]
+    fn money_that_came_is_a_hint_by_its_key() {
+        let hint = |tracking_key: &str, operating_date| {
+            let tracking_key = tracking_key.to_owned();
+            Some(Hint::Received {
+                tracking_key,
+                operating_date,
+            })
+        };
+        let day = Some(jiff::civil::date(2026, 12, 1));
+        for (body, expected) in [
+            (
+                r#"{"claveRastreo": "NU39/0-1", "fechaOperacion": 20261201, "institucionOrdenante": "40012", "monto": "1.00"}"#,
+                hint("NU39/0-1", day),
+            ),
+            (
+                r#"{"ClaveRastreo": "a", "FechaOperacion": "20261201", "InstitucionOrdenante": 40012}"#,
+                hint("a", day),
+            ),
+            (
+                r#"{"claveRastreo": "a", "fechaOperacion": "soon", "institucionOrdenante": 40012}"#,
+                hint("a", None),
+            ),
+            (
+                r#"{"claveRastreo": " a b ", "institucionOrdenante": 40012}"#,
+                hint("a b", None),
+            ),
+            (r#"{"claveRastreo": "a\nb", "institucionOrdenante": 40012}"#, None),
+            (r#"{"institucionOrdenante": 40012}"#, None),
+        ] {
+            assert_eq!(parse_webhook(body.as_bytes()), expected, "{body}");
+        }
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use workflows::domain::{Attention, End, Evidence, Refusal, State};
+use workflows::domain::{Attention, End, Evidence, ReceivedAttention, Refusal, State};
 
 use super::super::{
-    command::{Answer, Command, Stand},
+    command::{Answer, Command, NotCured, Stand},
     rows::{PausedBy, Rows, Writes},
 };
 use crate::bank::{NotSent, Submitted};
@@ -27,6 +27,11 @@ impl Coverage {
             }
             if let Some(attention) = after.attention {
                 self.0.insert(("attention", attention.word(), ""));
+            }
+        }
+        for after in &writes.received {
+            if let Some(attention) = after.attention {
+                self.0.insert(("arrival", attention.word(), ""));
             }
         }
         for row in &writes.evidence {
@@ -82,6 +87,18 @@ fn answered(answer: &Answer) -> (&'static str, &'static str, &'static str) {
         Answer::Ended(_, end) => ("ended", end.word(), ""),
         Answer::Open(_) => ("answer", "open", ""),
         Answer::Unknown => ("answer", "unknown", ""),
+        Answer::Received { is_new, .. } => ("answer", "received", if *is_new { "" } else { "again" }),
+        Answer::Placed(row) => ("placed", row.kind.word(), row.state.word()),
+        Answer::Waits { .. } => ("answer", "waits", ""),
+        Answer::NotCured { why, .. } => ("not cured", not_cured(why), ""),
+    }
+}
+
+fn not_cured(why: &NotCured) -> &'static str {
+    match why {
+        NotCured::NotSetApart => "not set apart",
+        NotCured::AccountUnknown => "account unknown",
+        NotCured::AccountNotOpen => "account not open",
     }
 }
 
@@ -105,9 +122,9 @@ fn not_sent(why: &NotSent) -> &'static str {
     }
 }
 
-/// Everything that exists. `deadline` is no command's: the clock alone raises it. No command returns money yet.
+/// Everything that exists. `deadline` is no command's: the clock alone raises it.
 fn due() -> BTreeSet<(&'static str, &'static str, &'static str)> {
-    let edges = State::EDGES.iter().filter(|(_, to)| *to != State::Returned);
+    let edges = State::EDGES.iter();
     let mut due: BTreeSet<_> = edges.map(|(from, to)| ("edge", from.word(), to.word())).collect();
     due.insert(("edge", "none", State::Accepted.word()));
     due.extend(Evidence::ALL.iter().map(|kind| ("evidence", kind.word(), "")));
@@ -131,6 +148,19 @@ fn due() -> BTreeSet<(&'static str, &'static str, &'static str)> {
             .iter()
             .flat_map(|word| ["", "again"].map(|again| ("answer", *word, again))),
     );
+    due.extend(["", "again"].map(|again| ("answer", "received", again)));
+    due.insert(("answer", "waits", ""));
+    due.extend(
+        ["applied", "unapplied"]
+            .iter()
+            .flat_map(|state| ["deposit", "return"].map(|kind| ("placed", kind, *state))),
+    );
+    due.insert(("placed", "return", "suspended"));
+    due.extend(["not set apart", "account unknown", "account not open"].map(|why| ("not cured", why, "")));
+    let told = ReceivedAttention::ALL
+        .iter()
+        .filter(|why| **why != ReceivedAttention::Deadline);
+    due.extend(told.map(|why| ("arrival", why.word(), "")));
     due.extend(["", "with a payout"].map(|with| ("answer", "key conflict", with)));
     due
 }

@@ -56,15 +56,9 @@ fn post(rows: &Rows, payout: &Payout, writes: &mut Writes) -> Option<()> {
         customer.debits = customer.debits.checked_add(amount)?;
         writes.accounts.push(credited);
         let legs = (customer.id, to);
-        writes.movements.push(movement(
-            payout.id.uuid(),
-            "resolve",
-            kind,
-            legs,
-            amount,
-            effective_on,
-            rows.now,
-        ));
+        writes
+            .movements
+            .push(movement(payout.id.uuid(), kind, legs, amount, effective_on, rows.now));
     }
     writes.accounts.push(customer);
     Some(())

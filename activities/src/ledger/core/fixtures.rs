@@ -17,8 +17,8 @@ use super::{
         command::{Accept, Answer, Begin, By, Command, Open},
         made::rules,
         rows::{
-            Account, AccountStatus, BankRow, FEE_INCOME, IVA_PAYABLE, Payout, Private, Rows, Rules, SETTLEMENT_STP,
-            Seen, Server,
+            Account, AccountStatus, BankRow, Event, FEE_INCOME, IVA_PAYABLE, NOT_APPLIED, Payout, Private, Rows, Rules,
+            SETTLEMENT_STP, SUSPENSE, Seen, Server, TO_APPLY,
         },
     },
     coverage::Coverage,
@@ -76,7 +76,15 @@ pub(super) fn account_id(n: u128) -> AccountId {
 pub(super) fn books(refuses_repeated_keys: bool) -> Books {
     let mut rows = Rows::empty(morning());
     rows.server = Some(server());
-    for (id, code) in [(SETTLEMENT_STP, 1101), (FEE_INCOME, 4101), (IVA_PAYABLE, 2150)] {
+    let own = [
+        (SETTLEMENT_STP, 1101),
+        (FEE_INCOME, 4101),
+        (IVA_PAYABLE, 2150),
+        (NOT_APPLIED, 2130),
+        (TO_APPLY, 2140),
+        (SUSPENSE, 2190),
+    ];
+    for (id, code) in own {
         rows.accounts.insert(
             id,
             Account {
@@ -113,7 +121,7 @@ pub(super) struct Books {
     pub(super) rules: Rules,
     pub(super) rows: Rows,
     pub(super) movements: BTreeMap<MovementId, (Uuid, AccountId, AccountId, Centavos)>,
-    pub(super) events: BTreeSet<(PayoutId, u32)>,
+    pub(super) events: BTreeSet<(Uuid, u32)>,
     /// Every step is written to `movements` and `events`, and compared with what people are told; exploration, which
     /// jumps, does that by state.
     pub(super) logs: bool,
@@ -147,10 +155,10 @@ impl Books {
                     return Err(format!("a movement twice: {command:?}"));
                 }
             }
-            let events = writes
-                .events
-                .iter()
-                .map(|event| (event.payout.id, event.payout.event_seq));
+            let events = writes.events.iter().map(|event| match event {
+                Event::Payout(row) => (row.id.uuid(), row.event_seq),
+                Event::Received(row) => (row.id.uuid(), row.event_seq),
+            });
             self.events.extend(events);
         }
         self.rows.absorb(&writes);

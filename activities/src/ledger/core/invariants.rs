@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
-use workflows::domain::{AccountId, Attention, Centavos, Evidence, MovementId, PayoutId, State};
+use workflows::domain::{AccountId, Attention, Centavos, Evidence, MovementId, ReceivedState, State};
 
 use super::{
     super::{
@@ -45,7 +45,10 @@ pub(super) fn repeat(rules: &Rules, rows: &Rows, command: &Command, first: &Answ
         writes.events.is_empty() && writes.payouts.is_empty(),
         "a repeat moves a payout: {first:?} then {again:?}"
     );
-    hold!(writes.requests.is_empty(), "a repeat asks anew");
+    hold!(
+        writes.requests.is_empty() && writes.received.is_empty(),
+        "a repeat asks or takes in anew"
+    );
     hold!(
         same(first, &again),
         "two answers to one command: {first:?} then {again:?}"
@@ -79,6 +82,13 @@ fn same(first: &Answer, again: &Answer) -> bool {
             Answer::Refused {
                 refusal: other,
                 replayed: true,
+            },
+        ) => one == other,
+        (
+            Answer::Received { received: one, .. },
+            Answer::Received {
+                received: other,
+                is_new: false,
             },
         ) => one == other,
         (one, other) => one == other,
@@ -120,7 +130,7 @@ pub(super) fn row(row: &Payout) -> Holds {
 pub(super) fn books(
     rows: &Rows,
     movements: &BTreeMap<MovementId, (Uuid, AccountId, AccountId, Centavos)>,
-    events: &BTreeSet<(PayoutId, u32)>,
+    events: &BTreeSet<(Uuid, u32)>,
 ) -> Holds {
     let mut sums: BTreeMap<AccountId, [i64; 3]> = BTreeMap::new();
     for (_, debit, credit, amount) in movements.values() {
@@ -132,7 +142,8 @@ pub(super) fn books(
         if payout.state.is_open() {
             sums.entry(payout.account).or_default()[2] += payout.gross().get();
         }
-        let count = events.range((payout.id, 0)..=(payout.id, u32::MAX)).count();
+        let id = payout.id.uuid();
+        let count = events.range((id, 0)..=(id, u32::MAX)).count();
         hold!(
             u32::try_from(count).ok() == Some(payout.event_seq),
             "a gap in the events of {}",
@@ -140,9 +151,30 @@ pub(super) fn books(
         );
         let posted = movements.contains_key(&MovementId::derive(payout.id.uuid(), "resolve", 0));
         hold!(
-            posted == (payout.state == State::Settled),
+            posted == matches!(payout.state, State::Settled | State::Returned),
             "{} and posted: {posted}",
             payout.state
+        );
+        let came_back = movements.contains_key(&MovementId::derive(id, "return", 0));
+        hold!(
+            came_back == (payout.state == State::Returned),
+            "{} and came back: {came_back}",
+            payout.state
+        );
+    }
+    for received in rows.received.values() {
+        let id = received.id.uuid();
+        let count = events.range((id, 0)..=(id, u32::MAX)).count();
+        hold!(
+            u32::try_from(count).ok() == Some(received.event_seq),
+            "a gap in the events of {}",
+            received.id
+        );
+        hold!(
+            (received.state == ReceivedState::Received) == received.placed_at.is_none(),
+            "{} placed at {:?}",
+            received.state,
+            received.placed_at
         );
     }
     for account in rows.accounts.values() {
@@ -217,7 +249,7 @@ pub(super) fn promise(rules: &Rules, now: jiff::Timestamp, row: &Payout, world: 
         }
         State::Sent => hold!(world.orders[0].is_some(), "sent, and the bank does not have it"),
         State::Sending => {}
-        State::Returned => return Err("returned without a command for it".to_owned()),
+        State::Returned => hold!(paid == 1, "returned, and was not paid"),
     }
     match row.evidence {
         Some(proof) if proof.says_paid() => hold!(paid == 1, "{proof}, and not paid"),

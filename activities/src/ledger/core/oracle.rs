@@ -107,7 +107,27 @@ fn op(run: &Run, payouts: u64, rng: &mut Rng) -> Op {
         Op::Resume,
         Op::Resume,
     ];
-    match rng.below(24) {
+    let n = usize::try_from(rng.below(run.comings.count() as u64)).unwrap_or_default();
+    let somebody = (rng.below(8) > 0).then_some(account);
+    let back = Op::Back {
+        case: (rng.below(8) > 0 && !run.cases.is_empty())
+            .then(|| usize::try_from(rng.below(run.cases.len() as u64)).unwrap_or_default()),
+        tenths: i64::try_from(rng.below(11)).unwrap_or_default() + 1,
+    };
+    let comings = [
+        Op::Deposit {
+            account: somebody,
+            centavos,
+        },
+        back,
+        Op::ComeAgain {
+            n,
+            otherwise: rng.below(4) == 0,
+        },
+        Op::Cure { n, account: somebody },
+    ];
+    match rng.below(26) {
+        24..26 => comings[usize::try_from(rng.below(4)).unwrap_or_default()],
         0..2 if fresh => Op::Accept { account, centavos },
         0..3 => odd[usize::try_from(rng.below(odd.len() as u64)).unwrap_or_default()],
         3..6 => {

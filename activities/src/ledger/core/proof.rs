@@ -129,7 +129,8 @@ fn learn(
                 row.effective_on = Some(*effective_on);
             }
             put_evidence(row, Evidence::Paid, Some(asked.id), asked.id, now, bank, writes);
-            if *came_back {
+            // Of one that was returned it is the old news.
+            if *came_back && row.state != State::Returned {
                 raise(row, Attention::ReturnExpected, now);
             }
         }

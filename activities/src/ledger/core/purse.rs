@@ -11,6 +11,7 @@ use super::{
         rows::{AccountStatus, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, SETTLEMENT_STP},
     },
     case::Case,
+    comings::{Comings, End, Of},
     coverage::Coverage,
     fixtures::{Books, FEE, IVA, account_id, books, clabe, opening, payout_id, request},
     invariants::{self, Holds},
@@ -38,15 +39,11 @@ pub(super) enum Op {
     Pause,
     Resume,
     Pass(At),
+    Deposit { account: Option<u8>, centavos: i64 },
+    Back { case: Option<usize>, tenths: i64 },
+    ComeAgain { n: usize, otherwise: bool },
+    Cure { n: usize, account: Option<u8> },
     Do { case: usize, step: Move },
-}
-
-/// What became of a payout, by the answers alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Open,
-    Paid,
-    Back,
 }
 
 /// Books, worlds, and the oracle beside them.
@@ -59,6 +56,7 @@ pub(super) struct Run {
     /// Account, amount and end of every payout.
     payouts: BTreeMap<PayoutId, (u8, i64, End)>,
     frozen: [bool; ACCOUNTS as usize],
+    pub(super) comings: Comings,
 }
 
 impl Run {
@@ -77,6 +75,7 @@ impl Run {
             requests: Vec::new(),
             payouts: BTreeMap::new(),
             frozen,
+            comings: Comings::default(),
         }
     }
 
@@ -95,6 +94,12 @@ impl Run {
     pub(super) fn possible(&self, op: Op) -> bool {
         if let Op::Replay { n } | Op::OtherBody { n } = op {
             return n <= self.asked();
+        }
+        if let Op::ComeAgain { n, .. } | Op::Cure { n, .. } = op {
+            return n < self.comings.count();
+        }
+        if let Op::Back { case: Some(case), .. } = op {
+            return case < self.cases.len();
         }
         let Op::Do { case, step } = op else { return true };
         self.case(case).is_some_and(|(row, world)| {
@@ -146,15 +151,41 @@ impl Run {
             Op::Pause => self.pause(Some(PausedBy::People)),
             Op::Resume => self.pause(None),
             Op::Pass(seconds) => self.pass(seconds),
+            Op::Deposit { account, centavos } => {
+                self.comings.deposit(&mut self.books, account, centavos, &self.frozen)?;
+            }
+            Op::Back { case, tenths } => {
+                let of = case
+                    .and_then(|case| self.cases.get(case))
+                    .map(|case| self.of(case.payout));
+                self.comings
+                    .back(&mut self.books, of.unwrap_or(Of::Nobody), tenths, &self.frozen)?;
+            }
+            Op::ComeAgain { n, otherwise } => {
+                let now = self.comings.waits_for(n).map(|payout| self.of(payout));
+                self.comings.again(&mut self.books, n, otherwise, now, &self.frozen)?;
+            }
+            Op::Cure { n, account } => self.comings.cure(&mut self.books, n, account, &self.frozen)?,
             Op::Do { case, step } => self.step(case, step)?,
         }
         self.balances()
     }
 
+    /// A payout as the oracle knows it.
+    fn of(&self, id: PayoutId) -> Of {
+        let (account, amount, end) = self.payouts[&id];
+        Of::Payout {
+            id,
+            account,
+            amount,
+            end,
+        }
+    }
+
     /// Why a request must be refused now.
     fn due(&self, account: u8, centavos: i64) -> Option<Refusal> {
         let (_, gone, held) = self.purse(account);
-        let left = OPENING - gone - held;
+        let left = OPENING + self.comings.with(account) - gone - held;
         match () {
             () if self.frozen[usize::from(account)] => Some(Refusal::AccountNotOpen),
             () if gross(centavos) > left => Some(Refusal::InsufficientFunds),
@@ -277,7 +308,7 @@ impl Run {
         let answer = case.make(&mut self.books, step)?;
         let end = match &answer {
             Some(Answer::Cancelled(_)) => Some(End::Back),
-            Some(Answer::Ended(row, _)) if row.state == State::Settled => Some(End::Paid),
+            Some(Answer::Ended(row, _)) if matches!(row.state, State::Settled | State::Returned) => Some(End::Paid),
             Some(Answer::Ended(..)) => Some(End::Back),
             Some(_) | None => None,
         };
@@ -323,11 +354,16 @@ impl Run {
         for account in 0..ACCOUNTS {
             let (amounts, gone, held) = self.purse(account);
             paid += amounts;
-            self.has(account_id(account.into()), [gone, OPENING, held])?;
+            self.has(
+                account_id(account.into()),
+                [gone, OPENING + self.comings.with(account), held],
+            )?;
         }
         let count = self.payouts.values().filter(|(_, _, end)| *end == End::Paid).count();
         let count = i64::try_from(count).unwrap_or_default();
-        self.has(SETTLEMENT_STP, [OPENING * i64::from(ACCOUNTS), paid, 0])?;
+        self.comings.apart(&self.books)?;
+        let came = OPENING * i64::from(ACCOUNTS) + self.comings.placed();
+        self.has(SETTLEMENT_STP, [came, paid, 0])?;
         self.has(FEE_INCOME, [0, FEE.get() * count, 0])?;
         self.has(IVA_PAYABLE, [0, IVA.get() * count, 0])
     }

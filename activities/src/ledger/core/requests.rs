@@ -73,7 +73,6 @@ pub(super) fn open(rows: &Rows, open: &Open) -> (Answer, Writes) {
         let legs = (SETTLEMENT_STP, account.id);
         let mut opening = movement(
             account.id.uuid(),
-            "opening",
             Kind::Opening,
             legs,
             *amount,
@@ -146,7 +145,7 @@ pub(super) fn accept(rules: &Rules, rows: &Rows, accept: &Accept) -> (Answer, Wr
     request.payout = Some(payout.id);
     writes.accounts.push(account);
     writes.requests.push(request);
-    writes.events.push(Event { payout: payout.clone() });
+    writes.events.push(Event::Payout(Box::new(payout.clone())));
     writes.payouts.push(payout.clone());
     (
         Answer::Accepted {
@@ -231,6 +230,12 @@ fn born(rules: &Rules, rows: &Rows, accept: &Accept) -> Payout {
         changed_at: rows.now,
         ended_at: None,
         swept_at: None,
+        returned_by: None,
+        returned_amount: None,
+        refunded: Centavos::ZERO,
+        return_cause: None,
+        returned_on: None,
+        returned_at: None,
     }
 }
 

@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
-use workflows::domain::{AccountId, Attention, Centavos, Evidence, MovementId, State};
+use uuid::Uuid;
+use workflows::domain::{AccountId, Attention, Centavos, Evidence, MovementId, ReceivedKind, ReceivedState, State};
 
 use super::{
     super::{
         command::{By, Command},
-        rows::{FEE_INCOME, IVA_PAYABLE, Kind, PausedBy, Payout, Rows, Rules, SETTLEMENT_STP, Writes},
+        rows::{
+            Event, FEE_INCOME, IVA_PAYABLE, Kind, NOT_APPLIED, PausedBy, Payout, Received, Rows, Rules, SETTLEMENT_STP,
+            SUSPENSE, TO_APPLY, Writes,
+        },
     },
     balanced,
     fixtures::seconds_of_day,
@@ -41,13 +45,61 @@ pub(super) fn step(rules: &Rules, before: &Rows, command: &Command, writes: &Wri
             "nobody is told before {latest}"
         );
     }
-    let told = writes
-        .events
-        .iter()
-        .map(|event| (event.payout.id, event.payout.event_seq, event.payout.state));
+    let told = writes.events.iter().filter_map(|event| match event {
+        Event::Payout(row) => Some((row.id, row.event_seq, row.state)),
+        Event::Received(_) => None,
+    });
     hold!(told.eq(events), "not one event per transition");
-    money(before, writes)?;
+    arrived(before, writes)?;
+    money(rules, before, writes)?;
     answered(before, command, writes)
+}
+
+/// Records of money that came in: one legal edge each, with its event.
+fn arrived(before: &Rows, writes: &Writes) -> Holds {
+    hold!(writes.received.len() <= 1, "more than one record was written");
+    let told = writes.events.iter().filter_map(|event| match event {
+        Event::Received(row) => Some((row.id, row.event_seq, row.state)),
+        Event::Payout(_) => None,
+    });
+    let mut events = Vec::new();
+    for after in &writes.received {
+        let was = before.received.get(&after.id);
+        let moved = was.is_none_or(|was| was.state != after.state);
+        let is_legal = match was {
+            None => after.state == ReceivedState::Received,
+            Some(was) => !moved || was.state.may_become(after.state),
+        };
+        hold!(is_legal, "{:?} -> {}", was.map(|was| was.state), after.state);
+        let seq = was.map_or(0, |was| was.event_seq) + u32::from(moved);
+        events.extend(moved.then_some((after.id, seq, after.state)));
+        let is_apart = matches!(after.state, ReceivedState::Unapplied | ReceivedState::Suspended);
+        hold!(!is_apart || after.attention.is_some(), "set apart, and nobody is told");
+        if let Some(was) = was {
+            let same = (
+                was.amount,
+                was.interest,
+                was.kind,
+                was.operating_date,
+                &was.tracking_key,
+                &was.of_key,
+            ) == (
+                after.amount,
+                after.interest,
+                after.kind,
+                after.operating_date,
+                &after.tracking_key,
+                &after.of_key,
+            );
+            hold!(same, "what was received has changed");
+            hold!(
+                was.payout.is_none() || was.payout == after.payout,
+                "it returned another payout before"
+            );
+        }
+    }
+    hold!(told.eq(events), "not one event per transition of a record");
+    Ok(())
 }
 
 /// One change of a payout that was there.
@@ -70,7 +122,15 @@ fn changed(rules: &Rules, rows: &Rows, command: &Command, was: &Payout, after: &
         was.ended_at.is_none() || was.evidence == after.evidence,
         "an end was decided anew"
     );
-    hold!(was.ended_at.is_none() || was.state == after.state, "an end was left");
+    let returns = after.state == State::Returned && matches!(command, Command::Return(_));
+    hold!(
+        was.ended_at.is_none() || was.state == after.state || returns,
+        "an end was left"
+    );
+    hold!(
+        was.ended_at.is_none() || was.ended_at == after.ended_at,
+        "the time of an end was changed"
+    );
     hold!(
         (&was.tracking_key, was.gross(), was.account) == (&after.tracking_key, after.gross(), after.account),
         "the order itself was changed"
@@ -180,8 +240,65 @@ fn looked(rules: &Rules, command: &Command, was: &Payout, after: &Payout) -> Hol
     Ok(())
 }
 
-/// What the money does: exactly what follows from the payouts that changed their state, and from openings.
-fn money(before: &Rows, writes: &Writes) -> Holds {
+/// A leg of money that came in: subject, step, ordinal, from, to, centavos.
+type Leg = (Uuid, &'static str, u8, AccountId, AccountId, i64);
+
+/// The legs by which a record came to where it is.
+fn legs_of(rules: &Rules, before: &Rows, after: &Received) -> Result<Vec<Leg>, String> {
+    let was = before.received.get(&after.id).map(|was| was.state);
+    if was.is_none() || was == Some(after.state) {
+        return Ok(Vec::new());
+    }
+    let (id, amount) = (after.id.uuid(), after.amount.get());
+    let payout = after.payout.and_then(|id| before.payouts.get(&id));
+    let to = |apart| after.account.unwrap_or(apart);
+    Ok(match (was, after.kind, after.state) {
+        (_, ReceivedKind::Return, ReceivedState::Suspended) => vec![(id, "place", 0, SETTLEMENT_STP, SUSPENSE, amount)],
+        (Some(ReceivedState::Unapplied), kind, ReceivedState::Applied) => {
+            let (from, refunded) = match kind {
+                ReceivedKind::Deposit => (NOT_APPLIED, 0),
+                ReceivedKind::Return => (TO_APPLY, payout.map_or(0, |payout| payout.refunded.get())),
+            };
+            vec![(
+                id,
+                "cure",
+                0,
+                from,
+                after.account.ok_or("applied to nobody")?,
+                amount + refunded,
+            )]
+        }
+        (_, ReceivedKind::Deposit, _) => vec![(id, "place", 0, SETTLEMENT_STP, to(NOT_APPLIED), amount)],
+        (_, ReceivedKind::Return, _) => {
+            let payout = payout.ok_or("a return of no payout")?;
+            let (subject, to, interest) = (payout.id.uuid(), to(TO_APPLY), after.interest.get());
+            let back = rules.refunds_fee;
+            vec![
+                (subject, "return", 0, SETTLEMENT_STP, to, amount - interest),
+                (
+                    subject,
+                    "return",
+                    1,
+                    FEE_INCOME,
+                    to,
+                    if back { payout.fee.get() } else { 0 },
+                ),
+                (
+                    subject,
+                    "return",
+                    2,
+                    IVA_PAYABLE,
+                    to,
+                    if back { payout.iva.get() } else { 0 },
+                ),
+                (subject, "return", 3, SETTLEMENT_STP, to, interest),
+            ]
+        }
+    })
+}
+
+/// What the money does: exactly what follows from the payouts and records that changed their state, and from openings.
+fn money(rules: &Rules, before: &Rows, writes: &Writes) -> Holds {
     let mut expected: BTreeMap<AccountId, [i64; 3]> = BTreeMap::new();
     let mut legs: BTreeSet<(MovementId, AccountId, AccountId, i64)> = BTreeSet::new();
     let mut add = |account, by: [i64; 3]| {
@@ -200,7 +317,11 @@ fn money(before: &Rows, writes: &Writes) -> Holds {
             State::Accepted if was.is_none() => add(after.account, [0, 0, gross]),
             State::Accepted | State::Sending | State::Sent => {}
             State::Failed | State::Cancelled => add(after.account, [0, 0, -gross]),
-            State::Returned => return Err("returned without a command for it".to_owned()),
+            // The record that it came back by says what moved.
+            State::Returned => hold!(
+                writes.received.iter().any(|row| row.payout == Some(after.id)),
+                "returned by no record"
+            ),
             State::Settled => {
                 add(after.account, [gross, 0, -gross]);
                 let to = [
@@ -221,6 +342,14 @@ fn money(before: &Rows, writes: &Writes) -> Holds {
         add(SETTLEMENT_STP, [amount, 0, 0]);
         add(opening.credit_account, [0, amount, 0]);
         legs.insert((opening.id, SETTLEMENT_STP, opening.credit_account, amount));
+    }
+    for after in &writes.received {
+        let moved = legs_of(rules, before, after)?;
+        for (subject, step, ordinal, from, to, amount) in moved.into_iter().filter(|leg| leg.5 > 0) {
+            add(from, [amount, 0, 0]);
+            add(to, [0, amount, 0]);
+            legs.insert((MovementId::derive(subject, step, ordinal), from, to, amount));
+        }
     }
     let written = writes.movements.iter();
     let written: Vec<_> = written

@@ -933,4 +933,5 @@ fn another_alarm_is_another_pause() {
     assert!(names(1) && names(2), "{both}");
 }
 
+mod arrivals;
 mod loss;

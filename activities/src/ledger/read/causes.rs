@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use workflows::domain::Attention;
 
-use super::{StoreError, banks, row};
+use super::{StoreError, Told, banks, received_attention, row};
 use crate::ledger::rows::{BankRow, Cause};
 
 /// All that a person should look at.
@@ -15,6 +15,8 @@ pub struct Standing {
     pub banks: Vec<Covered>,
     /// Payouts with a reason of their own, by that.
     pub payouts: Vec<Single>,
+    /// Money that came in, by its kind and reason.
+    pub received: Vec<Told>,
     /// Payouts with a reason that this version does not know: how many, and since when at the longest.
     pub unreadable: Option<(i64, Timestamp)>,
 }
@@ -67,7 +69,10 @@ pub async fn standing(pool: &PgPool, caller: Option<&str>) -> Result<Standing, S
         .await?
         .into_iter()
         .partition(|group| group.cause.is_some());
-    let mut all = Standing::default();
+    let mut all = Standing {
+        received: received_attention(pool, caller).await?,
+        ..Standing::default()
+    };
     for bank in banks(pool).await? {
         for cause in Cause::all() {
             let mut groups = covered.iter();

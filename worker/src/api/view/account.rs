@@ -2,12 +2,12 @@
 
 use activities::ledger::{
     read::{self, Days},
-    rows::{self, AccountStatus, Kind},
+    rows::{self, AccountStatus, Kind, SubjectKind},
 };
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use workflows::domain::{AccountId, Centavos, Currency, MovementId, PayoutId};
+use workflows::domain::{AccountId, Centavos, Currency, MovementId, PayoutId, ReceivedId};
 
 use super::{Thing, form, page::Page};
 use crate::api::show::account_path;
@@ -111,12 +111,16 @@ pub struct Movement {
     pub amount: Centavos,
     #[schema(value_type = form::Currency)]
     pub currency: Currency,
-    /// The payout that it belongs to; null for an opening credit.
+    /// The payout that it belongs to; null for an opening credit and for a deposit.
     #[schema(value_type = Option<form::PayoutId>)]
     pub payout: Option<PayoutId>,
+    /// The deposit that it belongs to, or the return that people applied; else null.
+    #[serde(default)]
+    #[schema(value_type = Option<form::ReceivedId>)]
+    pub received: Option<ReceivedId>,
     /// The operating date that it counts for.
     pub effective_on: Date,
-    /// Who had an opening credit made.
+    /// Who had an opening credit made, or what was set apart applied.
     pub actor: Option<String>,
     /// Why.
     pub reason: Option<String>,
@@ -137,9 +141,10 @@ pub enum Side {
 impl Movement {
     /// A row, from the side of `account`.
     pub(in crate::api) fn of(row: &rows::Movement, account: AccountId) -> Self {
-        let payout = match row.kind {
-            Kind::Amount | Kind::Fee | Kind::Iva => Some(PayoutId::new(row.subject)),
-            Kind::Opening => None,
+        let (payout, received) = match row.kind.subject() {
+            SubjectKind::Payout => (Some(PayoutId::new(row.subject)), None),
+            SubjectKind::Received => (None, Some(ReceivedId::new(row.subject))),
+            SubjectKind::Account => (None, None),
         };
         Self {
             object: Thing::Movement,
@@ -154,6 +159,7 @@ impl Movement {
             amount: row.amount,
             currency: Centavos::CURRENCY,
             payout,
+            received,
             effective_on: row.effective_on,
             actor: row.actor.clone(),
             reason: row.reason.clone(),

@@ -7,7 +7,10 @@ use activities::ledger::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use workflows::sentences;
+use workflows::{
+    domain::{ReceivedAttention, ReceivedKind},
+    sentences::{self, support},
+};
 
 use super::{Thing, form};
 use crate::api::docs;
@@ -27,6 +30,9 @@ pub struct Attention {
     pub since: Timestamp,
     /// Payouts past their deadline for it, or that have this reason: of those that the caller may see.
     pub payouts: i64,
+    /// Deposits or returns that have this reason: of those that the caller may see.
+    #[serde(default)]
+    pub arrivals: i64,
     /// Since when a person has been wanted for the first of them; null without one.
     pub oldest: Option<Timestamp>,
     /// What it means.
@@ -43,12 +49,16 @@ pub struct Attention {
     pub links: AttentionLinks,
 }
 
-/// Where the payouts of a cause are found.
+/// Where what a cause is about is found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AttentionLinks {
-    /// The list of them.
+    /// The list of payouts; null where it is about deposits or returns.
     #[schema(example = "/v1/payouts?attention=bank&bank=stp")]
-    pub payouts: String,
+    pub payouts: Option<String>,
+    /// The list of deposits or returns.
+    #[serde(default)]
+    #[schema(example = "/v1/deposits?attention=any")]
+    pub arrivals: Option<String>,
 }
 
 /// Why an open payout waits for its bank.
@@ -91,7 +101,10 @@ impl Attention {
             .banks
             .iter()
             .map(|covered| Self::of_bank(covered, operates, now));
-        banks.chain(standing.payouts.iter().map(Self::of_payouts)).collect()
+        banks
+            .chain(standing.payouts.iter().map(Self::of_payouts))
+            .chain(standing.received.iter().map(Self::of_received))
+            .collect()
     }
 
     fn of_bank(covered: &read::Covered, operates: bool, now: Timestamp) -> Self {
@@ -115,6 +128,7 @@ impl Attention {
             cause: cause.word().to_owned(),
             since,
             payouts: *count,
+            arrivals: 0,
             oldest: *oldest,
             what,
             next,
@@ -122,7 +136,8 @@ impl Attention {
             pause_reason: reason.filter(|_| matches!(cause, Cause::Paused(_))),
             doc,
             links: AttentionLinks {
-                payouts: format!("/v1/payouts?attention=bank&bank={name}"),
+                payouts: Some(format!("/v1/payouts?attention=bank&bank={name}")),
+                arrivals: None,
             },
             bank: Some(name),
         }
@@ -136,6 +151,7 @@ impl Attention {
             bank: None,
             since: oldest,
             payouts: count,
+            arrivals: 0,
             oldest: Some(oldest),
             what: sentences::attention(reason).to_owned(),
             next: "giro goes on asking; each payout says what comes next".to_owned(),
@@ -143,9 +159,50 @@ impl Attention {
             pause_reason: None,
             doc: docs::runbook(reason.word()),
             links: AttentionLinks {
-                payouts: format!("/v1/payouts?attention={reason}"),
+                payouts: Some(format!("/v1/payouts?attention={reason}")),
+                arrivals: None,
             },
         }
+    }
+
+    fn of_received(told: &read::Told) -> Self {
+        let (reason, many) = (told.reason, many(told.kind));
+        let cause = format!("{}_{reason}", told.kind);
+        let waits = match reason {
+            ReceivedAttention::Deadline => "giro goes on placing it; a return waits for its payout",
+            ReceivedAttention::AccountUnknown
+            | ReceivedAttention::AccountNotOpen
+            | ReceivedAttention::PayoutUnknown
+            | ReceivedAttention::PayoutNotPaid
+            | ReceivedAttention::SecondReturn
+            | ReceivedAttention::TooMuch
+            | ReceivedAttention::Differs => "nothing: it is kept where it is until people decide",
+        };
+        Self {
+            object: Thing::Attention,
+            bank: None,
+            since: told.since,
+            payouts: 0,
+            arrivals: told.count,
+            oldest: Some(told.since),
+            what: support::received_attention(reason).en.to_owned(),
+            next: waits.to_owned(),
+            you_may: format!("look at each: giroctl {many} list --attention"),
+            pause_reason: None,
+            doc: docs::runbook(&cause),
+            links: AttentionLinks {
+                payouts: None,
+                arrivals: Some(format!("/v1/{many}?attention=any")),
+            },
+            cause,
+        }
+    }
+}
+
+const fn many(kind: ReceivedKind) -> &'static str {
+    match kind {
+        ReceivedKind::Deposit => "deposits",
+        ReceivedKind::Return => "returns",
     }
 }
 

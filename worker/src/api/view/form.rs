@@ -34,6 +34,8 @@ forms! {
     PayoutId = text("^po_[0-9a-f]{32}$", "A payout, for ever.", "po_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f");
     /// An account's id.
     AccountId = text("^acc_[0-9a-f]{32}$", "An account of the books.", "acc_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f");
+    /// A received record's id.
+    ReceivedId = text("^rec_[0-9a-f]{32}$", "A deposit or a return, for ever.", "rec_01a22ee6b0007ab5956f8429f2d9cb75");
     /// A movement's id.
     MovementId = text("^mv_[0-9a-f]{32}$", "A movement of the books.", "mv_0199d3f0a1b27b369f0f19375385788c");
     /// The bank's key of a payout.
@@ -56,6 +58,16 @@ forms! {
     AmountGiven = number_given(LARGEST_ORDER.get(), "^[1-9][0-9]{0,13}$", "Centavos: a whole number, or its digits as a string.");
     /// A reference as callers write it.
     ReferenceGiven = number_given(9_999_999, "^[1-9][0-9]{0,6}$", "The order's `referenciaNumerica`: a whole number, or its digits as a string.");
+    /// Where money that came in is.
+    ReceivedState = words(
+        "Where the money is: at the bank, with the customer, set apart, or in suspense.",
+        &all(domain::ReceivedState::ALL, domain::ReceivedState::word),
+    );
+    /// Why a person should look at money that came in.
+    ReceivedAttention = words(
+        "Why a person should look at a deposit or a return.",
+        &all(domain::ReceivedAttention::ALL, domain::ReceivedAttention::word),
+    );
     /// A payout's state.
     State = words("Where a payout stands.", &all(domain::State::ALL, domain::State::word));
     /// What proves an outcome.
@@ -82,18 +94,37 @@ forms! {
         &all(&[outlook::Deed::Cancel, outlook::Deed::Retry, outlook::Deed::Resend], outlook::Deed::word),
     );
     /// What a movement is.
-    Leg = words("What a movement is: a payout's amount, fee or IVA, or an audited opening credit.", &["amount", "fee", "iva", "opening"]);
+    Leg = words(
+        "What a movement is: a payout's amount, fee or IVA, what came back of them, a deposit, what people decided.",
+        &all(&rows::Kind::ALL, rows::Kind::word),
+    );
     /// Whether an account takes part.
     AccountStatus = words("Whether an account takes part.", &["open", "frozen", "closed"]);
     /// Who paused a bank.
     PausedBy = words("Who paused a bank.", &all(&rows::PausedBy::ALL, rows::PausedBy::word));
 }
 
+/// The reasons of money that came in, by its kind.
+const RECEIVED_CAUSES: &[&str] = &[
+    "deposit_deadline",
+    "deposit_account_unknown",
+    "deposit_account_not_open",
+    "deposit_differs",
+    "return_deadline",
+    "return_account_not_open",
+    "return_payout_unknown",
+    "return_payout_not_paid",
+    "return_second_return",
+    "return_too_much",
+    "return_differs",
+];
+
 /// A bank's causes, then the reasons of payouts; a word that is both stands once.
 fn listed_causes() -> Vec<&'static str> {
     let mut words: Vec<&str> = rows::Cause::all().map(rows::Cause::word).collect();
     let reasons = all(domain::Attention::ALL, domain::Attention::word);
     words.extend(reasons);
+    words.extend(RECEIVED_CAUSES);
     let mut seen = std::collections::BTreeSet::new();
     words.retain(|word| seen.insert(*word));
     words

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use workflows::{
     contract::Asked,
     domain::{
-        AccountId, Attention, Centavos, Currency, Evidence, InstitutionCode, Institutions, PayoutId, State, TrackingKey,
+        AccountId, Attention, Centavos, Currency, Evidence, InstitutionCode, Institutions, PayoutId, ReceivedId, State,
+        TrackingKey,
     },
     sentences,
 };
@@ -85,6 +86,9 @@ pub struct Payout {
     pub ended_at: Option<Timestamp>,
     /// The operating date that the movements count for.
     pub effective_on: Option<Date>,
+    /// What came back, and when; null unless it was returned.
+    #[serde(default)]
+    pub returned: Option<Returned>,
     /// From when on a person should look.
     pub deadline_at: Option<Timestamp>,
     /// Where the money is, for people.
@@ -114,6 +118,42 @@ pub struct InstitutionName {
     /// Its short name; null when the catalogue no longer has it.
     #[schema(example = "BBVA Mexico")]
     pub name: Option<String>,
+}
+
+/// What came back of a payout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Returned {
+    /// Of the payout's amount; it may be less.
+    #[schema(value_type = form::Centavos)]
+    pub amount: Centavos,
+    /// Fee and IVA given back with it.
+    #[schema(value_type = form::Centavos)]
+    pub refunded: Centavos,
+    /// The bank's day of the return.
+    pub operating_date: Date,
+    /// When the books took it.
+    pub at: Timestamp,
+    /// The record by which it came back.
+    #[schema(value_type = form::ReceivedId)]
+    pub by: ReceivedId,
+    /// That record: a path of this API.
+    #[schema(example = "/v1/returns/rec_01a22ee6b0007ab5956f8429f2d9cb75")]
+    pub link: String,
+}
+
+impl Returned {
+    /// `None` unless it was returned.
+    fn of(payout: &rows::Payout) -> Option<Self> {
+        let by = payout.returned_by?;
+        Some(Self {
+            amount: payout.returned_amount?,
+            refunded: payout.refunded,
+            operating_date: payout.returned_on?,
+            at: payout.returned_at?,
+            by,
+            link: format!("/v1/returns/{by}"),
+        })
+    }
 }
 
 /// Why a person should look at a payout.
@@ -181,7 +221,7 @@ pub(in crate::api) struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn institution(self, code: u32) -> InstitutionName {
+    pub(super) fn institution(self, code: u32) -> InstitutionName {
         let found = self.institutions.code(InstitutionCode::new(code));
         InstitutionName {
             code,
@@ -234,6 +274,7 @@ impl Payout {
             changed_at: payout.changed_at,
             ended_at: payout.ended_at,
             effective_on: payout.effective_on,
+            returned: Returned::of(payout),
             deadline_at: payout.deadline_at,
             // Sentences for people are made here, from the row, and nowhere else in REST.
             money: sentences::money(payout.state).to_owned(),

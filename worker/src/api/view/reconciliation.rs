@@ -28,7 +28,13 @@ pub struct Reconciliation {
     pub paid_by_bank: i64,
     /// In centavos: what the settlement account gave on that day.
     pub paid_by_books: i64,
-    /// Payouts of that day that have not ended.
+    /// Records of what came in on that day, on the bank's list.
+    pub received: u32,
+    /// In centavos: what the bank says it received on that day, of the records that the books have placed.
+    pub received_by_bank: i64,
+    /// In centavos: what the settlement account got by them.
+    pub received_by_books: i64,
+    /// Payouts of that day that have not ended, and records that have no place yet.
     pub open: u32,
     /// How many things differ.
     pub differences: u32,
@@ -63,6 +69,9 @@ impl From<Reading> for Reconciliation {
             agreed: reading.agreed,
             paid_by_bank: reading.paid_by_bank.get(),
             paid_by_books: reading.paid_by_books.get(),
+            received: reading.received,
+            received_by_bank: reading.received_by_bank.get(),
+            received_by_books: reading.received_by_books.get(),
             open: reading.open,
             differences: reading.differences,
             named: named.collect(),

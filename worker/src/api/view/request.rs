@@ -108,3 +108,15 @@ pub struct BankResume {
     #[serde(default)]
     pub paused_at: Option<Timestamp>,
 }
+
+/// The decision of people about what was set apart.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    /// The customer's account that gets it.
+    #[schema(value_type = form::AccountId)]
+    pub account: String,
+    /// Why, in one line of 200 characters at most.
+    #[schema(min_length = 1, max_length = 200)]
+    pub reason: String,
+}

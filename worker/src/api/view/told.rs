@@ -56,7 +56,13 @@ impl Told {
     /// Read from the row, and from why a person should look at it now.
     pub(in crate::api) fn of(payout: &Payout, attention: Option<Attention>) -> Self {
         let message = Message::of(payout.state, payout.doubt.is_some(), attention);
-        let because = bank::reason(&payout.bank, payout.state, payout.evidence, payout.bank_said.as_deref());
+        let because = bank::reason(
+            &payout.bank,
+            payout.state,
+            payout.evidence,
+            payout.bank_said.as_deref(),
+            payout.return_cause.as_deref(),
+        );
         let reason = because
             .filter(|_| message != Message::Reviewing)
             .map(|(code, bank_code)| Reason {

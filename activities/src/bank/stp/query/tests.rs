@@ -78,6 +78,7 @@ async fn ask_as(format: QueryFormat, answers: Vec<Answer>, today: Date) -> (Foun
     let url = |path: &str| Url::parse(&format!("{base}/{path}")).expect("a URL");
     let addresses = Addresses {
         orders: url("consultaOrden"),
+        received: url("consultaOrden"),
         balance: url("consultaSaldoCuenta"),
         statement: url("V2/conciliacion"),
     };

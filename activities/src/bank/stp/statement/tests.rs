@@ -11,6 +11,11 @@ use super::super::record::tests::{NOTHING, record};
 use super::super::sign::tests::demo_verifies;
 use super::*;
 
+/// A page of what we sent, as the company that it is of.
+fn told(status: u16, body: &[u8], company: &str) -> Result<StatementPage<StatementLine>, StatementUnknown> {
+    read(status, body, |raw| line(raw, company))
+}
+
 /// The record of [`order`] with these changes, as `datos` has it: its amount's digits as STP writes them.
 fn row(estado: &str, changes: Value) -> String {
     let framed = record(estado, changes);
@@ -24,7 +29,7 @@ fn page(rows: &[String], total: u32) -> String {
 }
 
 fn lines(body: &str) -> Vec<StatementLine> {
-    read(200, body.as_bytes(), "GIRO").expect("a page").lines
+    told(200, body.as_bytes(), "GIRO").expect("a page").lines
 }
 
 /// How a line differs from [`order`].
@@ -45,7 +50,7 @@ fn the_recorded_question_gives_its_signature() {
     ));
     let (pair, _) = key::tests::protected("x");
     let asked = |date| -> Value {
-        let body = question("GIRO", date, 3, &pair).expect("a question");
+        let body = question("GIRO", Direction::Sent, date, 3, &pair).expect("a question");
         serde_json::from_slice(&body).expect("JSON")
     };
     let firma = |date| sign::firma(&pair, &format!("||GIRO|E|{date}||")).expect("signed");
@@ -155,7 +160,7 @@ fn both_places_of_the_list_are_read() {
         "{{\"estado\":0,\"respuesta\":{{\"datos\":[{}],\"total\":700}}}}",
         rows.join(",")
     );
-    let read = |body: &str| read(200, body.as_bytes(), "GIRO").expect("a page");
+    let read = |body: &str| told(200, body.as_bytes(), "GIRO").expect("a page");
     assert_eq!(read(&beside), read(&inside));
     assert_eq!((read(&beside).lines.len(), read(&beside).total), (2, 700));
     assert_eq!(read(&beside).lines[1].amount, Some(Centavos::new(1)));
@@ -163,7 +168,7 @@ fn both_places_of_the_list_are_read() {
 
 #[test]
 fn only_estado_6_with_http_400_is_an_empty_day() {
-    assert_eq!(read(400, NOTHING.as_bytes(), "GIRO"), Ok(StatementPage::default()));
+    assert_eq!(told(400, NOTHING.as_bytes(), "GIRO"), Ok(StatementPage::default()));
     let sound = page(&[row("LQ", json!({}))], 1);
     for (status, body) in [
         (200, NOTHING),
@@ -189,7 +194,7 @@ fn only_estado_6_with_http_400_is_an_empty_day() {
         (200, &sound[..sound.len() - 1]),
         (503, "<html>"),
     ] {
-        let read = read(status, body.as_bytes(), "GIRO");
+        let read = told(status, body.as_bytes(), "GIRO");
         assert!(read.is_err(), "{status} {body}: {read:?}");
     }
 }
@@ -197,6 +202,6 @@ fn only_estado_6_with_http_400_is_an_empty_day() {
 proptest! {
     #[test]
     fn any_answer_is_read_without_panic(status: u16, body: Vec<u8>) {
-        prop_assert!(read(status, &body, "GIRO").is_err());
+        prop_assert!(told(status, &body, "GIRO").is_err());
     }
 }

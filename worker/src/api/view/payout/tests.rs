@@ -20,6 +20,7 @@ fn rules() -> Rules {
         horizon: seconds(120),
         question_gap: seconds(30),
         margin: seconds(10),
+        refunds_fee: false,
         calendar: BankCalendar::builtin().expect("compiled in"),
     }
 }
@@ -72,6 +73,12 @@ pub(in crate::api::view) fn seen() -> Seen {
         changed_at: Timestamp::UNIX_EPOCH,
         ended_at: None,
         swept_at: None,
+        returned_by: None,
+        returned_amount: None,
+        refunded: Centavos::ZERO,
+        return_cause: None,
+        returned_on: None,
+        returned_at: None,
     };
     Seen {
         payout,

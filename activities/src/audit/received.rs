@@ -1,0 +1,97 @@
+//! Records of money that came in, against their movements, their events and the payouts that came back by them.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use workflows::domain::ReceivedId;
+
+use super::report::{Invariant, Tally};
+use crate::ledger::{
+    StoreError,
+    rows::{NOT_APPLIED, SUSPENSE, TO_APPLY},
+    store::stamp,
+};
+
+/// Each record (of those changed since, when given) has the movements that its state takes, of its own amount, and the
+/// account that has the money is the one that it names.
+pub(super) async fn check(
+    connection: &mut PgConnection,
+    since: Option<Timestamp>,
+    tally: &mut Tally,
+) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let rows = sqlx::query!(
+        r#"select r.id as "id!", r.state as "state!", r.event_seq as "event_seq!",
+               (select count(*) from outbox o where o.subject = r.id) as "events!",
+               (select type from outbox o where o.subject = r.id order by seq desc limit 1)
+                   is not distinct from r.kind || '.' || r.state as "told!",
+               -- What moved the money in, whoever's movements they are.
+               coalesce(case when r.payout is null
+                   then (select sum(m.amount) from movement m where m.subject = r.id and m.kind in ('deposit', 'suspense'))
+                   else (select sum(m.amount) from movement m where m.subject = r.payout and m.kind in ('return', 'interest'))
+                   end, 0)::bigint = case when r.state = 'received' then 0 else r.amount end as "whole!",
+               (r.state = 'suspended') = exists (
+                   select from movement m where m.subject = r.id and m.kind = 'suspense' and m.credit_account = $2) as "suspense!",
+               r.account is null or exists (
+                   select from movement m
+                   where m.subject in (r.id, r.payout) and m.kind in ('deposit', 'return', 'cure') and m.credit_account = r.account) as "held!",
+               r.payout is null or exists (
+                   select from payout p where p.id = r.payout and p.returned_by = r.id and p.tracking_key = r.of_key) as "returns!",
+               -- Set apart: where it should be; applied by people: all that stood apart, from there.
+               (r.state <> 'unapplied' or exists (
+                   select from movement m where m.subject in (r.id, r.payout) and m.kind in ('deposit', 'return')
+                     and m.credit_account = case when r.kind = 'deposit' then $3::uuid else $4::uuid end))
+               and not exists (
+                   select from movement m where m.subject = r.id and m.kind = 'cure'
+                     and (r.state <> 'applied' or m.debit_account <> case when r.kind = 'deposit' then $3::uuid else $4::uuid end
+                          or m.amount <> r.amount + coalesce((select p.refunded from payout p where p.id = r.payout), 0))) as "apart!",
+               not exists (select from movement m where m.subject in (r.id, r.payout)
+                   and m.kind in ('deposit', 'suspense', 'return', 'interest') and m.effective_on <> r.operating_date) as "day!"
+           from received r where $1::text is null or r.changed_at >= ($1::text)::timestamptz or r.state = 'received'"#,
+        since.map(stamp),
+        SUSPENSE.uuid(),
+        NOT_APPLIED.uuid(),
+        TO_APPLY.uuid()
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    tally.checked(Invariant::Received, rows.len());
+    for row in rows {
+        let id = ReceivedId::new(row.id);
+        let said = [
+            (row.whole, "what was moved is not what came in"),
+            (
+                row.suspense,
+                "is in suspense without its movement, or has one and is not",
+            ),
+            (row.held, "names an account that no movement gave it to"),
+            (
+                row.returns,
+                "returned a payout that does not say so, or that has another key",
+            ),
+            (row.day, "was moved for another day than its own"),
+            (
+                row.told && row.events == i64::from(row.event_seq),
+                "its events do not say what it is",
+            ),
+        ];
+        for (_, what) in said.into_iter().filter(|(holds, _)| !holds) {
+            tally.broke(Invariant::Received, id, format!("is {}: {what}", row.state));
+        }
+    }
+    let orphans = sqlx::query_scalar!(
+        r#"select p.id from payout p where p.returned_by is not null
+             and ($1::text is null or p.changed_at >= ($1::text)::timestamptz)
+             and not exists (select from received r where r.id = p.returned_by and r.payout = p.id)"#,
+        since.map(stamp)
+    )
+    .fetch_all(connection)
+    .await?;
+    for payout in orphans {
+        let id = workflows::domain::PayoutId::new(payout);
+        tally.broke(Invariant::Received, id, "was returned by a record that does not say so");
+    }
+    tally.took(Invariant::Received, began.elapsed());
+    Ok(())
+}

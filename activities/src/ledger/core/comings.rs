@@ -1,0 +1,306 @@
+//! The oracle of money that comes in: where each record's money must be, by what was told and answered alone.
+
+use jiff::civil::date;
+use workflows::domain::{Centavos, InstitutionCode, PayoutId, ReceivedId, ReceivedState};
+
+use super::{
+    super::{
+        command::{Answer, Command, Cure, NotCured, Receive, Return},
+        rows::{NOT_APPLIED, SUSPENSE, TO_APPLY},
+    },
+    fixtures::{Books, account_id, clabe},
+    invariants::Holds,
+};
+use crate::bank::ReceivedLine;
+
+/// Whom a return is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// This one, as the oracle knows it: whose, how much, and whether it is open, paid or given back.
+    Payout {
+        id: PayoutId,
+        account: u8,
+        amount: i64,
+        end: End,
+    },
+    /// No payout's key.
+    Nobody,
+}
+
+/// What became of a payout, by the answers alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Open,
+    Paid,
+    Back,
+}
+
+/// Where the money of a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Waits,
+    With(u8),
+    Apart,
+    Suspense,
+}
+
+struct Coming {
+    id: ReceivedId,
+    told: Receive,
+    of: Option<Of>,
+    place: Place,
+}
+
+/// Every record ever told.
+#[derive(Default)]
+pub(super) struct Comings {
+    all: Vec<Coming>,
+}
+
+/// Where an answer says that a record is.
+fn is(answer: &Answer) -> Option<Place> {
+    if let Answer::Waits { .. } = answer {
+        return Some(Place::Waits);
+    }
+    let Answer::Placed(row) = answer else { return None };
+    match (row.state, row.account) {
+        (ReceivedState::Applied, Some(account)) => (0..u8::MAX)
+            .find(|n| account_id((*n).into()) == account)
+            .map(Place::With),
+        (ReceivedState::Unapplied, None) => Some(Place::Apart),
+        (ReceivedState::Suspended, None) => Some(Place::Suspense),
+        (ReceivedState::Received | ReceivedState::Applied | ReceivedState::Unapplied | ReceivedState::Suspended, _) => {
+            None
+        }
+    }
+}
+
+fn line(n: usize, centavos: i64) -> ReceivedLine {
+    ReceivedLine {
+        operating_date: date(2026, 11, 24),
+        sender: InstitutionCode::new(40_012),
+        tracking_key: format!("CAME{n}"),
+        payment_type: 1,
+        amount: Centavos::new(centavos),
+        interest: Centavos::ZERO,
+        account: None,
+        of_key: None,
+        cause: None,
+        sender_account: None,
+        sender_name: None,
+        concept: None,
+        reference: None,
+        bank_ref: None,
+        record: "{}".to_owned(),
+    }
+}
+
+impl Comings {
+    /// A deposit for an account, or for one that nobody has.
+    pub(super) fn deposit(&mut self, books: &mut Books, account: Option<u8>, centavos: i64, frozen: &[bool]) -> Holds {
+        let mut line = line(self.all.len(), centavos);
+        let named = account.map_or_else(
+            || "566180000553286528".to_owned(),
+            |n| clabe(n.into()).as_str().to_owned(),
+        );
+        line.account = Some(named);
+        let place = match account {
+            Some(account) if !frozen[usize::from(account)] => Place::With(account),
+            Some(_) | None => Place::Apart,
+        };
+        self.come(books, line, None, place)
+    }
+
+    /// What comes back of a payout: some tenths of it, with interest or none, maybe more than it was.
+    pub(super) fn back(&mut self, books: &mut Books, of: Of, tenths: i64, frozen: &[bool]) -> Holds {
+        let (amount, key) = match of {
+            Of::Payout { id, amount, .. } => (amount, books.rows.payouts[&id].tracking_key.to_string()),
+            Of::Nobody => (1_000, "GIRONOBODYS".to_owned()),
+        };
+        let principal = (amount * tenths / 10).max(1);
+        let interest = if tenths == 7 { 3 } else { 0 };
+        let mut line = line(self.all.len(), principal + interest);
+        (line.payment_type, line.interest, line.of_key) = (17, Centavos::new(interest), Some(key));
+        line.cause = Some("stp:cause_1".to_owned());
+        let place = self.due(of, principal, frozen);
+        self.come(books, line, Some(of), place)
+    }
+
+    /// Where a return must go now.
+    fn due(&self, of: Of, principal: i64, frozen: &[bool]) -> Place {
+        let Of::Payout {
+            id,
+            account,
+            amount,
+            end,
+        } = of
+        else {
+            return Place::Suspense;
+        };
+        let is_returned = self.all.iter().any(|other| {
+            let same = matches!(other.of, Some(Of::Payout { id: of, .. }) if of == id);
+            same && matches!(other.place, Place::With(_) | Place::Apart)
+        });
+        match end {
+            End::Open => Place::Waits,
+            End::Back => Place::Suspense,
+            End::Paid if is_returned || principal > amount => Place::Suspense,
+            End::Paid if frozen[usize::from(account)] => Place::Apart,
+            End::Paid => Place::With(account),
+        }
+    }
+
+    fn come(&mut self, books: &mut Books, line: ReceivedLine, of: Option<Of>, place: Place) -> Holds {
+        let told = Receive {
+            bank: "stp".to_owned(),
+            line,
+        };
+        let answer = books.try_run(&Command::Receive(Box::new(told.clone())))?;
+        let Answer::Received { received, is_new: true } = &answer else {
+            return Err(format!("a new record is answered {answer:?}"));
+        };
+        self.all.push(Coming {
+            id: received.id,
+            told,
+            of,
+            place: Place::Waits,
+        });
+        self.drive(books, self.all.len() - 1, place)
+    }
+
+    /// Places a record; the oracle says where it must be.
+    fn drive(&mut self, books: &mut Books, n: usize, due: Place) -> Holds {
+        let coming = &mut self.all[n];
+        let command = match coming.of {
+            None => Command::Deposit(coming.id),
+            Some(of) => Command::Return(Return {
+                received: coming.id,
+                payout: match of {
+                    Of::Payout { id, .. } => Some(id),
+                    Of::Nobody => None,
+                },
+            }),
+        };
+        let answer = books.try_run(&command)?;
+        let is = is(&answer);
+        if is != Some(due) {
+            return Err(format!("it is {is:?}, and {due:?} was due: {answer:?}"));
+        }
+        coming.place = due;
+        Ok(())
+    }
+
+    /// Every record is driven and told once more; those that wait may find their place. `ends`: what became of payouts.
+    pub(super) fn again(
+        &mut self,
+        books: &mut Books,
+        n: usize,
+        otherwise: bool,
+        now: Option<Of>,
+        frozen: &[bool],
+    ) -> Holds {
+        let Some(coming) = self.all.get_mut(n) else {
+            return Ok(());
+        };
+        let mut told = coming.told.clone();
+        if otherwise {
+            told.line.amount = Centavos::new(told.line.amount.get() + 1);
+        }
+        let answer = books.try_run(&Command::Receive(Box::new(told)))?;
+        if !matches!(answer, Answer::Received { is_new: false, .. }) {
+            return Err(format!("a record told again is answered {answer:?}"));
+        }
+        let place = match (coming.place, now) {
+            (Place::Waits, Some(of)) => {
+                coming.of = Some(of);
+                let line = &coming.told.line;
+                let principal = line.amount.get() - line.interest.get();
+                self.due(of, principal, frozen)
+            }
+            (place, _) => place,
+        };
+        self.drive(books, n, place)
+    }
+
+    /// The payout that a record waits for.
+    pub(super) fn waits_for(&self, n: usize) -> Option<PayoutId> {
+        let coming = self.all.get(n).filter(|coming| coming.place == Place::Waits)?;
+        match coming.of {
+            Some(Of::Payout { id, .. }) => Some(id),
+            Some(Of::Nobody) | None => None,
+        }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// People give what stands apart to an account; `None`: to one that nobody has.
+    pub(super) fn cure(&mut self, books: &mut Books, n: usize, account: Option<u8>, frozen: &[bool]) -> Holds {
+        let Some(coming) = self.all.get_mut(n) else {
+            return Ok(());
+        };
+        let cure = Cure {
+            received: coming.id,
+            payout: match coming.of {
+                Some(Of::Payout { id, .. }) => Some(id),
+                Some(Of::Nobody) | None => None,
+            },
+            account: account_id(account.map_or(999, u128::from)),
+            actor: "support".to_owned(),
+            reason: "asked".to_owned(),
+        };
+        let answer = books.try_run(&Command::Cure(cure))?;
+        let due = match (coming.place, account) {
+            (Place::Apart, None) => Err(NotCured::AccountUnknown),
+            (Place::Apart, Some(account)) if frozen[usize::from(account)] => Err(NotCured::AccountNotOpen),
+            (Place::Apart, Some(account)) => Ok(account),
+            (Place::With(has), Some(account)) if has == account => Ok(account),
+            (Place::Waits | Place::With(_) | Place::Suspense, _) => Err(NotCured::NotSetApart),
+        };
+        match (&answer, due) {
+            (Answer::Placed(row), Ok(account)) if row.account == Some(account_id(account.into())) => {
+                coming.place = Place::With(account);
+                Ok(())
+            }
+            (Answer::NotCured { why, .. }, Err(due)) if *why == due => Ok(()),
+            _ => Err(format!("a cure is answered {answer:?}, and {due:?} was due")),
+        }
+    }
+
+    /// What came to an account in all.
+    pub(super) fn with(&self, account: u8) -> i64 {
+        self.sum(|coming| coming.place == Place::With(account))
+    }
+
+    /// What was ever placed: settlement has it.
+    pub(super) fn placed(&self) -> i64 {
+        self.sum(|coming| coming.place != Place::Waits)
+    }
+
+    fn sum(&self, which: impl Fn(&Coming) -> bool) -> i64 {
+        let those = self.all.iter().filter(|coming| which(coming));
+        those.map(|coming| coming.told.line.amount.get()).sum()
+    }
+
+    /// What stands apart and in suspense is what giro's own accounts have left.
+    pub(super) fn apart(&self, books: &Books) -> Holds {
+        let left = |id| {
+            let row = &books.rows.accounts[&id];
+            row.credits.get() - row.debits.get()
+        };
+        let apart =
+            |is_return: bool| self.sum(|coming| coming.place == Place::Apart && coming.of.is_some() == is_return);
+        let due = [
+            apart(false),
+            apart(true),
+            self.sum(|coming| coming.place == Place::Suspense),
+        ];
+        let is = [left(NOT_APPLIED), left(TO_APPLY), left(SUSPENSE)];
+        if is == due {
+            Ok(())
+        } else {
+            Err(format!("apart and in suspense: {is:?}, the oracle {due:?}"))
+        }
+    }
+}

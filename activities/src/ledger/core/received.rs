@@ -1,0 +1,415 @@
+//! Receive, deposit, return, cure: what becomes of money that a bank says came in. Facts, but for the cure: they are
+//! always recorded, and money that nobody can be given stands apart, with a person told.
+
+use jiff::{SignedDuration, Timestamp};
+use workflows::domain::{
+    AccountId, Attention, Centavos, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State,
+};
+
+use super::{
+    super::{
+        command::{Answer, Cure, NotCured, Receive, Return},
+        rows::{
+            Account, AccountStatus, CUSTOMER, Event, FEE_INCOME, IVA_PAYABLE, Kind, NOT_APPLIED, Payout, Private,
+            Received, Rows, Rules, SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
+        },
+    },
+    later, movement, raise, settle_row, transition,
+};
+
+/// Money that came in is placed within this, or a person is told.
+const PLACED: SignedDuration = SignedDuration::from_secs(60);
+
+/// Takes in a record that giro read from its bank. Told a second time, it is the row that is there; told otherwise, a
+/// person is.
+pub(super) fn receive(rows: &Rows, receive: &Receive) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let told = born(rows, receive);
+    let Some(before) = rows.received.get(&told.id) else {
+        writes.events.push(Event::Received(Box::new(told.clone())));
+        writes.received.push(told.clone());
+        return (
+            Answer::Received {
+                received: told,
+                is_new: true,
+            },
+            writes,
+        );
+    };
+    let mut row = before.clone();
+    if !is_same(before, &told) && row.attention.is_none() {
+        tell(&mut row, ReceivedAttention::Differs, rows.now);
+    }
+    let received = keep(before, row, rows.now, &mut writes);
+    (
+        Answer::Received {
+            received,
+            is_new: false,
+        },
+        writes,
+    )
+}
+
+/// The row of a record as it is received.
+fn born(rows: &Rows, receive: &Receive) -> Received {
+    let line = &receive.line;
+    let private = |text: &Option<String>| text.as_deref().map(Private::new);
+    let kind = ReceivedKind::of(line.payment_type);
+    let of_return = |text: &Option<String>| text.clone().filter(|_| kind == ReceivedKind::Return);
+    Received {
+        id: receive.id(),
+        bank: receive.bank.clone(),
+        operating_date: line.operating_date,
+        sender: line.sender.get(),
+        tracking_key: line.tracking_key.clone(),
+        kind,
+        payment_type: line.payment_type,
+        amount: line.amount,
+        interest: match kind {
+            ReceivedKind::Return => line.interest.min(line.amount),
+            ReceivedKind::Deposit => Centavos::ZERO,
+        },
+        clabe: private(&line.account),
+        of_key: of_return(&line.of_key),
+        cause: of_return(&line.cause),
+        sender_account: private(&line.sender_account),
+        sender_name: private(&line.sender_name),
+        concept: private(&line.concept),
+        reference: line.reference,
+        bank_ref: line.bank_ref.clone(),
+        record: Private::new(&*line.record),
+        state: ReceivedState::Received,
+        account: None,
+        payout: None,
+        attention: None,
+        attention_since: None,
+        deadline_at: Some(later(rows.now, PLACED)),
+        event_seq: 1,
+        version: 1,
+        received_at: rows.now,
+        changed_at: rows.now,
+        placed_at: None,
+        swept_at: None,
+    }
+}
+
+/// What a record says of money, held against what it said before; its identity is the same already.
+fn is_same(before: &Received, told: &Received) -> bool {
+    (
+        before.payment_type,
+        before.amount,
+        before.interest,
+        &before.clabe,
+        &before.of_key,
+    ) == (told.payment_type, told.amount, told.interest, &told.clabe, &told.of_key)
+}
+
+/// Gives a deposit to the customer whose account it is for, or sets it apart.
+pub(super) fn deposit(rows: &Rows, id: ReceivedId) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let before = match waiting(rows, id, ReceivedKind::Deposit) {
+        Ok(before) => before,
+        Err(answer) => return (*answer, writes),
+    };
+    let named = before.clabe.as_ref().and_then(|clabe| rows.named.get(clabe.expose()));
+    let account = named
+        .and_then(|id| rows.accounts.get(id))
+        .filter(|row| row.code == CUSTOMER);
+    let (to, attention) = match account.map(|row| (row.id, row.status)) {
+        Some((id, AccountStatus::Open)) => (id, None),
+        Some((_, AccountStatus::Frozen | AccountStatus::Closed)) => {
+            (NOT_APPLIED, Some(ReceivedAttention::AccountNotOpen))
+        }
+        None => (NOT_APPLIED, Some(ReceivedAttention::AccountUnknown)),
+    };
+    let mut row = before.clone();
+    let leg = Leg {
+        kind: Kind::Deposit,
+        from: SETTLEMENT_STP,
+        to,
+        amount: before.amount,
+    };
+    if pay(rows, &[leg], id.uuid(), before, &mut writes).is_none() {
+        return broken(before);
+    }
+    match attention {
+        None => place(&mut row, ReceivedState::Applied, Some(to), rows.now),
+        Some(why) => {
+            place(&mut row, ReceivedState::Unapplied, None, rows.now);
+            tell(&mut row, why, rows.now);
+        }
+    }
+    placed(before, row, rows.now, writes)
+}
+
+/// Reverses what came back of a settled payout, once. While the payout is open it waits for its own posting; what no
+/// settled payout explains goes to suspense.
+pub(super) fn give_back(rules: &Rules, rows: &Rows, back: &Return) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let before = match waiting(rows, back.received, ReceivedKind::Return) {
+        Ok(before) => before,
+        Err(answer) => return (*answer, writes),
+    };
+    let payout = back.payout.and_then(|id| rows.payouts.get(&id));
+    let payout = payout.filter(|payout| before.of_key.as_deref() == Some(payout.tracking_key.as_str()));
+    let Some(payout) = payout else {
+        return suspend(rows, before, ReceivedAttention::PayoutUnknown);
+    };
+    match payout.state {
+        State::Accepted => {
+            // Its bank returns what the books never sent: sending it now would pay twice.
+            let mut row = payout.clone();
+            raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
+            let payout = Some(settle_row(payout, row, rows.now, &mut writes).id);
+            (
+                Answer::Waits {
+                    received: before.clone(),
+                    payout,
+                },
+                writes,
+            )
+        }
+        State::Sending | State::Sent => {
+            let (received, payout) = (before.clone(), Some(payout.id));
+            (Answer::Waits { received, payout }, writes)
+        }
+        State::Failed | State::Cancelled => suspend(rows, before, ReceivedAttention::PayoutNotPaid),
+        State::Returned => suspend(rows, before, ReceivedAttention::SecondReturn),
+        State::Settled if !(1..=payout.amount.get()).contains(&before.principal().get()) => {
+            suspend(rows, before, ReceivedAttention::TooMuch)
+        }
+        State::Settled => reverse(rules, rows, before, payout),
+    }
+}
+
+/// The movements of a return, the payout's last state, and where the money is.
+fn reverse(rules: &Rules, rows: &Rows, before: &Received, payout: &Payout) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let Some(payer) = rows.accounts.get(&payout.account) else {
+        return broken(before);
+    };
+    let (to, state) = match payer.status {
+        AccountStatus::Open => (payer.id, ReceivedState::Applied),
+        AccountStatus::Frozen | AccountStatus::Closed => (TO_APPLY, ReceivedState::Unapplied),
+    };
+    let refund = |amount: Centavos| if rules.refunds_fee { amount } else { Centavos::ZERO };
+    let (fee, iva) = (refund(payout.fee), refund(payout.iva));
+    let legs = [
+        (Kind::Return, SETTLEMENT_STP, before.principal()),
+        (Kind::FeeRefund, FEE_INCOME, fee),
+        (Kind::IvaRefund, IVA_PAYABLE, iva),
+        (Kind::Interest, SETTLEMENT_STP, before.interest),
+    ]
+    .map(|(kind, from, amount)| Leg { kind, from, to, amount });
+    if pay(rows, &legs, payout.id.uuid(), before, &mut writes).is_none() {
+        return broken(before);
+    }
+    let mut returned = payout.clone();
+    returned.returned_by = Some(before.id);
+    returned.returned_amount = Some(before.principal());
+    returned.refunded = Centavos::new(fee.get() + iva.get());
+    returned.return_cause.clone_from(&before.cause);
+    returned.returned_on = Some(before.operating_date);
+    returned.returned_at = Some(rows.now);
+    transition(rules, &mut returned, State::Returned, rows.now, &mut writes);
+    if state == ReceivedState::Unapplied {
+        raise(&mut returned, Attention::ReturnSetApart, rows.now);
+    }
+    settle_row(payout, returned, rows.now, &mut writes);
+    let mut row = before.clone();
+    row.payout = Some(payout.id);
+    place(
+        &mut row,
+        state,
+        (state == ReceivedState::Applied).then_some(to),
+        rows.now,
+    );
+    if state == ReceivedState::Unapplied {
+        tell(&mut row, ReceivedAttention::AccountNotOpen, rows.now);
+    }
+    placed(before, row, rows.now, writes)
+}
+
+/// Money that came back and belongs to no settled payout that giro knows.
+fn suspend(rows: &Rows, before: &Received, why: ReceivedAttention) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let leg = Leg {
+        kind: Kind::Suspense,
+        from: SETTLEMENT_STP,
+        to: SUSPENSE,
+        amount: before.amount,
+    };
+    if pay(rows, &[leg], before.id.uuid(), before, &mut writes).is_none() {
+        return broken(before);
+    }
+    let mut row = before.clone();
+    place(&mut row, ReceivedState::Suspended, None, rows.now);
+    tell(&mut row, why, rows.now);
+    placed(before, row, rows.now, writes)
+}
+
+/// Gives what was set apart to a customer, as people decided. Asked again for the same account, it says so again.
+pub(super) fn cure(rows: &Rows, cure: &Cure) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let Some(before) = rows.received.get(&cure.received) else {
+        return (Answer::Unknown, writes);
+    };
+    let refused = |why| {
+        (
+            Answer::NotCured {
+                received: before.clone(),
+                why,
+            },
+            Writes::default(),
+        )
+    };
+    match before.state {
+        ReceivedState::Unapplied => {}
+        ReceivedState::Applied if before.account == Some(cure.account) => {
+            return (Answer::Placed(before.clone()), writes);
+        }
+        ReceivedState::Received | ReceivedState::Applied | ReceivedState::Suspended => {
+            return refused(NotCured::NotSetApart);
+        }
+    }
+    match rows
+        .accounts
+        .get(&cure.account)
+        .filter(|row| row.code == CUSTOMER)
+        .map(|row| row.status)
+    {
+        Some(AccountStatus::Open) => {}
+        Some(AccountStatus::Frozen | AccountStatus::Closed) => return refused(NotCured::AccountNotOpen),
+        None => return refused(NotCured::AccountUnknown),
+    }
+    let payout = match before.payout.map(|id| rows.payouts.get(&id)) {
+        Some(None) => {
+            // It came to return this payout since whoever decided has looked: what stands apart is not known here.
+            let (received, payout) = (before.clone(), before.payout);
+            return (Answer::Waits { received, payout }, writes);
+        }
+        Some(Some(payout)) => Some(payout),
+        None => None,
+    };
+    let refunded = payout.map_or(0, |payout| payout.refunded.get());
+    let leg = Leg {
+        kind: Kind::Cure,
+        from: match before.kind {
+            ReceivedKind::Deposit => NOT_APPLIED,
+            ReceivedKind::Return => TO_APPLY,
+        },
+        to: cure.account,
+        // Of a return also what was given back of fee and IVA.
+        amount: Centavos::new(before.amount.get() + refunded),
+    };
+    if pay(rows, &[leg], before.id.uuid(), before, &mut writes).is_none() {
+        return broken(before);
+    }
+    for moved in &mut writes.movements {
+        moved.actor = Some(cure.actor.clone());
+        moved.reason = Some(cure.reason.clone());
+    }
+    let mut row = before.clone();
+    place(&mut row, ReceivedState::Applied, Some(cure.account), rows.now);
+    (row.attention, row.attention_since) = (None, None);
+    if let Some(payout) = payout {
+        let mut mended = payout.clone();
+        if mended.attention == Some(Attention::ReturnSetApart) {
+            (mended.attention, mended.attention_since) = (None, None);
+        }
+        settle_row(payout, mended, rows.now, &mut writes);
+    }
+    placed(before, row, rows.now, writes)
+}
+
+/// One leg of money.
+struct Leg {
+    kind: Kind,
+    from: AccountId,
+    to: AccountId,
+    amount: Centavos,
+}
+
+/// Writes legs onto accounts and as movements of `subject`, counted for the record's operating date; those of nothing are
+/// left out. `None`: an account is not there, or a total would not fit.
+fn pay(rows: &Rows, legs: &[Leg], subject: uuid::Uuid, of: &Received, writes: &mut Writes) -> Option<()> {
+    let mut accounts: Vec<Account> = Vec::new();
+    let mut change = |id: AccountId, debit: Centavos, credit: Centavos| {
+        let place = match accounts.iter().position(|row| row.id == id) {
+            Some(place) => place,
+            None => {
+                accounts.push(rows.accounts.get(&id)?.clone());
+                accounts.len() - 1
+            }
+        };
+        let row = &mut accounts[place];
+        row.debits = row.debits.checked_add(debit)?;
+        row.credits = row.credits.checked_add(credit)?;
+        Some(())
+    };
+    for leg in legs.iter().filter(|leg| leg.amount.get() > 0) {
+        change(leg.from, leg.amount, Centavos::ZERO)?;
+        change(leg.to, Centavos::ZERO, leg.amount)?;
+        let ends = (leg.from, leg.to);
+        writes.movements.push(movement(
+            subject,
+            leg.kind,
+            ends,
+            leg.amount,
+            of.operating_date,
+            rows.now,
+        ));
+    }
+    writes.accounts = accounts;
+    Some(())
+}
+
+/// The row that waits to be placed, or the answer when it does not.
+fn waiting(rows: &Rows, id: ReceivedId, kind: ReceivedKind) -> Result<&Received, Box<Answer>> {
+    match rows.received.get(&id).filter(|row| row.kind == kind) {
+        Some(row) if row.state == ReceivedState::Received => Ok(row),
+        Some(row) => Err(Box::new(Answer::Placed(row.clone()))),
+        None => Err(Box::new(Answer::Unknown)),
+    }
+}
+
+/// Puts a record into a state that says where its money is.
+fn place(row: &mut Received, state: ReceivedState, account: Option<AccountId>, now: Timestamp) {
+    row.state = state;
+    row.account = account;
+    row.event_seq += 1;
+    row.deadline_at = None;
+    row.placed_at = row.placed_at.or(Some(now));
+}
+
+fn tell(row: &mut Received, why: ReceivedAttention, now: Timestamp) {
+    row.attention = Some(why);
+    row.attention_since = Some(now);
+}
+
+fn placed(before: &Received, row: Received, now: Timestamp, mut writes: Writes) -> (Answer, Writes) {
+    let row = keep(before, row, now, &mut writes);
+    writes.events.push(Event::Received(Box::new(row.clone())));
+    (Answer::Placed(row), writes)
+}
+
+/// Writes the row when the command changed it.
+fn keep(before: &Received, mut row: Received, now: Timestamp, writes: &mut Writes) -> Received {
+    if row != *before {
+        row.version = before.version + 1;
+        row.changed_at = now;
+        writes.received.push(row.clone());
+    }
+    row
+}
+
+/// An account that must be there is not: the books are broken, and the record waits until they are mended.
+fn broken(before: &Received) -> (Answer, Writes) {
+    (
+        Answer::Waits {
+            received: before.clone(),
+            payout: None,
+        },
+        Writes::default(),
+    )
+}

@@ -1,0 +1,409 @@
+//! Money that comes: deposits with their customers or apart, payouts that come back, and what nobody may be given twice.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tests::{
+    client::{clabe, is, text},
+    sim::{Fault, Incoming},
+    stack::{PATIENCE, Setup, Stack},
+};
+use tokio::time::{Duration, Instant, sleep};
+
+use crate::{histories, roll::at};
+
+/// A stack whose sweeper runs: what lost its run is started again.
+async fn swept(name: &str) -> Result<Stack> {
+    let programs: &[&str] = &["worker", "api", "relay"];
+    Stack::with(
+        name,
+        Setup {
+            programs,
+            ..Setup::default()
+        },
+    )
+    .await
+}
+
+/// The one record under a key, once it is in a state.
+async fn came(stack: &Stack, path: &str, key: &str, state: &str) -> Result<Value> {
+    let start = Instant::now();
+    loop {
+        let found = stack.giro.get(&format!("{path}?tracking_key={key}")).await?.body;
+        let all = found["data"].as_array().context("a list")?;
+        ensure!(all.len() <= 1, "one record per key and day: {found}");
+        if let Some(record) = all.first().filter(|record| record["state"] == state) {
+            return Ok(record.clone());
+        }
+        ensure!(start.elapsed() < PATIENCE, "no {state} under {key}: {found}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn available(stack: &Stack, account: &str) -> Result<i64> {
+    let account = stack.giro.get(&format!("/v1/accounts/{account}")).await?.body;
+    account["balances"]["available"].as_i64().context("a number")
+}
+
+fn deposit(n: u32, centavos: i64) -> Incoming {
+    Incoming {
+        monto: centavos,
+        cuenta_beneficiario: clabe(n),
+        ..Incoming::default()
+    }
+}
+
+/// What comes back of an order days later, under a key of its own.
+fn back(key: &str, centavos: i64) -> Incoming {
+    Incoming {
+        monto: centavos,
+        devolucion: Some(key.to_owned()),
+        tipo_pago: 17,
+        causa: Some(3),
+        ..Incoming::default()
+    }
+}
+
+/// A bank tells each record many times, by webhook and in its list: it is one credit.
+#[tokio::test]
+async fn a_deposit_is_credited_once_however_often_it_is_told() -> Result<()> {
+    let mut stack = swept("deposit").await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let sent = stack.bank.receive(&deposit(1, 25_050)).await?;
+    let record = came(&stack, "/v1/deposits", &sent.clave_rastreo, "applied").await?;
+    ensure!(
+        record["account"] == json!(account) && record["amount"] == 25_050,
+        "{record}"
+    );
+    ensure!(record["attention"].is_null() && record["payout"].is_null(), "{record}");
+    ensure!(available(&stack, &account).await? == 1_025_050);
+    // A list shows nothing of a person; whoever looks at the one deposit of its customer sees who sent it.
+    ensure!(
+        record["sender"]["name"].is_null() && record["concept"].is_null(),
+        "{record}"
+    );
+    let one = stack
+        .giro
+        .get(&format!("/v1/deposits/{}", text(&record, "/id")?))
+        .await?
+        .body;
+    ensure!(
+        one["sender"]["name"] == "MARIA BELTRAN SOTO" && one["concept"] == "Renta",
+        "{one}"
+    );
+
+    // Told again, by another worker too, and by a list that is read all the time.
+    stack.kill("worker");
+    stack
+        .bank
+        .receive(&Incoming {
+            clave: sent.clave_rastreo.clone(),
+            ..deposit(1, 25_050)
+        })
+        .await?;
+    stack.run("worker")?;
+    let unheard = stack
+        .bank
+        .receive(&Incoming {
+            webhook: false,
+            ..deposit(1, 100)
+        })
+        .await?;
+    came(&stack, "/v1/deposits", &unheard.clave_rastreo, "applied").await?;
+    ensure!(available(&stack, &account).await? == 1_025_150);
+    let moved = stack.giro.get(&format!("/v1/accounts/{account}/movements")).await?.body;
+    let kinds: Vec<&str> = moved["data"]
+        .as_array()
+        .context("a list")?
+        .iter()
+        .filter_map(|row| row["kind"].as_str())
+        .collect();
+    ensure!(kinds == ["deposit", "deposit", "opening"], "{kinds:?}");
+
+    // The money can be spent.
+    let spent = stack.giro.pay(&account, 1_020_000).await?;
+    stack.giro.wait(&spent, PATIENCE, is("settled")).await?;
+    stack.balanced().await?;
+    stack.audited()
+}
+
+/// A key belongs to its sender's day: the next day it is another deposit. What is told otherwise books nothing more.
+#[tokio::test]
+async fn a_key_that_is_used_again_the_next_day_is_another_deposit() -> Result<()> {
+    let stack = swept("key_again").await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 0).await?;
+    let first = stack.bank.receive(&deposit(1, 10_000)).await?;
+    let key = first.clave_rastreo;
+    came(&stack, "/v1/deposits", &key, "applied").await?;
+    let other_bank = Incoming {
+        clave: key.clone(),
+        institucion: "40072".to_owned(),
+        ..deposit(1, 2_000)
+    };
+    stack.bank.receive(&other_bank).await?;
+    let of_two = |found: Value| found["data"].as_array().map_or(0, Vec::len) == 2;
+    let path = format!("/v1/deposits?tracking_key={key}&state=applied");
+    until(&stack, &path, of_two).await?;
+    ensure!(available(&stack, &account).await? == 12_000);
+
+    at(&stack, "2027-01-12", "12:00:00").await?;
+    stack
+        .bank
+        .receive(&Incoming {
+            clave: key.clone(),
+            ..deposit(1, 500)
+        })
+        .await?;
+    until(&stack, &path, |found| found["data"].as_array().map_or(0, Vec::len) == 3).await?;
+    ensure!(available(&stack, &account).await? == 12_500);
+
+    // The same record with another amount: what was booked stands, and a person is told.
+    stack
+        .bank
+        .receive(&Incoming {
+            clave: key.clone(),
+            ..deposit(1, 777)
+        })
+        .await?;
+    let differs = |found: Value| {
+        found["data"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|row| row["attention"]["reason"] == "differs"))
+    };
+    until(&stack, "/v1/deposits?attention=any", differs).await?;
+    ensure!(available(&stack, &account).await? == 12_500);
+    stack.balanced().await?;
+    stack.audited()
+}
+
+async fn until(stack: &Stack, path: &str, is: impl Fn(Value) -> bool) -> Result<Value> {
+    let start = Instant::now();
+    loop {
+        let found = stack.giro.get(path).await?.body;
+        if is(found.clone()) {
+            return Ok(found);
+        }
+        ensure!(start.elapsed() < PATIENCE, "{path}: {found}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Nobody has its account: it stands apart, told to people, until they say whose it is.
+#[tokio::test]
+async fn a_deposit_for_nobody_stands_apart_until_people_apply_it() -> Result<()> {
+    let stack = swept("unapplied").await?;
+    let account = stack.giro.account(1, 0).await?;
+    let other = stack.giro.account(2, 0).await?;
+    let sent = stack.bank.receive(&deposit(9, 33_300)).await?;
+    let record = came(&stack, "/v1/deposits", &sent.clave_rastreo, "unapplied").await?;
+    ensure!(record["attention"]["reason"] == "account_unknown", "{record}");
+    let id = text(&record, "/id")?;
+    let run = stack
+        .client()
+        .await?
+        .get_workflow_handle::<workflows::DepositWorkflow>(format!(
+            "deposit-stp-{}-40012-{}",
+            text(&record, "/operating_date")?,
+            sent.clave_rastreo
+        ));
+    let path = format!("/v1/deposits/{id}/apply");
+    let body = |to: &str| json!({ "account": to, "reason": "the sender mistyped" });
+    let refused = stack
+        .giro
+        .post(&path, "a", &body("acc_00000000000000000000000000000007"))
+        .await?;
+    ensure!(
+        refused.status == 422 && refused.body["errors"][0]["pointer"] == "/account",
+        "{refused:?}"
+    );
+    let applied = stack.giro.post(&path, "b", &body(&account)).await?;
+    ensure!(
+        applied.status == 200 && applied.body["state"] == "applied",
+        "{applied:?}"
+    );
+    let again = stack.giro.post(&path, "c", &body(&account)).await?;
+    ensure!(again.status == 200 && again.body["state"] == "applied", "{again:?}");
+    let stolen = stack.giro.post(&path, "d", &body(&other)).await?;
+    ensure!(
+        stolen.status == 409 && stolen.body["code"] == "not_set_apart",
+        "{stolen:?}"
+    );
+    ensure!((available(&stack, &account).await?, available(&stack, &other).await?) == (33_300, 0));
+    // Its run was waiting for that.
+    let outcome = tokio::time::timeout(PATIENCE, run.get_result(Default::default())).await??;
+    ensure!(
+        outcome.outcome == Some(workflows::domain::ReceivedState::Applied),
+        "{outcome:?}"
+    );
+    histories::record("deposit", &run).await?;
+    let moved = stack.giro.get(&format!("/v1/accounts/{account}/movements")).await?.body;
+    ensure!(
+        moved["data"][0]["kind"] == "cure" && moved["data"][0]["reason"] == "the sender mistyped",
+        "{moved}"
+    );
+    stack.balanced().await?;
+    stack.audited()
+}
+
+/// Seeded wrong: `D` and its type-0 record credited twice; the record taken for a deposit.
+#[tokio::test]
+async fn a_payout_that_comes_back_the_same_day_is_returned_once() -> Result<()> {
+    let stack = swept("same_day_return").await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    stack.bank.fault(None, Some(Fault::Returned), Some(1)).await?;
+    let id = stack.giro.pay(&account, 12_300).await?;
+    let payout = stack.giro.wait(&id, PATIENCE, is("returned")).await?;
+    ensure!(
+        payout["returned"]["amount"] == 12_300 && payout["returned"]["refunded"] == 0,
+        "{payout}"
+    );
+    ensure!(
+        payout["attention"].is_null() && payout["evidence"] == "paid",
+        "{payout}"
+    );
+    ensure!(
+        payout["reason"]["code"] == "account_unknown" && payout["reason"]["bank_code"] == "stp:cause_1",
+        "{payout}"
+    );
+    ensure!(
+        text(&payout, "/customer/es-MX")?.contains("devolvió su pago"),
+        "{payout}"
+    );
+    // The fee stays: it is refunded only where that is configured.
+    ensure!(available(&stack, &account).await? == 1_000_000 - 580);
+    let deposits = stack.giro.get("/v1/deposits").await?.body;
+    ensure!(deposits["data"] == json!([]), "a return is no deposit: {deposits}");
+    let key = stack.key(&id).await?;
+    let record = came(&stack, "/v1/returns", &key, "applied").await?;
+    ensure!(record["payment_type"] == 0 && record["payout"] == json!(id), "{record}");
+    // The bank says D once more: old news.
+    stack.bank.webhook(&key, "D").await?;
+    sleep(Duration::from_secs(2)).await;
+    let payout = stack.giro.payout(&id).await?;
+    ensure!(
+        payout["state"] == "returned" && payout["attention"].is_null(),
+        "{payout}"
+    );
+    let timeline = stack.giro.get(&format!("/v1/payouts/{id}/timeline")).await?.body;
+    let states: Vec<&str> = timeline["data"]
+        .as_array()
+        .context("a list")?
+        .iter()
+        .filter_map(|row| row["state"].as_str())
+        .collect();
+    ensure!(
+        states == ["accepted", "sending", "sent", "settled", "returned"],
+        "{states:?}"
+    );
+    stack.balanced().await?;
+    stack.audited()
+}
+
+/// Days later, a part of it, with interest, under the bank's own key; and a second record, which is nobody's.
+#[tokio::test]
+async fn a_late_return_gives_back_what_came_and_no_more() -> Result<()> {
+    let setup = Setup {
+        programs: &["worker", "api", "relay"],
+        more: vec![("fee", "refunded_on_return = true".to_owned())],
+        ..Setup::default()
+    };
+    let stack = Stack::with("late_return", setup).await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let id = stack.giro.pay(&account, 50_000).await?;
+    stack.giro.wait(&id, PATIENCE, is("settled")).await?;
+    at(&stack, "2027-01-13", "12:00:00").await?;
+    let key = stack.key(&id).await?;
+    let late = Incoming {
+        intereses: Some(25),
+        tipo_pago: 18,
+        ..back(&key, 20_025)
+    };
+    let sent = stack.bank.receive(&late).await?;
+    let payout = stack.giro.wait(&id, PATIENCE, is("returned")).await?;
+    ensure!(
+        payout["returned"]["amount"] == 20_000 && payout["returned"]["refunded"] == 580,
+        "{payout}"
+    );
+    ensure!(payout["returned"]["operating_date"] == "2027-01-13", "{payout}");
+    ensure!(payout["reason"]["code"] == "account_closed", "{payout}");
+    ensure!(available(&stack, &account).await? == 1_000_000 - 50_000 + 20_025);
+    came(&stack, "/v1/returns", &sent.clave_rastreo, "applied").await?;
+
+    // The rest comes under another key: nothing that giro knows explains it.
+    let second = stack.bank.receive(&back(&key, 30_000)).await?;
+    let record = came(&stack, "/v1/returns", &second.clave_rastreo, "suspended").await?;
+    ensure!(record["attention"]["reason"] == "second_return", "{record}");
+    let strange = stack.bank.receive(&back("GIRONOBODYS", 1_000)).await?;
+    let record = came(&stack, "/v1/returns", &strange.clave_rastreo, "suspended").await?;
+    ensure!(record["attention"]["reason"] == "payout_unknown", "{record}");
+    ensure!(available(&stack, &account).await? == 1_000_000 - 50_000 + 20_025);
+    stack.balanced().await?;
+    stack.audited()
+}
+
+/// What comes back before giro knows that it was paid waits for the payout's own posting, and has the bank asked.
+#[tokio::test]
+async fn a_return_that_overtakes_its_own_posting_waits() -> Result<()> {
+    let setup = Setup {
+        settle_ms: 4_000,
+        programs: &["worker", "api", "relay"],
+        bank: vec!["--unrest".to_owned(), "1:100:0".to_owned()],
+        ..Setup::default()
+    };
+    let stack = Stack::with("overtaken", setup).await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let id = stack.giro.pay(&account, 40_000).await?;
+    stack.giro.wait(&id, PATIENCE, is("sent")).await?;
+    let key = stack.key(&id).await?;
+    let sent = stack.bank.receive(&back(&key, 40_000)).await?;
+    let record = came(&stack, "/v1/returns", &sent.clave_rastreo, "received").await?;
+    ensure!(record["payout"].is_null(), "{record}");
+    ensure!(stack.giro.payout(&id).await?["state"] == "sent");
+    stack.giro.wait(&id, PATIENCE, is("returned")).await?;
+    ensure!(available(&stack, &account).await? == 1_000_000 - 580);
+    let client = stack.client().await?;
+    let run = client.get_workflow_handle::<workflows::ReturnWorkflow>(format!("return-stp-{}", text(&record, "/id")?));
+    let outcome = tokio::time::timeout(PATIENCE, run.get_result(Default::default())).await??;
+    ensure!(
+        outcome.payout.is_some_and(|payout| payout.to_string() == id),
+        "{outcome:?}"
+    );
+    histories::record("return", &run).await?;
+    stack.balanced().await?;
+    stack.audited()
+}
+
+/// A webhook that lies books nothing; a worker that dies between taking in and placing loses nothing.
+#[tokio::test]
+async fn what_is_claimed_is_not_booked_and_what_was_taken_in_is_placed() -> Result<()> {
+    let mut stack = swept("claimed").await?;
+    let account = stack.giro.account(1, 0).await?;
+    let forged = json!({
+        "claveRastreo": "FORGED1", "institucionOrdenante": "40012", "fechaOperacion": "20261201",
+        "monto": "99999.00", "cuentaBeneficiario": clabe(1), "tipoPago": 1, "empresa": "GIRO",
+    });
+    let webhooks = format!(
+        "http://127.0.0.1:{}/webhooks/stp/test-secret/deposit",
+        stack.ports["webhooks"]
+    );
+    let told = reqwest::Client::new().post(&webhooks).json(&forged).send().await?;
+    ensure!(told.status() == 200 && told.json::<Value>().await?["mensaje"] == "confirmar");
+    // The process ends where its block is committed and nobody was told.
+    stack.kill("worker");
+    stack.run_with("worker", &[("GIRO_CRASH", "outbox_after_write")])?;
+    let sent = stack.bank.receive(&deposit(1, 5_000)).await?;
+    let start = Instant::now();
+    while stack.take_ended("worker").is_none() {
+        ensure!(start.elapsed() < PATIENCE, "the worker goes on");
+        sleep(Duration::from_millis(50)).await;
+    }
+    ensure!(available(&stack, &account).await? == 0, "nothing was committed");
+    stack.run("worker")?;
+    came(&stack, "/v1/deposits", &sent.clave_rastreo, "applied").await?;
+    ensure!(available(&stack, &account).await? == 5_000);
+    let all = stack.giro.get("/v1/deposits").await?.body;
+    ensure!(all["data"].as_array().map_or(0, Vec::len) == 1, "{all}");
+    stack.balanced().await?;
+    stack.audited()
+}

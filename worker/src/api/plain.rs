@@ -1,0 +1,45 @@
+//! Small bodies in which people say what they decided, and one plain line of why.
+
+use serde::de::DeserializeOwned;
+use workflows::domain::{FieldCode, FieldError};
+
+use super::{Answered, problem::Problem};
+
+/// Characters of a reason, at most.
+const LONGEST: usize = 200;
+
+/// A body; `form` says what to send.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Answered<T> {
+    let send = format!("send {form}");
+    let text = std::str::from_utf8(body).map_err(|_| wrong("", FieldCode::NotUtf8, "send JSON in UTF-8"))?;
+    // A list would read as the fields in their order.
+    if text.trim_start().starts_with('[') {
+        return Err(wrong("", FieldCode::WrongType, &send));
+    }
+    serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => wrong("/reason", FieldCode::Required, &format!("{send} and nothing else")),
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
+            wrong("", FieldCode::InvalidJson, &send)
+        }
+    })
+}
+
+/// One line that people read later.
+pub(super) fn line(reason: &str) -> Answered<String> {
+    let reason = reason.trim();
+    if !(1..=LONGEST).contains(&reason.chars().count()) || reason.chars().any(|letter| !is_plain(letter)) {
+        let fix = format!("write one line of 1 to {LONGEST} characters, and no control characters");
+        return Err(wrong("/reason", FieldCode::OutOfRange, &fix));
+    }
+    Ok(reason.to_owned())
+}
+
+fn wrong(pointer: &'static str, code: FieldCode, fix: &str) -> Problem {
+    Problem::fields(vec![FieldError::new(pointer, code, fix)])
+}
+
+/// What neither breaks a line of log nor turns it around.
+fn is_plain(letter: char) -> bool {
+    !letter.is_control()
+        && !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
