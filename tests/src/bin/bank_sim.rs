@@ -5,7 +5,7 @@ use std::{io::Write as _, process::ExitCode};
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
-use tests::sim::{Chaos, Control, Fault, Options, SettingsChange, markdown};
+use tests::sim::{Chaos, Control, Fault, Incoming, Options, SettingsChange, markdown};
 use tracing_subscriber::EnvFilter;
 
 /// A bank that speaks STP's wire format, for tests and the dev stack. Never part of a release image.
@@ -29,6 +29,9 @@ enum Command {
     /// Print what each cents of an amount does, as a table.
     Faults,
 }
+
+/// SPEI's type of a return that comes on a later day.
+const LATE_RETURN: u32 = 17;
 
 #[derive(Args)]
 struct Ctl {
@@ -90,6 +93,10 @@ enum What {
         /// The claveRastreo.
         clave: String,
     },
+    /// Let somebody send money to the company: a deposit, or what comes back days later under a key of its own.
+    Receive(Receive),
+    /// The money that others sent.
+    Incoming,
     /// Send a status webhook now, true or not.
     Webhook {
         /// The claveRastreo, even one that nobody registered.
@@ -100,6 +107,32 @@ enum What {
     },
     /// Show the settings, after changing those that are given.
     Settings(Change),
+}
+
+#[derive(Args)]
+struct Receive {
+    /// Centavos, interest included.
+    monto: i64,
+    /// Whose account it is for.
+    cuenta_beneficiario: String,
+    /// The sender's key; a new one when absent.
+    #[arg(long)]
+    clave: Option<String>,
+    /// The key of the order that comes back; its type is 17 unless said otherwise.
+    #[arg(long, value_name = "CLAVE")]
+    devolucion: Option<String>,
+    /// SPEI's payment type.
+    #[arg(long)]
+    tipo_pago: Option<u32>,
+    /// Of a return: why.
+    #[arg(long)]
+    causa: Option<u32>,
+    /// Centavos of interest in it.
+    #[arg(long)]
+    intereses: Option<i64>,
+    /// Send no webhook.
+    #[arg(long)]
+    silent: bool,
 }
 
 #[derive(Args)]
@@ -186,6 +219,23 @@ async fn control(ctl: Ctl) -> Result<()> {
         What::Settle { clave } => state(&bank, &clave, "LQ").await,
         What::Cancel { clave } => state(&bank, &clave, "CN").await,
         What::Return { clave } => state(&bank, &clave, "D").await,
+        What::Receive(money) => {
+            let usual = Incoming::default();
+            let late = money.devolucion.as_ref().map(|_| LATE_RETURN);
+            let sent = Incoming {
+                clave: money.clave.unwrap_or_default(),
+                tipo_pago: money.tipo_pago.or(late).unwrap_or(usual.tipo_pago),
+                devolucion: money.devolucion,
+                monto: money.monto,
+                intereses: money.intereses,
+                cuenta_beneficiario: money.cuenta_beneficiario,
+                causa: money.causa,
+                webhook: !money.silent,
+                ..usual
+            };
+            show(&bank.receive(&sent).await?)
+        }
+        What::Incoming => show(&bank.incoming().await?),
         What::Webhook { clave, estado } => {
             let to = bank.current_settings().await?.webhook_url;
             ensure!(

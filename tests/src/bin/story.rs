@@ -1,4 +1,5 @@
-//! `giro-story`: what `cargo dev` tells once the stack is up: four payouts, four fates, the books, the links.
+//! `giro-story`: what `cargo dev` tells once the stack is up: payouts and their fates, money that comes in, the books, the
+//! links.
 
 // It talks to a person.
 #![allow(clippy::print_stdout)]
@@ -12,13 +13,14 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{
     books::{Books, Sums},
-    client::{Giro, Reply, is, text},
+    client::{Giro, Reply, clabe, is, text},
     keys,
-    sim::Control,
+    sim::{Control, Incoming},
 };
+use tokio::time::{Instant, sleep};
 use workflows::domain::Centavos;
 
 /// The story that `cargo dev` tells.
@@ -36,7 +38,7 @@ enum Part {
         #[arg(long)]
         dir: PathBuf,
     },
-    /// Send four payouts, wait for their fates, compare the books with the bank.
+    /// Send payouts, wait for their fates, let money come in, compare the books with the bank.
     Run {
         /// The stack's addresses, as KEY=VALUE lines.
         #[arg(long)]
@@ -51,7 +53,7 @@ struct Tale {
     state: &'static str,
 }
 
-const TALES: [Tale; 4] = [
+const TALES: [Tale; 5] = [
     Tale {
         what: "the bank pays it",
         centavos: 125_045,
@@ -72,9 +74,18 @@ const TALES: [Tale; 4] = [
         centavos: 9_997,
         state: "settled",
     },
+    Tale {
+        what: "paid, and sent back by the beneficiary's bank",
+        centavos: 43_096,
+        state: "returned",
+    },
 ];
 const SILENT: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at what came in.
+const LOOK: Duration = Duration::from_millis(200);
+/// A CLABE of the company's that no account has.
+const NOBODY: u32 = 999;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -98,7 +109,8 @@ async fn run(env: &Path) -> Result<()> {
     let before = Books::connect(of(&env, "GIRO_DATABASE_URL")?).await?.sums().await?;
     let account = giro.account(1, 10_000_000).await?;
     println!(
-        "\n  four payouts from {account}, opened with {}\n",
+        "\n  {} payouts from {account}, opened with {}\n",
+        TALES.len(),
         Centavos::new(10_000_000)
     );
     let mut ids = Vec::new();
@@ -118,6 +130,7 @@ async fn run(env: &Path) -> Result<()> {
         ended.push(giro.wait(id, PATIENCE, is(tale.state)).await?);
     }
     table(&ended, &asked);
+    arrivals(&giro, &bank, &account).await?;
     compare(&env, &bank, &before).await?;
     links(&env, &ids)
 }
@@ -157,6 +170,53 @@ fn table(ended: &[Value], asked: &str) {
         );
     }
     println!("\n  asked about the silent one, the bank said: {asked}");
+}
+
+/// Money that others send: to a customer of giro's, and to an account that nobody has, which people then apply.
+async fn arrivals(giro: &Giro, bank: &Control, account: &str) -> Result<()> {
+    let ours = incoming(bank, clabe(1), 250_000).await?;
+    let nobody = incoming(bank, clabe(NOBODY), 64_000).await?;
+    let ours = came(giro, &ours, "applied").await?;
+    let apart = came(giro, &nobody, "unapplied").await?;
+    println!("\n  what came in:\n");
+    let show = |deposit: &Value, fate: &str| {
+        let word = |field: &str| deposit[field].as_str().unwrap_or("-").to_owned();
+        let amount = right(&Centavos::new(deposit["amount"].as_i64().unwrap_or_default()).to_string());
+        println!("  {:<9} {amount}  {fate:<45} {}", word("state"), word("money"));
+    };
+    show(&ours, "a deposit to the customer");
+    show(&apart, "a deposit to an account that nobody has");
+    let path = format!("/v1/deposits/{}/apply", text(&apart, "/id")?);
+    let body = json!({ "account": account, "reason": "the sender mistyped the account" });
+    let Reply { status, body, .. } = giro.post(&path, &text(&apart, "/id")?, &body).await?;
+    ensure!(status == 200, "apply: {status} {body}");
+    show(&body, "the same, once people said whose it is");
+    println!();
+    Ok(())
+}
+
+/// Somebody sends money; answers its tracking key.
+async fn incoming(bank: &Control, cuenta_beneficiario: String, monto: i64) -> Result<String> {
+    let sent = Incoming {
+        monto,
+        cuenta_beneficiario,
+        ..Incoming::default()
+    };
+    Ok(bank.receive(&sent).await?.clave_rastreo)
+}
+
+/// The deposit under a key, once it is in a state.
+async fn came(giro: &Giro, key: &str, state: &str) -> Result<Value> {
+    let start = Instant::now();
+    let path = format!("/v1/deposits?tracking_key={key}&state={state}");
+    loop {
+        let mut found = giro.get(&path).await?.body;
+        if found["data"][0].is_object() {
+            return Ok(found["data"][0].take());
+        }
+        ensure!(start.elapsed() < PATIENCE, "no {state} deposit under {key}: {found}");
+        sleep(LOOK).await;
+    }
 }
 
 /// The sums of the books, and the books against the bank's journal.
