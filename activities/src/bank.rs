@@ -23,7 +23,7 @@ pub use reason::{reason, returned};
 pub use received::{Incoming, ReceivedEntry, ReceivedFound, ReceivedLine};
 pub use statement::{Direction, Said, StatementLine, StatementPage, StatementUnknown, one_day};
 
-/// Everything a bank needs to pay one payout; read from the payout's row, the same for every send.
+/// Everything a bank needs to send the money of one payout; read from the payout's row, the same for every send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// The key the bank dedupes by.
@@ -32,6 +32,42 @@ pub struct Order {
     pub operating_date: Date,
     /// What the beneficiary gets, in centavos.
     pub amount: Centavos,
+    /// What the bank is asked to do.
+    pub what: What,
+}
+
+/// What a bank is asked to do with an amount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Pay it to somebody.
+    Pay(Box<Payment>),
+    /// Send back the deposit that it came by.
+    SendBack(CameBy),
+}
+
+/// How a deposit came, as its bank knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CameBy {
+    /// The key that its sender gave it.
+    pub tracking_key: String,
+    /// The bank's day of it.
+    pub operating_date: Date,
+}
+
+impl Order {
+    /// The beneficiary's account, as the bank must state it; empty where it may state any: what goes back goes by its
+    /// deposit.
+    pub fn account(&self) -> &str {
+        match &self.what {
+            What::Pay(payment) => payment.clabe.as_str(),
+            What::SendBack(_) => "",
+        }
+    }
+}
+
+/// Who is paid, by whom, and what for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
     /// Who pays.
     pub payer: Payer,
     /// Where the money goes.

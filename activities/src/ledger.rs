@@ -33,7 +33,7 @@ pub use settings::{Resumed, clock_ahead, pause, resume, set_clock, set_environme
 pub(crate) use silence::heard;
 pub use store::StoreError;
 
-use command::{Accept, Adopt, Answer, Begin, Command, Cure, Finding, Open, Receive, Record, Stand};
+use command::{Accept, Adopt, Answer, Begin, Command, Cure, Finding, Open, Receive, Record, SendBack, Stand};
 use rows::{BankRow, Payout, Private, Received, Rules};
 use writer::Job;
 
@@ -166,6 +166,11 @@ impl Ledger {
     /// Gives what was set apart to a customer, as people decided.
     pub async fn cure(&self, cure: Cure) -> Result<Answer, LedgerError> {
         self.run(Command::Cure(cure)).await
+    }
+
+    /// Begins to send a deposit back that was set apart, as people decided.
+    pub async fn send_back(&self, back: SendBack) -> Result<Answer, LedgerError> {
+        self.run(Command::SendBack(back)).await
     }
 
     /// A received record as it stands, without a lock.

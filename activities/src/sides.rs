@@ -44,6 +44,14 @@ pub(crate) struct Booked {
     pub(crate) ended_at: Option<Timestamp>,
 }
 
+impl Booked {
+    /// It sends a deposit back, and names no account. How the bank lists that is not known: a line is compared, none is no
+    /// difference, and the day's sums leave it out.
+    pub(crate) fn sends_back(&self) -> bool {
+        self.clabe.is_empty()
+    }
+}
+
 /// What both sides have of the operating dates whose statements were read.
 pub(crate) struct Sides<'a> {
     /// Those dates' statements.
@@ -129,6 +137,7 @@ fn fate(row: &Booked, lines: &[&StatementLine], read_at: Timestamp) -> Option<St
         State::Accepted if !lines.is_empty() => Some("was not sent, and the bank has an order".to_owned()),
         State::Accepted | State::Sending | State::Sent => None,
         State::Settled | State::Returned if paid == 1 || just_ended => None,
+        State::Settled | State::Returned if row.sends_back() && lines.is_empty() => None,
         State::Settled | State::Returned => Some(match lines.first() {
             None => "is settled, and the bank has no order".to_owned(),
             Some(line) => format!("is settled, and the bank says {}", line.says.code()),
@@ -143,7 +152,7 @@ fn sums(sides: &Sides<'_>, booked: &BTreeMap<&str, &Booked>) -> Vec<Wrong> {
     // Paid there and not booked here yet is no difference: the payout is open, or ended while we read.
     let is_under_way = |line: &&StatementLine| {
         let row = booked.get(line.tracking_key.as_str());
-        row.is_some_and(|row| row.ended_at.is_none_or(|at| at >= sides.read_at))
+        row.is_some_and(|row| row.sends_back() || row.ended_at.is_none_or(|at| at >= sides.read_at))
     };
     let days = sides.statements.iter().map(|(date, lines)| {
         let paid = lines

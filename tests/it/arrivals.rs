@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
+    books::Books,
     client::{clabe, is, text},
     sim::{Fault, Incoming},
     stack::{PATIENCE, Setup, Stack},
@@ -245,6 +246,152 @@ async fn a_deposit_for_nobody_stands_apart_until_people_apply_it() -> Result<()>
     stack.audited()
 }
 
+/// The deposit under an id once `until` holds of it.
+async fn watch(stack: &Stack, id: &str, until: impl Fn(&Value) -> bool) -> Result<Value> {
+    let start = Instant::now();
+    loop {
+        let found = stack.giro.get(&format!("/v1/deposits/{id}")).await?.body;
+        if until(&found) {
+            return Ok(found);
+        }
+        ensure!(start.elapsed() < PATIENCE, "not as it should be: {found}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Nobody has its account: people send it back. One order goes, with the deposit's own key, and giving it to somebody at the
+/// same time is refused.
+#[tokio::test]
+async fn a_deposit_for_nobody_is_sent_back_once() -> Result<()> {
+    let stack = swept("sent_back").await?;
+    let account = stack.giro.account(1, 0).await?;
+    let sent = stack.bank.receive(&deposit(9, 44_400)).await?;
+    let record = came(&stack, "/v1/deposits", &sent.clave_rastreo, "unapplied").await?;
+    let id = text(&record, "/id")?;
+    let (path, because) = (
+        format!("/v1/deposits/{id}/send-back"),
+        json!({ "reason": "nobody knows it" }),
+    );
+    let unsaid = stack.giro.post(&path, "a", &json!({})).await?;
+    ensure!(
+        unsaid.status == 422 && unsaid.body["errors"][0]["pointer"] == "/reason",
+        "{unsaid:?}"
+    );
+    let (one, other, applied) = tokio::join!(
+        stack.giro.post(&path, "b", &because),
+        stack.giro.post(&path, "c", &because),
+        async {
+            sleep(Duration::from_millis(20)).await;
+            let body = json!({ "account": account, "reason": "it is theirs" });
+            stack.giro.post(&format!("/v1/deposits/{id}/apply"), "d", &body).await
+        }
+    );
+    let (one, other, applied) = (one?, other?, applied?);
+    if applied.status == 200 {
+        // People applied it first: then nothing goes back.
+        ensure!(one.status == 409 && other.status == 409, "{one:?} {other:?}");
+    }
+    ensure!(
+        applied.status == 409 && applied.body["code"] == "not_set_apart",
+        "{applied:?}"
+    );
+    ensure!(one.status == 200 && other.status == 200, "{one:?} {other:?}");
+    ensure!(
+        one.body["sent_back_by"] == other.body["sent_back_by"],
+        "one payout: {one:?} {other:?}"
+    );
+    let gone = watch(&stack, &id, |deposit| deposit["state"] == "sent_back").await?;
+    ensure!(
+        gone["decided"]["why"] == "nobody knows it" && gone["attention"].is_null(),
+        "{gone}"
+    );
+    let payout = stack.giro.payout(&text(&gone, "/sent_back_by")?).await?;
+    ensure!(
+        payout["state"] == "settled" && payout["sends_back"] == json!(id) && payout["fee"] == 0,
+        "{payout}"
+    );
+    let orders = stack.bank.orders().await?;
+    ensure!(orders.len() == 1, "{orders:?}");
+    ensure!(
+        orders[0].monto == 44_400 && orders[0].field("claveRastreoDevolucion") == sent.clave_rastreo,
+        "{orders:?}"
+    );
+    let again = stack.giro.post(&path, "e", &because).await?;
+    ensure!(again.status == 200 && again.body["state"] == "sent_back", "{again:?}");
+    ensure!(stack.bank.orders().await?.len() == 1);
+    stack.balanced().await?;
+    stack.audited()
+}
+
+/// Its bank answers nothing that can be read, refuses, or is cut off midway: it is asked, never asked to do it again, and
+/// what was refused stands apart again.
+#[tokio::test]
+async fn what_cannot_be_sent_back_stands_apart_again_and_what_is_lost_is_asked_about() -> Result<()> {
+    let mut stack = swept("not_sent_back").await?;
+    let mut ids = Vec::new();
+    for (n, centavos) in [(7, 10_094), (8, 20_090)] {
+        let sent = stack.bank.receive(&deposit(n, centavos)).await?;
+        let record = came(&stack, "/v1/deposits", &sent.clave_rastreo, "unapplied").await?;
+        ids.push(text(&record, "/id")?);
+    }
+    let because = json!({ "reason": "nobody knows it" });
+    for id in &ids {
+        let path = format!("/v1/deposits/{id}/send-back");
+        let begun = stack.giro.post(&path, id, &because).await?;
+        ensure!(begun.status == 200, "{begun:?}");
+    }
+    // The driver dies in the middle of it.
+    stack.kill("worker");
+    stack.run("worker")?;
+    let lost = watch(&stack, &ids[1], |deposit| deposit["state"] == "sent_back").await?;
+    ensure!(lost["attention"].is_null(), "{lost}");
+    let is_told = |deposit: &Value| deposit["attention"]["reason"] == "send_back_failed";
+    let refused = watch(&stack, &ids[0], is_told).await?;
+    ensure!(refused["state"] == "unapplied", "{refused}");
+    let failed = stack.giro.payout(&text(&refused, "/sent_back_by")?).await?;
+    ensure!(failed["state"] == "failed", "{failed}");
+    // Mended at the bank, people try once more: by another payout.
+    stack.bank.fault(None, Some(Fault::Normal), Some(1)).await?;
+    let again = stack
+        .giro
+        .post(&format!("/v1/deposits/{}/send-back", ids[0]), "again", &because)
+        .await?;
+    ensure!(again.status == 200, "{again:?}");
+    let gone = watch(&stack, &ids[0], |deposit| deposit["state"] == "sent_back").await?;
+    ensure!(gone["sent_back_by"] != refused["sent_back_by"], "{gone}");
+    ensure!(stack.bank.orders().await?.len() == 2);
+    stack.balanced().await?;
+    stack.audited()
+}
+
+/// Two institutions may use one key on one day: an order to send one back names neither.
+#[tokio::test]
+async fn two_deposits_under_one_key_are_not_sent_back() -> Result<()> {
+    let stack = swept("shared_key").await?;
+    let sent = stack.bank.receive(&deposit(9, 10_000)).await?;
+    let record = came(&stack, "/v1/deposits", &sent.clave_rastreo, "unapplied").await?;
+    let other = Incoming {
+        clave: sent.clave_rastreo.clone(),
+        institucion: "40072".to_owned(),
+        ..deposit(9, 10_000)
+    };
+    stack.bank.receive(&other).await?;
+    let path = format!("/v1/deposits?tracking_key={}&state=unapplied", sent.clave_rastreo);
+    until(&stack, &path, |found| found["data"].as_array().map_or(0, Vec::len) == 2).await?;
+    let path = format!("/v1/deposits/{}/send-back", text(&record, "/id")?);
+    let refused = stack
+        .giro
+        .post(&path, "a", &json!({ "reason": "nobody knows it" }))
+        .await?;
+    ensure!(
+        refused.status == 409 && refused.body["code"] == "key_shared",
+        "{refused:?}"
+    );
+    ensure!(stack.bank.orders().await?.is_empty());
+    stack.balanced().await?;
+    stack.audited()
+}
+
 /// Seeded wrong: `D` and its type-0 record credited twice; the record taken for a deposit.
 #[tokio::test]
 async fn a_payout_that_comes_back_the_same_day_is_returned_once() -> Result<()> {
@@ -389,6 +536,13 @@ async fn what_is_claimed_is_not_booked_and_what_was_taken_in_is_placed() -> Resu
     );
     let told = reqwest::Client::new().post(&webhooks).json(&forged).send().await?;
     ensure!(told.status() == 200 && told.json::<Value>().await?["mensaje"] == "confirmar");
+    // The bank was asked about it: the webhook waits for another look.
+    let start = Instant::now();
+    let mut books = Books::connect(&stack.database).await?;
+    while books.inbox().await?.iter().any(|line| line.starts_with("unread")) {
+        ensure!(start.elapsed() < PATIENCE, "the forged webhook is not read");
+        sleep(Duration::from_millis(50)).await;
+    }
     // The process ends where its block is committed and nobody was told.
     stack.kill("worker");
     stack.run_with("worker", &[("GIRO_CRASH", "outbox_after_write")])?;

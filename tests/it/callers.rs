@@ -29,6 +29,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/deposits", &["read"]),
     ("GET", "/v1/deposits/{id}", &["read"]),
     ("POST", "/v1/deposits/{id}/apply", &["operate"]),
+    ("POST", "/v1/deposits/{id}/send-back", &["operate"]),
     ("GET", "/v1/returns", &["read"]),
     ("GET", "/v1/returns/{id}", &["read"]),
     ("POST", "/v1/returns/{id}/apply", &["operate"]),

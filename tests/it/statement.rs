@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use activities::bank::{
-    Bank, Fence, Order, Payer, Said, Submitted,
+    Bank, Fence, Order, Payer, Payment, Said, Submitted, What,
     stp::{Stp, StpConfig},
 };
 use anyhow::{Context, Result, ensure};
@@ -63,17 +63,19 @@ fn order(n: i64, today: Date) -> Result<Order> {
         operating_date: today,
         // Whole pesos: cents choose the simulator's faults.
         amount: Centavos::new(10_000 + 100 * n),
-        payer: Payer {
-            clabe: Clabe::new("646180110400000007")?,
-            name: BeneficiaryName::from_stored("Tienda"),
-            tax_id: TaxId::from_stored("ND"),
-        },
-        clabe: Clabe::new("012180004643051249")?,
-        institution: InstitutionCode::new(40012),
-        beneficiary: BeneficiaryName::from_stored("Ana"),
-        beneficiary_tax_id: TaxId::from_stored("ND"),
-        concept: Concept::from_stored("renta"),
-        reference: NumericReference::new(7).context("a reference")?,
+        what: What::Pay(Box::new(Payment {
+            payer: Payer {
+                clabe: Clabe::new("646180110400000007")?,
+                name: BeneficiaryName::from_stored("Tienda"),
+                tax_id: TaxId::from_stored("ND"),
+            },
+            clabe: Clabe::new("012180004643051249")?,
+            institution: InstitutionCode::new(40012),
+            beneficiary: BeneficiaryName::from_stored("Ana"),
+            beneficiary_tax_id: TaxId::from_stored("ND"),
+            concept: Concept::from_stored("renta"),
+            reference: NumericReference::new(7).context("a reference")?,
+        })),
     })
 }
 
@@ -111,7 +113,7 @@ async fn every_order_of_a_day_stands_on_its_statement() -> Result<()> {
             .iter()
             .filter(|line| line.tracking_key == order.tracking_key.as_str());
         let line = of_key.next().context("an order without a line")?;
-        let (key, clabe) = (order.tracking_key.as_str(), order.clabe.as_str());
+        let (key, clabe) = (order.tracking_key.as_str(), order.account());
         let differs = line.differs(key, order.amount, clabe, Some(order.operating_date));
         assert_eq!(differs, Vec::<&str>::new());
         assert_eq!(line.bank_ref.as_ref(), Some(bank_ref));

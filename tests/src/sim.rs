@@ -213,6 +213,7 @@ impl Bank {
 fn router(bank: Arc<Bank>) -> Router {
     Router::new()
         .route("/speiws/rest/ordenPago/registra", put(register::register))
+        .route("/speiws/rest/ordenPago/retornaOrden", put(register::send_back))
         .route("/speiws/rest/ordenPago/consOrdEnvRastreo", post(query::legacy_order))
         .route("/efws/API/consultaOrden", post(query::order))
         .route("/efws/API/V2/conciliacion", post(query::conciliation))

@@ -112,6 +112,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(arrivals::deposits))
         .routes(routes!(arrivals::deposit))
         .routes(routes!(arrivals::apply_deposit))
+        .routes(routes!(arrivals::send_back))
         .routes(routes!(arrivals::returns))
         .routes(routes!(arrivals::one_return))
         .routes(routes!(arrivals::apply_return))

@@ -72,7 +72,7 @@ fn run(typed: &Giroctl) -> Result<Exit, Failure> {
             Command::Payouts(command) => payouts::run(&session, command).await,
             Command::Attention => attention::run(&session).await,
             Command::Accounts(command) => accounts::run(&session, command).await,
-            Command::Deposits(command) => arrivals::run(&session, Which::Deposits, command).await,
+            Command::Deposits(command) => arrivals::deposits(&session, command).await,
             Command::Returns(command) => arrivals::run(&session, Which::Returns, command).await,
             Command::Banks(command) => banks::run(&session, command).await,
             Command::Institutions { search } => institutions::run(&session, search.as_deref()).await,

@@ -113,6 +113,12 @@ impl<W: Keeps> Run<W> {
         verbs::wait(&self.ctx, pause(looks), "until its payout is settled").await;
     }
 
+    /// A payout of its own sends the deposit back: its end is waited for, without end, ever less often.
+    pub(crate) async fn wait_for_sending_back(&self, standing: &ArrivalStanding, looks: u32) {
+        self.show(standing, "waits until its bank has it back");
+        verbs::wait(&self.ctx, pause(looks), "until it is sent back").await;
+    }
+
     /// People were told, and decide.
     pub(crate) async fn wait_for_people(&self, standing: &ArrivalStanding) {
         self.show(standing, "waits for people to decide who gets it");

@@ -29,14 +29,20 @@ impl Keeps for DepositWorkflow {
 
 /// The order of money.
 async fn place(run: &Run<DepositWorkflow>) -> WorkflowResult<ArrivalOutcome> {
+    let mut looks = 0;
     loop {
         let placed = verbs::step(&run.ctx, || Ledger::deposit, || run.arrival, "credit, or set apart").await?;
         match placed {
             Placed::Placed { standing } => match standing.state {
                 ReceivedState::Unapplied => run.wait_for_people(&standing).await,
-                ReceivedState::Received | ReceivedState::Applied | ReceivedState::Suspended => {
-                    return Ok(run.ended(&standing));
+                ReceivedState::Returning => {
+                    run.wait_for_sending_back(&standing, looks).await;
+                    looks += 1;
                 }
+                ReceivedState::Received
+                | ReceivedState::Applied
+                | ReceivedState::SentBack
+                | ReceivedState::Suspended => return Ok(run.ended(&standing)),
             },
             Placed::Waits { standing } => run.wait_for_people(&standing).await,
             Placed::Unknown => return Ok(ArrivalOutcome::unknown(run.arrival.received)),

@@ -39,9 +39,11 @@ async fn give_back(run: &Run<ReturnWorkflow>) -> WorkflowResult<ArrivalOutcome> 
             }
             Placed::Placed { standing } => match standing.state {
                 ReceivedState::Unapplied => run.wait_for_people(&standing).await,
-                ReceivedState::Received | ReceivedState::Applied | ReceivedState::Suspended => {
-                    return Ok(run.ended(&standing));
-                }
+                ReceivedState::Received
+                | ReceivedState::Applied
+                | ReceivedState::Returning
+                | ReceivedState::SentBack
+                | ReceivedState::Suspended => return Ok(run.ended(&standing)),
             },
             Placed::Unknown => return Ok(ArrivalOutcome::unknown(run.arrival.received)),
         }

@@ -12,7 +12,11 @@ use super::{
     blocks::Sealed,
     report::{Invariant, Tally},
 };
-use crate::ledger::{SESSIONS, StoreError, rows::CUSTOMER, store::stamp};
+use crate::ledger::{
+    SESSIONS, StoreError,
+    rows::{CUSTOMER, NOT_APPLIED},
+    store::stamp,
+};
 
 /// No deadline lies further ahead: a configured one is a week at most, and a guard adds minutes.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(8 * 24);
@@ -57,7 +61,7 @@ pub(super) async fn accounts(
                 format!("holds {}, its open payouts {}", row.held, row.open),
             );
         }
-        if row.code == CUSTOMER && stated.0 + i128::from(row.held) > stated.1 {
+        if (row.code == CUSTOMER || id == NOT_APPLIED) && stated.0 + i128::from(row.held) > stated.1 {
             let what = format!(
                 "debits {} and held {} are above credits {}",
                 stated.0, row.held, stated.1

@@ -9,9 +9,9 @@ use workflows::domain::{
 
 use super::report::{Invariant, Tally};
 use crate::ledger::{
-    core::{hex, logical_hash},
+    core::{GIRO, hex, logical_hash, send_back_hash},
     event,
-    rows::{EvidenceRow, FEE_INCOME, IVA_PAYABLE, Kind, Movement, Payout, SETTLEMENT_STP, TO_APPLY},
+    rows::{EvidenceRow, FEE_INCOME, IVA_PAYABLE, Kind, Movement, NOT_APPLIED, Payout, SETTLEMENT_STP, TO_APPLY},
 };
 
 /// Everything about one payout, as one snapshot has it.
@@ -290,6 +290,13 @@ impl Dossier {
         }
         if *hash != payout.request_hash {
             wrong.push(self.wrong("its hash is not its request's"));
+        }
+        if let Some(deposit) = payout.sends_back {
+            if send_back_hash(deposit) != payout.request_hash || payout.caller != GIRO || payout.account != NOT_APPLIED
+            {
+                wrong.push(self.wrong("is not what giro asked for: the deposit, or where its money stood apart"));
+            }
+            return wrong;
         }
         match asked(payout) {
             Some(asked) if hex(&asked.hash(&payout.caller)) == payout.request_hash => {}

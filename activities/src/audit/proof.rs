@@ -125,12 +125,13 @@ impl Proof<'_> {
 
     /// The order that the payout was when the evidence came.
     fn order(&self, row: &EvidenceRow) -> Option<Order> {
-        let payer = self.payer?;
-        let payer = Payer {
-            clabe: Clabe::new(&payer.clabe).ok()?,
-            name: BeneficiaryName::from_stored(payer.name.as_str()),
-            tax_id: TaxId::from_stored(payer.tax_id.as_str()),
-        };
+        let payer = self.payer.and_then(|payer| {
+            Some(Payer {
+                clabe: Clabe::new(&payer.clabe).ok()?,
+                name: BeneficiaryName::from_stored(payer.name.as_str()),
+                tax_id: TaxId::from_stored(payer.tax_id.as_str()),
+            })
+        });
         let then: Date = self.calendar.operating_date(row.at).ok()?.date();
         order(self.payout, payer, then).ok()
     }

@@ -39,7 +39,7 @@ pub(super) async fn check(
                r.payout is null or exists (
                    select from payout p where p.id = r.payout and p.returned_by = r.id and p.tracking_key = r.of_key) as "returns!",
                -- Set apart: where it should be; applied by people: all that stood apart, from there.
-               (r.state <> 'unapplied' or exists (
+               (r.state not in ('unapplied', 'returning', 'sent_back') or exists (
                    select from movement m where m.subject in (r.id, r.payout) and m.kind in ('deposit', 'return')
                      and m.credit_account = case when r.kind = 'deposit' then $3::uuid else $4::uuid end))
                and not exists (
@@ -47,8 +47,18 @@ pub(super) async fn check(
                      and (r.state <> 'applied' or m.debit_account <> case when r.kind = 'deposit' then $3::uuid else $4::uuid end
                           or m.amount <> r.amount + coalesce((select p.refunded from payout p where p.id = r.payout), 0))) as "apart!",
                not exists (select from movement m where m.subject in (r.id, r.payout)
-                   and m.kind in ('deposit', 'suspense', 'return', 'interest') and m.effective_on <> r.operating_date) as "day!"
-           from received r where $1::text is null or r.changed_at >= ($1::text)::timestamptz or r.state = 'received'"#,
+                   and m.kind in ('deposit', 'suspense', 'return', 'interest') and m.effective_on <> r.operating_date) as "day!",
+               -- What goes back: one payout of this deposit is under way or has gone, and says so as the record does.
+               (select count(*) from payout p where p.sends_back = r.id and p.ended_at is null) =
+                   case when r.state = 'returning' then 1 else 0 end
+               and (select count(*) from payout p where p.sends_back = r.id and p.state in ('settled', 'returned')) =
+                   case when r.state = 'sent_back' then 1 else 0 end
+               and (r.state not in ('returning', 'sent_back') or exists (
+                   select from payout p where p.id = r.sent_back_by and p.sends_back = r.id and p.amount = r.amount
+                     and (p.bank, p.deposit_key, p.deposit_date) = (r.bank, r.tracking_key, r.operating_date))) as "back!"
+           from received r
+           where $1::text is null or r.changed_at >= ($1::text)::timestamptz or r.state = 'received'
+             or exists (select from payout p where p.sends_back = r.id and p.changed_at >= ($1::text)::timestamptz)"#,
         since.map(stamp),
         SUSPENSE.uuid(),
         NOT_APPLIED.uuid(),
@@ -70,7 +80,12 @@ pub(super) async fn check(
                 row.returns,
                 "returned a payout that does not say so, or that has another key",
             ),
+            (
+                row.apart,
+                "does not stand apart where it should, or was applied from elsewhere",
+            ),
             (row.day, "was moved for another day than its own"),
+            (row.back, "and the payouts that send it back do not agree"),
             (
                 row.told && row.events == i64::from(row.event_seq),
                 "its events do not say what it is",
@@ -86,8 +101,20 @@ pub(super) async fn check(
              and not exists (select from received r where r.id = p.returned_by and r.payout = p.id)"#,
         since.map(stamp)
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
+    let lost = sqlx::query_scalar!(
+        r#"select p.id from payout p where p.sends_back is not null
+             and ($1::text is null or p.changed_at >= ($1::text)::timestamptz)
+             and not exists (select from received r where r.id = p.sends_back)"#,
+        since.map(stamp)
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    for payout in lost {
+        let id = workflows::domain::PayoutId::new(payout);
+        tally.broke(Invariant::Received, id, "sends back a deposit that is not there");
+    }
     for payout in orphans {
         let id = workflows::domain::PayoutId::new(payout);
         tally.broke(Invariant::Received, id, "was returned by a record that does not say so");

@@ -127,7 +127,7 @@ pub struct StatementUnknown {
 
 impl StatementLine {
     /// The fields in which the line differs from what giro ordered, never their values. Without a date of giro's own any
-    /// date that reads will do.
+    /// date that reads will do; with an empty account, of an order that names none, any account.
     pub fn differs(
         &self,
         tracking_key: &str,
@@ -142,7 +142,7 @@ impl StatementLine {
             ("amount", self.amount == Some(amount)),
             (
                 "account",
-                self.clabe.as_ref().is_some_and(|stated| stated.as_str() == clabe),
+                clabe.is_empty() || self.clabe.as_ref().is_some_and(|stated| stated.as_str() == clabe),
             ),
             (
                 "operating_date",

@@ -32,7 +32,7 @@ use self::order::{Fields, Place};
 use self::query::{Addresses, Asker};
 use super::{
     BalanceUnknown, Capabilities, Direction, Exchange, Fence, Found, NotSent, Order, Pace, ReceivedEntry,
-    ReceivedFound, StatementLine, StatementPage, StatementUnknown, Submitted,
+    ReceivedFound, StatementLine, StatementPage, StatementUnknown, Submitted, What,
 };
 
 pub use query::QueryFormat;
@@ -125,6 +125,8 @@ pub struct Stp {
     key: KeyPair,
     pace: Arc<Pace>,
     orders: Client,
+    /// What sends deposits back.
+    returns: Client,
     queries: Asker,
 }
 
@@ -169,6 +171,11 @@ impl Stp {
             field: "orders_url",
             fix,
         })?;
+        let return_url = url("orders_url", &config.orders_url, "ordenPago/retornaOrden")?;
+        let returns = Client::new(&return_url, limits, Arc::clone(&pace)).map_err(|fix| StpError::Field {
+            field: "orders_url",
+            fix,
+        })?;
         let question_url = match config.query_format {
             QueryFormat::V2 => url("queries_url", &config.queries_url, "consultaOrden")?,
             QueryFormat::Legacy => url("orders_url", &config.orders_url, "ordenPago/consOrdEnvRastreo")?,
@@ -193,6 +200,7 @@ impl Stp {
             company,
             pace,
             orders,
+            returns,
             queries,
         })
     }
@@ -215,11 +223,11 @@ impl Stp {
             Ok(body) => body,
             Err(unsent) => return (unsent, Exchange::default()),
         };
-        match self
-            .orders
-            .put(&order.tracking_key, Bytes::from(body.clone()), fence)
-            .await
-        {
+        let client = match &order.what {
+            What::Pay(_) => &self.orders,
+            What::SendBack(_) => &self.returns,
+        };
+        match client.put(&order.tracking_key, Bytes::from(body.clone()), fence).await {
             Sent::Nothing(why) => (Submitted::NotSent(why), Exchange::default()),
             Sent::Lost {
                 why,
@@ -257,9 +265,12 @@ impl Stp {
         let fields = Fields::new(order, &self.company, self.pin_operating_date).map_err(unsendable)?;
         let cadena = fields.cadena().map_err(unsendable)?;
         let firma = sign::firma(&self.key, &cadena).map_err(|_| unsigned())?;
-        let place = Place {
-            latitude: self.latitude.as_deref(),
-            longitude: self.longitude.as_deref(),
+        let place = match &order.what {
+            What::Pay(_) => Place {
+                latitude: self.latitude.as_deref(),
+                longitude: self.longitude.as_deref(),
+            },
+            What::SendBack(_) => Place::default(),
         };
         fields.body(&firma, place).map_err(|_| unsigned())
     }
@@ -394,7 +405,12 @@ fn judge(status: u16, body: &[u8], order: &Order) -> Submitted {
         id, descripcion_error, ..
     } = resultado;
     let code = codes::code(id);
-    match codes::register(id, descripcion_error.as_deref().unwrap_or_default()) {
+    let text = descripcion_error.as_deref().unwrap_or_default();
+    let verdict = match &order.what {
+        What::Pay(_) => codes::register(id, text),
+        What::SendBack(_) => codes::send_back(id, text),
+    };
+    match verdict {
         Verdict::Accepted => Submitted::Accepted {
             bank_ref: id.to_string(),
         },

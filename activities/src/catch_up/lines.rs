@@ -97,6 +97,7 @@ pub(super) async fn lacking(
     let lacking = sqlx::query_scalar!(
         r#"select tracking_key from payout
            where bank = $1 and operating_date = ($2::text)::date and state in ('sent', 'settled') and bank_ref is not null
+             and sends_back is null
              and send_before < giro_now() - $3::float8 * interval '1 second'
              and not exists (select from unnest($4::text[]) k where k = tracking_key)
            limit 1"#,

@@ -6,6 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 use workflows::domain::{AccountId, Centavos, End, OpenAccount, Order, PayoutId, ReceivedId, Refusal};
 
+use super::core::GIRO;
 use super::rows::{
     Account, FEE_INCOME, IVA_PAYABLE, NOT_APPLIED, Payout, Received, SETTLEMENT_STP, SUSPENSE, Seen, TO_APPLY,
 };
@@ -38,6 +39,8 @@ pub enum Command {
     Return(Return),
     /// Give what was set apart to a customer, as people decided.
     Cure(Cure),
+    /// Begin to send a deposit back that was set apart, as people decided.
+    SendBack(SendBack),
 }
 
 /// A record of money that came in, as giro itself read it from the bank.
@@ -63,10 +66,27 @@ pub struct Return {
 pub struct Cure {
     /// The record.
     pub received: ReceivedId,
-    /// The payout that it returned, if it did.
+    /// The payout that it returned, or that was to send it back before.
     pub payout: Option<PayoutId>,
     /// The customer's account.
     pub account: AccountId,
+    /// Who decided.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The decision of people that a deposit goes back to whoever sent it.
+#[derive(Clone, Debug)]
+pub struct SendBack {
+    /// The deposit.
+    pub received: ReceivedId,
+    /// A UUIDv7 made for this decision; ignored when the deposit is on its way back already.
+    pub payout: PayoutId,
+    /// The payout that was to send it back before, when one was.
+    pub last: Option<PayoutId>,
+    /// The idempotency key of who decided.
+    pub key: String,
     /// Who decided.
     pub actor: String,
     /// Why.
@@ -82,6 +102,17 @@ pub enum NotCured {
     AccountUnknown,
     /// The account is frozen or closed.
     AccountNotOpen,
+    /// Another record came under the same key on the same day: the bank could not tell which one is to go back.
+    KeyShared,
+    /// The payout that was to send it back has ended without, and what the bank said since is another story.
+    MayBeBack,
+}
+
+impl SendBack {
+    /// The request that it is, among giro's own.
+    pub fn request(&self) -> (String, String) {
+        (GIRO.to_owned(), format!("{}/{}", self.actor, self.key))
+    }
 }
 
 /// A request to open an account.
@@ -232,7 +263,7 @@ pub enum Answer {
         /// The key was used before, by the same request.
         replayed: bool,
     },
-    /// To `Open` and `Accept`: the key was used before by another request. Nothing was done, nothing is undone.
+    /// To `Open`, `Accept` and `SendBack`: the key was used before by another request. Nothing was done, nothing is undone.
     KeyConflict {
         /// The payout that has the key, when one was made.
         payout: Option<PayoutId>,
@@ -256,7 +287,7 @@ pub enum Answer {
         /// Nobody had taken it in before.
         is_new: bool,
     },
-    /// To `Deposit`, `Return` and `Cure`: where its money is, now or since before.
+    /// To `Deposit`, `Return`, `Cure` and `SendBack`: where its money is, now or since before.
     Placed(Received),
     /// To `Deposit` and `Return`: it waits, a return for its payout to be settled.
     Waits {
@@ -265,7 +296,7 @@ pub enum Answer {
         /// What it waits for.
         payout: Option<PayoutId>,
     },
-    /// To `Cure`: no, and why; nothing is remembered.
+    /// To `Cure` and `SendBack`: no, and why; nothing is remembered.
     NotCured {
         /// The row.
         received: Received,
@@ -303,6 +334,8 @@ pub struct Owners {
     pub payers: BTreeMap<PayoutId, AccountId>,
     /// The customer whose CLABE a record names.
     pub named: BTreeMap<ReceivedId, AccountId>,
+    /// The deposit that a payout sends back.
+    pub deposits: BTreeMap<PayoutId, ReceivedId>,
 }
 
 impl Command {
@@ -316,6 +349,7 @@ impl Command {
             Self::Record(record) => Some(record.payout),
             Self::Evidence(finding) => Some(finding.payout),
             Self::Receive(_) | Self::Deposit(_) => None,
+            Self::SendBack(back) => back.last,
             Self::Return(back) => back.payout,
             Self::Cure(cure) => cure.payout,
         }
@@ -330,6 +364,7 @@ impl Command {
             Self::Deposit(received) => Some(*received),
             Self::Return(back) => Some(back.received),
             Self::Cure(cure) => Some(cure.received),
+            Self::SendBack(back) => Some(back.received),
         }
     }
 
@@ -341,6 +376,7 @@ impl Command {
             Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
             Self::Evidence(_) | Self::Apply(_) => None,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) => None,
+            Self::SendBack(back) => Some(back.request()),
         }
     }
 
@@ -372,6 +408,7 @@ impl Command {
                 .chain([SETTLEMENT_STP, FEE_INCOME, IVA_PAYABLE, TO_APPLY, SUSPENSE])
                 .collect(),
             Self::Cure(cure) => BTreeSet::from([cure.account, NOT_APPLIED, TO_APPLY]),
+            Self::SendBack(_) => BTreeSet::from([NOT_APPLIED]),
         }
     }
 
@@ -379,7 +416,7 @@ impl Command {
     pub fn needs_bank(&self) -> bool {
         match self {
             Self::Open(_) | Self::Accept(_) | Self::Apply(_) => false,
-            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) => false,
+            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => false,
             Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => true,
         }
     }
@@ -387,7 +424,7 @@ impl Command {
     /// True when it must know whether the books may have lost commits: it sends, or gives back what may have been sent.
     pub fn needs_server(&self) -> bool {
         match self {
-            Self::Cancel(_) | Self::Begin(_) => true,
+            Self::Cancel(_) | Self::Begin(_) | Self::SendBack(_) => true,
             Self::Open(_) | Self::Accept(_) | Self::Adopt(_) => false,
             Self::Record(_) | Self::Evidence(_) | Self::Apply(_) => false,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) => false,

@@ -6,7 +6,7 @@
 //! | `sending` | begin, adopt, record: who may send, what was sent and forgotten, what became of it |
 //! | `proof` | evidence: what is known |
 //! | `ending` | apply: the end that follows |
-//! | `received` | receive, deposit, return, cure: money that came in |
+//! | `received` | receive, deposit, return, cure, send back: money that came in |
 //! | `judge` | none: what a row allows, which all of them ask |
 //! | `reach` | none: whether the bank answers, which record and evidence write on its row |
 //! | `outlook` | none: the same, told to people |
@@ -53,6 +53,8 @@ use uuid::Uuid;
 use workflows::domain::{AccountId, Attention, Centavos, State};
 
 pub use judge::stand;
+pub use received::GIRO;
+pub(crate) use received::send_back_hash;
 
 use super::{
     command::{Answer, Command},
@@ -74,6 +76,7 @@ pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes)
         Command::Deposit(id) => received::deposit(rows, *id),
         Command::Return(back) => received::give_back(rules, rows, back),
         Command::Cure(cure) => received::cure(rows, cure),
+        Command::SendBack(back) => received::send_back(rules, rows, back),
     }
 }
 

@@ -30,6 +30,7 @@ fn of_payout(payout: &Payout) -> Result<Value, serde_json::Error> {
         send_no: i32::try_from(payout.send_no).unwrap_or(i32::MAX),
         occurred_at: Some(at.into()),
         returned_amount: payout.returned_amount.map_or(0, Centavos::get),
+        sends_back: payout.sends_back.map(|id| id.to_string()).unwrap_or_default(),
     };
     Ok(json!({
         "subject": payout.id.uuid(),
@@ -54,6 +55,8 @@ fn of_received(received: &Received) -> Result<Value, serde_json::Error> {
             ReceivedState::Received => wire::ReceivedState::Received,
             ReceivedState::Applied => wire::ReceivedState::Applied,
             ReceivedState::Unapplied => wire::ReceivedState::Unapplied,
+            ReceivedState::Returning => wire::ReceivedState::Returning,
+            ReceivedState::SentBack => wire::ReceivedState::SentBack,
             ReceivedState::Suspended => wire::ReceivedState::Suspended,
         }
         .into(),
@@ -66,6 +69,7 @@ fn of_received(received: &Received) -> Result<Value, serde_json::Error> {
         payout: received.payout.map(|id| id.to_string()).unwrap_or_default(),
         operating_date: received.operating_date.to_string(),
         occurred_at: Some(at.into()),
+        sent_back_by: received.sent_back_by.map(|id| id.to_string()).unwrap_or_default(),
     };
     Ok(json!({
         "subject": received.id.uuid(),

@@ -35,6 +35,7 @@ pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Comman
             Command::Deposit(received) => crash::at(point, received),
             Command::Return(back) => crash::at(point, &back.received),
             Command::Cure(cure) => crash::at(point, &cure.received),
+            Command::SendBack(back) => crash::at(point, &back.received),
         }
     }
 }
@@ -77,6 +78,7 @@ fn point(moment: Moment, command: &Command) -> Option<Point> {
         Command::Adopt(_) | Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => {
             return None;
         }
+        Command::SendBack(_) => return None,
     };
     Some(match moment {
         Moment::BeforeWrites => before_writes,

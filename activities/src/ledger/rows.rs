@@ -2,7 +2,10 @@
 
 mod received;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -189,6 +192,19 @@ pub struct Payout {
     pub changed_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     pub swept_at: Option<Timestamp>,
+    /// The deposit that it sends back; `None` for what a caller asked for.
+    #[serde(with = "as_uuid::option", default)]
+    pub sends_back: Option<ReceivedId>,
+    /// The key that the deposit came under.
+    #[serde(default)]
+    pub deposit_key: Option<String>,
+    /// The operating date that it came on.
+    #[serde(default)]
+    pub deposit_date: Option<Date>,
+    /// The server that the books were on then: on another one they may have lost its begin, and no statement of the bank says
+    /// so for sure.
+    #[serde(default)]
+    pub accepted_on: Option<Server>,
     /// The record by which it came back.
     #[serde(with = "as_uuid::option", default)]
     pub returned_by: Option<ReceivedId>,
@@ -675,6 +691,8 @@ pub struct Rows {
     pub received: BTreeMap<ReceivedId, Received>,
     pub requests: BTreeMap<(String, String), Request>,
     pub banks: BTreeMap<String, BankRow>,
+    /// Of the deposits that are, or are to be, sent back: those under whose key another came on the same day.
+    pub shared: BTreeSet<ReceivedId>,
     /// The server that the transaction runs on; read for commands that send or give back.
     pub server: Option<Seen>,
 }
@@ -691,6 +709,7 @@ impl Rows {
             received: BTreeMap::new(),
             requests: BTreeMap::new(),
             banks: BTreeMap::new(),
+            shared: BTreeSet::new(),
             server: None,
         }
     }

@@ -92,17 +92,16 @@ pub(crate) fn disagree(error: impl std::fmt::Display) -> StoreError {
 /// then received records by id, then banks.
 pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -> Result<Rows, StoreError> {
     let payouts: BTreeSet<PayoutId> = commands.iter().filter_map(|command| command.payout()).collect();
+    let mut owners = owners(connection, &payouts).await?;
     let records: Vec<Uuid> = commands
         .iter()
         .filter_map(|command| command.received())
+        .chain(owners.deposits.values().copied())
         .collect::<BTreeSet<_>>()
         .into_iter()
         .map(ReceivedId::uuid)
         .collect();
-    let owners = Owners {
-        payers: owners(connection, &payouts).await?,
-        named: named(connection, &records).await?,
-    };
+    owners.named = named(connection, &records).await?;
     let accounts: Vec<Uuid> = commands
         .iter()
         .flat_map(|command| command.accounts(&owners))
@@ -137,6 +136,7 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
             Command::Open(_) | Command::Cancel(_) | Command::Begin(_) | Command::Adopt(_) => None,
             Command::Record(_) | Command::Evidence(_) | Command::Apply(_) => None,
             Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => None,
+            Command::SendBack(_) => None,
         }))
         .collect::<BTreeSet<_>>()
         .into_iter()
@@ -159,6 +159,9 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
             .into_iter()
             .map(|row| (row.id, row))
             .collect();
+    }
+    if !owners.deposits.is_empty() || commands.iter().any(|command| matches!(command, Command::SendBack(_))) {
+        found.shared = shared(connection, &records).await?;
     }
     if commands.iter().any(|command| command.needs_bank()) {
         let locked = sqlx::query_scalar!(r#"select to_jsonb(b) as "row" from bank b order by name for no key update"#);
@@ -190,19 +193,22 @@ pub(super) async fn foresee(pool: &PgPool, accept: &Accept) -> Result<Rows, Stor
     Ok(found)
 }
 
-/// Whose account each payout draws on; it never changes, so it is read before any lock.
-async fn owners(
-    connection: &mut PgConnection,
-    payouts: &BTreeSet<PayoutId>,
-) -> Result<BTreeMap<PayoutId, AccountId>, StoreError> {
+/// Whose account each payout draws on, and the deposit that it sends back; neither ever changes, so they are read before
+/// any lock.
+async fn owners(connection: &mut PgConnection, payouts: &BTreeSet<PayoutId>) -> Result<Owners, StoreError> {
     let ids: Vec<Uuid> = payouts.iter().map(|id| id.uuid()).collect();
-    let found = sqlx::query!("select id, account from payout where id = any($1)", &ids)
+    let found = sqlx::query!("select id, account, sends_back from payout where id = any($1)", &ids)
         .fetch_all(connection)
         .await?;
-    Ok(found
-        .into_iter()
-        .map(|row| (PayoutId::new(row.id), AccountId::new(row.account)))
-        .collect())
+    let mut owners = Owners::default();
+    for row in found {
+        let id = PayoutId::new(row.id);
+        owners.payers.insert(id, AccountId::new(row.account));
+        owners
+            .deposits
+            .extend(row.sends_back.map(|deposit| (id, ReceivedId::new(deposit))));
+    }
+    Ok(owners)
 }
 
 /// The customer whose CLABE each record names.
@@ -220,6 +226,21 @@ async fn named(connection: &mut PgConnection, records: &[Uuid]) -> Result<BTreeM
         .into_iter()
         .map(|row| (ReceivedId::new(row.id), AccountId::new(row.account)))
         .collect())
+}
+
+/// Those of these records under whose key another came on the same day: its sender tells them apart, which an order to send
+/// one back does not name.
+async fn shared(connection: &mut PgConnection, records: &[Uuid]) -> Result<BTreeSet<ReceivedId>, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"select r.id from received r
+           where r.id = any($1) and exists (
+               select from received o where (o.bank, o.operating_date, o.tracking_key) = (r.bank, r.operating_date, r.tracking_key)
+                 and o.id <> r.id)"#,
+        records
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(found.into_iter().map(ReceivedId::new).collect())
 }
 
 /// Reads the requests that the block's keys already have, the accounts they opened, and the CLABEs asked for.
@@ -247,6 +268,7 @@ async fn requests(connection: &mut PgConnection, commands: &[&Command], found: &
             Command::Accept(_) | Command::Cancel(_) | Command::Begin(_) | Command::Adopt(_) => None,
             Command::Record(_) | Command::Evidence(_) | Command::Apply(_) => None,
             Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => None,
+            Command::SendBack(_) => None,
         })
         .collect();
     let opened: Vec<Uuid> = found
@@ -392,7 +414,8 @@ async fn receive(connection: &mut PgConnection, before: &Rows, records: &[Receiv
     let ids: Vec<Uuid> = changed.iter().map(|row| row.id.uuid()).collect();
     let done = sqlx::query!(
         r#"update received r
-           set state = n.state, account = n.account, payout = n.payout, attention = n.attention,
+           set state = n.state, account = n.account, payout = n.payout, sent_back_by = n.sent_back_by,
+               decided_by = n.decided_by, decided_why = n.decided_why, attention = n.attention,
                attention_since = n.attention_since, deadline_at = n.deadline_at, event_seq = n.event_seq,
                version = n.version, changed_at = n.changed_at, placed_at = n.placed_at
            from jsonb_populate_recordset(null::received, $1) n

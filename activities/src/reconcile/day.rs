@@ -110,7 +110,7 @@ impl Day {
                 format!("stands on the statement of {}, and is of another day", self.date),
             );
         }
-        if let (Said::Paid { .. }, Some(amount)) = (&line.says, line.amount) {
+        if let (Said::Paid { .. }, Some(amount), false) = (&line.says, line.amount, row.sends_back()) {
             self.paid_by_bank += i128::from(amount.get());
         }
     }
@@ -122,7 +122,7 @@ impl Day {
             Some(Evidence::Refused | Evidence::Absent | Evidence::TwoPeopleNotPaid) | None => row.is_referred,
         };
         match row.state {
-            _ if row.date != Some(self.date) => {}
+            _ if row.date != Some(self.date) || row.sends_back() => {}
             // The comparison of both sides says it.
             State::Settled | State::Returned if told.contains(&row.id.to_string()) => {}
             State::Sending | State::Sent | State::Settled | State::Failed | State::Returned if of_the_bank => {

@@ -69,7 +69,7 @@ pub(crate) async fn moved(
         r#"select m.effective_on::text as "date!", sum(m.amount)::bigint as "sum!"
            from payout p join movement m on m.subject = p.id and m.credit_account = $4
            where m.effective_on = any(($1::text[])::date[]) and p.changed_at >= (($2::text)::date)::timestamptz
-             and p.ended_at < ($3::text)::timestamptz and p.bank = $5
+             and p.ended_at < ($3::text)::timestamptz and p.bank = $5 and p.sends_back is null
            group by 1"#,
         &texts,
         floor,

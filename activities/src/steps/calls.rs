@@ -13,7 +13,7 @@ use workflows::{
 
 use super::{seconds_until, standing};
 use crate::{
-    bank::{Bank, Call, Fence, Found, NoTurn, NotSent, Order, Payer, Sender, Submitted},
+    bank::{Bank, Call, CameBy, Fence, Found, NoTurn, NotSent, Order, Payer, Payment, Sender, Submitted, What},
     catch_up::{Begun, CATCHING_UP, CaughtUp},
     crash::{self, Point},
     failure,
@@ -141,8 +141,7 @@ impl BankSteps {
             .calendar
             .operating_date(before.now)
             .map_err(|error| failure::bug(format!("the bank calendar has no such day: {error}")))?;
-        let payer = self.payer(payout.id).await?;
-        let order = order(payout, payer, today.date())?;
+        let order = self.order(payout, today.date()).await?;
         let calls = self.bank.calls_to_ask(&order, today.date());
         self.turn(Call::Question, calls).await?;
         crash::at(Point::AskBeforeQuestion, &payout.id);
@@ -175,6 +174,15 @@ impl BankSteps {
     async fn turn(&self, call: Call, calls: u32) -> Result<(), ActivityError> {
         let turn = self.bank.turn(call, calls).await;
         turn.map_err(|NoTurn| failure::put_off(spread(PUT_OFF, PUT_OFF)))
+    }
+
+    /// The order that a payout is at the bank; `date` is its operating date, or today when it has none.
+    async fn order(&self, payout: &Payout, date: jiff::civil::Date) -> Result<Order, ActivityError> {
+        let payer = match payout.sends_back {
+            Some(_) => None,
+            None => Some(self.payer(payout.id).await?),
+        };
+        order(payout, payer, date)
     }
 
     /// The ordering customer of a payout, as the bank has it.
@@ -235,9 +243,8 @@ impl BankSteps {
             self.turn(Call::Order, 1).await?;
         }
         let before = looked.payout;
-        let payer = self.payer(before.id).await?;
         let today = before.operating_date.unwrap_or_default();
-        let mut order = order(&before, payer, today)?;
+        let mut order = self.order(&before, today).await?;
         // Both own clocks are read before begin, so that `send_before` is never earlier than what they allow.
         let fence = Fence::default();
         let sender = Sender(Uuid::new_v4());
@@ -406,20 +413,30 @@ impl BankSteps {
     }
 }
 
-/// The order that a payout is at the bank; `date` is its operating date, or today when it has none.
-pub(crate) fn order(payout: &Payout, payer: Payer, date: jiff::civil::Date) -> Result<Order, ActivityError> {
+/// The order that a payout is at the bank; `date` is its operating date, or today when it has none. What sends a deposit
+/// back has no payer, any other one.
+pub(crate) fn order(payout: &Payout, payer: Option<Payer>, date: jiff::civil::Date) -> Result<Order, ActivityError> {
     let unreadable = |field: &str| failure::bug(format!("the {field} of {} does not read", payout.id));
+    let what = match (&payout.deposit_key, payout.deposit_date) {
+        (Some(key), Some(date)) => What::SendBack(CameBy {
+            tracking_key: key.clone(),
+            operating_date: date,
+        }),
+        _ => What::Pay(Box::new(Payment {
+            payer: payer.ok_or_else(|| unreadable("payer"))?,
+            clabe: Clabe::new(payout.clabe.expose()).map_err(|_| unreadable("CLABE"))?,
+            institution: InstitutionCode::new(payout.institution),
+            beneficiary: BeneficiaryName::from_stored(payout.beneficiary_name.expose()),
+            beneficiary_tax_id: TaxId::from_stored(payout.beneficiary_tax_id.expose()),
+            concept: Concept::from_stored(payout.concept.expose()),
+            reference: NumericReference::new(payout.reference).map_err(|_| unreadable("reference"))?,
+        })),
+    };
     Ok(Order {
         tracking_key: payout.tracking_key.clone(),
         operating_date: payout.operating_date.unwrap_or(date),
         amount: payout.amount,
-        payer,
-        clabe: Clabe::new(payout.clabe.expose()).map_err(|_| unreadable("CLABE"))?,
-        institution: InstitutionCode::new(payout.institution),
-        beneficiary: BeneficiaryName::from_stored(payout.beneficiary_name.expose()),
-        beneficiary_tax_id: TaxId::from_stored(payout.beneficiary_tax_id.expose()),
-        concept: Concept::from_stored(payout.concept.expose()),
-        reference: NumericReference::new(payout.reference).map_err(|_| unreadable("reference"))?,
+        what,
     })
 }
 

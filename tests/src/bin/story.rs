@@ -81,7 +81,8 @@ const TALES: [Tale; 5] = [
     },
 ];
 const SILENT: usize = 3;
-const PATIENCE: Duration = Duration::from_secs(60);
+/// On the books of an earlier run giro first waits until what they may have lost would have surfaced at the bank.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks at what came in.
 const LOOK: Duration = Duration::from_millis(200);
 /// A CLABE of the company's that no account has.
@@ -130,7 +131,7 @@ async fn run(env: &Path) -> Result<()> {
         ended.push(giro.wait(id, PATIENCE, is(tale.state)).await?);
     }
     table(&ended, &asked);
-    arrivals(&giro, &bank, &account).await?;
+    arrivals(&giro, &bank).await?;
     compare(&env, &bank, &before).await?;
     links(&env, &ids)
 }
@@ -172,8 +173,8 @@ fn table(ended: &[Value], asked: &str) {
     println!("\n  asked about the silent one, the bank said: {asked}");
 }
 
-/// Money that others send: to a customer of giro's, and to an account that nobody has, which people then apply.
-async fn arrivals(giro: &Giro, bank: &Control, account: &str) -> Result<()> {
+/// Money that others send: to a customer of giro's, and to an account that nobody has, which people then send back.
+async fn arrivals(giro: &Giro, bank: &Control) -> Result<()> {
     let ours = incoming(bank, clabe(1), 250_000).await?;
     let nobody = incoming(bank, clabe(NOBODY), 64_000).await?;
     let ours = came(giro, &ours, "applied").await?;
@@ -186,11 +187,12 @@ async fn arrivals(giro: &Giro, bank: &Control, account: &str) -> Result<()> {
     };
     show(&ours, "a deposit to the customer");
     show(&apart, "a deposit to an account that nobody has");
-    let path = format!("/v1/deposits/{}/apply", text(&apart, "/id")?);
-    let body = json!({ "account": account, "reason": "the sender mistyped the account" });
-    let Reply { status, body, .. } = giro.post(&path, &text(&apart, "/id")?, &body).await?;
-    ensure!(status == 200, "apply: {status} {body}");
-    show(&body, "the same, once people said whose it is");
+    let id = text(&apart, "/id")?;
+    let body = json!({ "reason": "nobody knows whose it is" });
+    let Reply { status, body, .. } = giro.post(&format!("/v1/deposits/{id}/send-back"), &id, &body).await?;
+    ensure!(status == 200, "send back: {status} {body}");
+    let gone = came(giro, &nobody, "sent_back").await?;
+    show(&gone, "the same, once people sent it back");
     println!();
     Ok(())
 }

@@ -160,7 +160,8 @@ pub(super) async fn receive(State(bank): State<Arc<Bank>>, Json(sent): Json<Inco
         .commit(|book| {
             let id = FIRST_FOLIO + u64::try_from(book.incoming().len()).unwrap_or_default();
             let clave = if sent.clave.is_empty() {
-                format!("SIM{id}")
+                // As others' keys: no two alike, at whatever bank that is simulated.
+                format!("SIM{id}X{}", at.as_microsecond())
             } else {
                 sent.clave
             };

@@ -411,7 +411,10 @@ fn record(order: &OrderView, date: u32, sent: bool) -> Result<Record> {
     let returned = order.estado == "D";
     let mut texts = BTreeMap::from([
         ("claveRastreo", Some(order.clave_rastreo.clone())),
-        ("claveRastreoDevolucion", None),
+        (
+            "claveRastreoDevolucion",
+            field("claveRastreoDevolucion").filter(|key| !key.is_empty()),
+        ),
         ("conceptoPago", field("conceptoPago")),
         ("empresa", Some(order.empresa.clone())),
         ("institucionContraparte", Some(order.institucion_contraparte.clone())),
@@ -446,7 +449,7 @@ fn record(order: &OrderView, date: u32, sent: bool) -> Result<Record> {
         ts_captura: if sent { order.ts_captura } else { returned_at },
         ts_liquidacion: if sent { order.ts_liquidacion } else { Some(returned_at) },
         referencia_numerica: order.field("referenciaNumerica").parse().unwrap_or(0),
-        tipo_pago: u32::from(sent),
+        tipo_pago: if sent { number("tipoPago").unwrap_or(1) } else { 0 },
         medio_entrega: if sent { number("medioEntrega").unwrap_or(3) } else { 1 },
         tipo_cuenta_beneficiario: number(&format!("tipoCuenta{receiving}")),
         tipo_cuenta_ordenante: number(&format!("tipoCuenta{ordering}")),

@@ -1,4 +1,5 @@
-//! `PUT ordenPago/registra`: checks an order as STP does, takes or refuses it, and lets the armed fault decide how the answer travels.
+//! `PUT ordenPago/registra`, and `retornaOrden` for what is sent back: checks an order as STP does, takes or refuses it, and
+//! lets the armed fault decide how the answer travels.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,15 +18,19 @@ use super::{
     calendar::parse_date,
     clabe,
     faults::{Fault, Reply},
+    incoming::IncomingView,
     journal::Line,
     life,
     reply::{self, Ending},
-    signature::{Fields, centavos},
+    signature::{Fields, centavos, decimal},
     wire::Wire,
 };
 
 /// STP's own SPEI participant code, that of every company it serves.
 const OPERANTE: &str = "90646";
+
+/// Of `retornaOrden`: no such deposit.
+const NO_ORDER: &str = "No se encontro la orden";
 
 /// Folios that no order has.
 const OTHER: u64 = 4_000_000;
@@ -44,14 +49,46 @@ struct Sound {
     fecha: u32,
 }
 
-/// The handler.
+/// What is asked of the bank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// `registra`.
+    Pay,
+    /// `retornaOrden`: money that came goes back.
+    SendBack,
+}
+
+impl Asked {
+    /// The field that holds the order's own key.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Pay => "claveRastreo",
+            Self::SendBack => "claveRastreoDevolucion",
+        }
+    }
+}
+
+/// The handler of `registra`.
 pub(super) async fn register(
     State(bank): State<Arc<Bank>>,
     ConnectInfo(wire): ConnectInfo<Wire>,
     body: String,
 ) -> Response {
+    take(bank, wire, Asked::Pay, body).await
+}
+
+/// The handler of `retornaOrden`.
+pub(super) async fn send_back(
+    State(bank): State<Arc<Bank>>,
+    ConnectInfo(wire): ConnectInfo<Wire>,
+    body: String,
+) -> Response {
+    take(bank, wire, Asked::SendBack, body).await
+}
+
+async fn take(bank: Arc<Bank>, wire: Wire, asked: Asked, body: String) -> Response {
     // A task of its own: a sender who hangs up must not stop the bank half way.
-    let ending = match tokio::spawn(decide(bank, body)).await {
+    let ending = match tokio::spawn(decide(bank, asked, body)).await {
         Ok(Ok(Some(ending))) => ending,
         Ok(Ok(None)) => return StatusCode::BAD_REQUEST.into_response(),
         Ok(Err(why)) => {
@@ -68,17 +105,24 @@ pub(super) async fn register(
     reply::send(ending, &wire).await
 }
 
-pub(super) async fn decide(bank: Arc<Bank>, body: String) -> Result<Option<Ending>> {
+pub(super) async fn decide(bank: Arc<Bank>, asked: Asked, body: String) -> Result<Option<Ending>> {
     let at = Timestamp::now();
     let settings = bank.settings();
     let parsed = Fields::parse(&body).ok();
     let well_formed = parsed.is_some();
     let fields = parsed.unwrap_or_default();
-    let checked = check(&bank, &fields);
+    let key = fields.get(asked.key()).to_owned();
+    let (checked, fields) = match asked {
+        Asked::Pay => (check(&bank, &fields), fields),
+        Asked::SendBack => match going_back(&bank, &fields) {
+            Ok((sound, order)) => (Ok(sound), order),
+            Err(refusal) => (Err(refusal), fields),
+        },
+    };
     let captured = bank.now().as_millisecond();
     let request = bank
         .commit(|book| {
-            let clave = fields.get("claveRastreo");
+            let clave = key.as_str();
             let (fault, fault_source) = book.fault_for(clave, centavos(fields.get("monto")), settings.chaos);
             let mut request = RequestView {
                 at,
@@ -98,7 +142,7 @@ pub(super) async fn decide(bank: Arc<Bank>, body: String) -> Result<Option<Endin
                 request.outcome = Outcome::Dropped;
                 request.reply = fault.reply();
             } else if well_formed {
-                match checked.and_then(|sound| judge(book, &settings, fault, clave, sound)) {
+                match checked.and_then(|sound| judge(book, &settings, fault, (asked, clave), sound)) {
                     Ok(sound) => {
                         let order = order(book, &settings, &request, fields, sound, captured);
                         request.outcome = Outcome::Taken;
@@ -166,12 +210,20 @@ fn answer(request: &RequestView) -> Value {
 }
 
 /// What the bank's memory, settings and faults say about a sound order.
-fn judge(book: &Book, settings: &SettingsView, fault: Fault, clave: &str, sound: Sound) -> Result<Sound, Refusal> {
+fn judge(
+    book: &Book,
+    settings: &SettingsView,
+    fault: Fault,
+    (asked, clave): (Asked, &str),
+    sound: Sound,
+) -> Result<Sound, Refusal> {
     if let Some(code) = settings.refuse_all {
         return refuse(code, "Rechazado por el simulador");
     }
-    if let Some((code, text)) = fault.refusal() {
-        return refuse(code, text);
+    match (fault.refusal(), asked) {
+        (Some((code, text)), Asked::Pay) => return refuse(code, text),
+        (Some(_), Asked::SendBack) => return refuse(-1, NO_ORDER),
+        (None, _) => {}
     }
     if book.orders_of(clave).any(|order| order.fault == Fault::RefuseResend) {
         return refuse(-200, "Rechazado por PLD");
@@ -274,6 +326,68 @@ fn check(bank: &Bank, fields: &Fields) -> Result<Sound, Refusal> {
         return refuse(-16, &format!("La fecha de operacion {asked} es invalida"));
     }
     Ok(Sound { monto, fecha })
+}
+
+/// The same of what is sent back, and the order that it makes: the deposit is found by its day, key and amount. A second one
+/// of the same deposit is taken too: nobody says that STP would refuse it.
+fn going_back(bank: &Bank, fields: &Fields) -> Result<(Sound, Fields), Refusal> {
+    let mandatory = [
+        "fechaOperacion",
+        "institucionOperante",
+        "claveRastreo",
+        "claveRastreoDevolucion",
+        "empresa",
+        "monto",
+        "digitoIdentificadorBeneficiario",
+        "medioEntrega",
+        "firma",
+    ];
+    if let Some(name) = mandatory.iter().find(|name| fields.get(name).is_empty()) {
+        return refuse(0, &format!("El campo {name} es obligatorio"));
+    }
+    let cadena = fields.query_cadena(&[
+        "fechaOperacion",
+        "institucionOperante",
+        "claveRastreo",
+        "monto",
+        "digitoIdentificadorBeneficiario",
+        "claveRastreoDevolucion",
+        "medioEntrega",
+    ]);
+    if !bank.key.signed(&cadena, fields.get("firma")) {
+        return refuse(0, "Error validando la firma");
+    }
+    if fields.get("empresa") != bank.empresa || fields.get("institucionOperante") != OPERANTE {
+        return refuse(-6, "La empresa o la institucion operante es invalida");
+    }
+    let (date, monto) = (parse_date(fields.get("fechaOperacion")), centavos(fields.get("monto")));
+    let is_it = |came: &&IncomingView| {
+        came.is_here()
+            && came.clave_rastreo == fields.get("claveRastreo")
+            && Some(came.fecha_operacion) == date
+            && Some(came.monto) == monto
+    };
+    let Some(came) = bank.book().incoming().iter().find(is_it).cloned() else {
+        return refuse(-1, NO_ORDER);
+    };
+    let order = [
+        ("empresa", came.empresa),
+        ("monto", decimal(came.monto)),
+        ("cuentaOrdenante", came.cuenta_beneficiario),
+        ("cuentaBeneficiario", came.cuenta_ordenante),
+        ("institucionContraparte", came.institucion_contraparte),
+        ("institucionOperante", OPERANTE.to_owned()),
+        ("nombreBeneficiario", came.nombre_ordenante),
+        ("conceptoPago", came.concepto_pago),
+        ("referenciaNumerica", came.referencia_numerica.to_string()),
+        ("tipoPago", "17".to_owned()),
+        ("claveRastreoDevolucion", came.clave_rastreo),
+    ];
+    let sound = Sound {
+        monto: came.monto,
+        fecha: bank.today(),
+    };
+    Ok((sound, Fields(order.map(|(name, text)| (name.to_owned(), text)).into())))
 }
 
 fn check_text(fields: &Fields) -> Result<(), Refusal> {

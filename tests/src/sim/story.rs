@@ -116,7 +116,9 @@ impl Company {
 }
 
 async fn send(bank: &Arc<Bank>, body: String) -> RequestView {
-    register::decide(Arc::clone(bank), body).await.expect("decided");
+    register::decide(Arc::clone(bank), register::Asked::Pay, body)
+        .await
+        .expect("decided");
     bank.book().requests(None).pop().expect("a request")
 }
 

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use activities::ledger::{
-    command::{Answer, Cure, NotCured},
+    command::{Answer, Cure, NotCured, SendBack},
     read::{self, ReceivedSeen, WantedReceived},
+    rows::Received,
 };
 use axum::{extract::State as Shared, http::StatusCode, response::Response};
 use tracing::info;
 use utoipa::IntoParams;
-use workflows::domain::{AccountId, FieldCode, FieldError, ReceivedId, ReceivedKind, ReceivedState};
+use uuid::Uuid;
+use workflows::domain::{AccountId, FieldCode, FieldError, PayoutId, ReceivedId, ReceivedKind, ReceivedState};
 
 use super::{
     Answered, Api,
@@ -17,10 +19,16 @@ use super::{
     extract::{Id, JsonBody},
     idempotency::Key,
     params::{self, Nothing, Parameters, Params, word},
+    payouts::behind,
     plain,
     problem::{Code, Problem},
     show::{replay, reply},
-    view::{arrival::Arrival, form, page::Page, request::Application},
+    view::{
+        arrival::Arrival,
+        form,
+        page::Page,
+        request::{Application, SendingBack},
+    },
 };
 
 /// Characters of a tracking key that came from elsewhere.
@@ -143,6 +151,50 @@ pub(super) async fn apply_deposit(
     apply(&api, &caller, ReceivedKind::Deposit, id, &body).await
 }
 
+/// Send a deposit back
+///
+/// Begins to send what was set apart back to whoever sent it: a payout of its own, `sent_back_by`, asks the bank once. While
+/// it is under way the deposit is `returning`, then `sent_back`, or `unapplied` again with attention. Asked again it answers
+/// as it stands; for what does not stand apart, 409. Needs the scope `operate`.
+#[utoipa::path(post, path = "/v1/deposits/{id}/send-back", tag = "arrivals", operation_id = "sendDepositBack",
+    params(("id" = inline(form::ReceivedId), Path, description = "The deposit.")), request_body = SendingBack,
+    responses((status = 200, description = "The deposit as it stands: on its way back.", body = Arrival)))]
+pub(super) async fn send_back(
+    Shared(api): Shared<Arc<Api>>,
+    Operator(caller): Operator,
+    _: Params<Nothing>,
+    key: Key,
+    Id(id): Id<ReceivedId>,
+    JsonBody(body): JsonBody,
+) -> Answered<Response> {
+    let SendingBack { reason } = plain::read(&body, r#"{"reason": "..."}"#)?;
+    let before = one(&api, &caller, ReceivedKind::Deposit, id).await?.received;
+    let back = SendBack {
+        received: id,
+        payout: PayoutId::new(Uuid::now_v7()),
+        last: before.sent_back_by,
+        key: key.as_str().to_owned(),
+        actor: caller.name().to_owned(),
+        reason: plain::line(&reason)?,
+    };
+    let received = decided(api.ledger.send_back(back).await?)?;
+    let is_new = before.sent_back_by != received.sent_back_by;
+    if is_new && let Some(payout) = received.sent_back_by {
+        info!(received = %id, %payout, "sent back by people");
+        if let Some(payout) = api.ledger.payout(payout).await? {
+            let starter = api.starter.clone();
+            behind(async move { starter.start(&payout).await });
+        }
+    }
+    api.starter.look_at(&received).await;
+    let shown = Arrival::of(&one(&api, &caller, ReceivedKind::Deposit, id).await?, api.context());
+    Ok(if is_new {
+        reply(StatusCode::OK, shown)
+    } else {
+        replay(shown)
+    })
+}
+
 /// Apply a return to an account
 ///
 /// The same for a return that was set apart because its payer's account was frozen or closed. Needs the scope `operate`.
@@ -206,27 +258,33 @@ async fn apply(api: &Api, caller: &Caller, kind: ReceivedKind, id: ReceivedId, b
     let before = one(api, caller, kind, id).await?.received;
     let cure = Cure {
         received: id,
-        payout: before.payout,
+        payout: before.payout.or(before.sent_back_by),
         account,
         actor: caller.name().to_owned(),
         reason,
     };
-    match api.ledger.cure(cure).await? {
-        Answer::Placed(received) => {
-            info!(received = %id, %account, "applied by people");
-            api.starter.look_at(&received).await;
-            let shown = Arrival::of(&one(api, caller, kind, id).await?, api.context());
-            Ok(if before.state == ReceivedState::Applied {
-                replay(shown)
-            } else {
-                reply(StatusCode::OK, shown)
-            })
-        }
+    let received = decided(api.ledger.cure(cure).await?)?;
+    info!(received = %id, %account, "applied by people");
+    api.starter.look_at(&received).await;
+    let shown = Arrival::of(&one(api, caller, kind, id).await?, api.context());
+    Ok(if before.state == ReceivedState::Applied {
+        replay(shown)
+    } else {
+        reply(StatusCode::OK, shown)
+    })
+}
+
+/// The record as people's decision left it, or why it stays as it is.
+fn decided(answer: Answer) -> Answered<Received> {
+    match answer {
+        Answer::Placed(received) => Ok(received),
         Answer::NotCured { why, received } => Err(match why {
             NotCured::NotSetApart => {
                 let detail = format!("It is `{}`: nothing stands apart. Nothing was changed.", received.state);
-                Problem::because(Code::NotSetApart, detail).about(Some(id.to_string()))
+                Problem::because(Code::NotSetApart, detail).about(Some(received.id.to_string()))
             }
+            NotCured::KeyShared => Problem::from(Code::KeyShared).about(Some(received.id.to_string())),
+            NotCured::MayBeBack => Problem::from(Code::MayBeBack).about(Some(received.id.to_string())),
             NotCured::AccountUnknown => field(
                 "/account",
                 FieldCode::InvalidId,
@@ -242,9 +300,10 @@ async fn apply(api: &Api, caller: &Caller, kind: ReceivedKind, id: ReceivedId, b
         Answer::Opened { .. } | Answer::ClabeTaken | Answer::Accepted { .. } | Answer::Refused { .. } => {
             Err(unexpected())
         }
-        Answer::KeyConflict { .. } | Answer::Cancelled(_) | Answer::TooLate(_) | Answer::CatchingUp(_) => {
-            Err(unexpected())
+        Answer::KeyConflict { payout } => {
+            Err(Problem::from(Code::KeyReused).about(payout.map(|payout| payout.to_string())))
         }
+        Answer::Cancelled(_) | Answer::TooLate(_) | Answer::CatchingUp(_) => Err(unexpected()),
         Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) => Err(unexpected()),
         // It has moved on since it was read: asked again, it is decided on what it is now.
         Answer::Waits { .. } => Err(Problem::from(Code::Later)),
@@ -266,6 +325,6 @@ fn field(pointer: &'static str, code: FieldCode, fix: &str) -> Problem {
 
 /// The ledger answered another question than it was asked.
 fn unexpected() -> Problem {
-    tracing::error!(command = "cure", "the ledger answered another question");
+    tracing::error!("the ledger answered another question about money that came in");
     Problem::from(Code::Internal)
 }

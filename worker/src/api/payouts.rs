@@ -403,7 +403,7 @@ fn shown(api: &Api, seen: &Seen) -> view::Payout {
 }
 
 /// Runs what nobody waits for, in the span of the request.
-fn behind(task: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn behind(task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(task.in_current_span());
 }
 

@@ -67,6 +67,10 @@ codes! {
         TooLate = "too_late",
         /// It has its place, or none yet: there is nothing to apply.
         NotSetApart = "not_set_apart",
+        /// Another deposit came under the same key on the same day.
+        KeyShared = "key_shared",
+        /// It was to be sent back before, and may have gone after all.
+        MayBeBack = "may_be_back",
         /// The CLABE belongs to another account.
         ClabeTaken = "clabe_taken",
         /// Another pause of the bank stands than the one that was to end.
@@ -100,7 +104,12 @@ impl Code {
             Self::InvalidRequest | Self::KeyReused | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::TooLate | Self::NotSetApart | Self::ClabeTaken | Self::AnotherPause => StatusCode::CONFLICT,
+            Self::TooLate
+            | Self::NotSetApart
+            | Self::KeyShared
+            | Self::MayBeBack
+            | Self::ClabeTaken
+            | Self::AnotherPause => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -128,6 +137,8 @@ impl Code {
             Self::Forbidden => "The caller may not do this",
             Self::TooLate => "Too late to cancel",
             Self::NotSetApart => "Nothing stands apart",
+            Self::KeyShared => "Two deposits have the same key",
+            Self::MayBeBack => "It may have been sent back",
             Self::ClabeTaken => "The CLABE has an account",
             Self::AnotherPause => "Another pause of the bank stands",
             Self::NotFound => "Not found",
@@ -174,6 +185,12 @@ impl Code {
             }
             Self::TooLate => support::WhyNot::TooLate.sentence().en,
             Self::NotSetApart => "It has its place, or none yet. Nothing was changed; look at where it is.",
+            Self::KeyShared => {
+                "Another deposit came under the same key on the same day: the bank could not tell which one goes back. Nothing was changed; ask the bank to send it back."
+            }
+            Self::MayBeBack => {
+                "The payout that was to send it back ended without, and the bank said otherwise since. Nothing was changed; look at that payout, `sent_back_by`."
+            }
             Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
             Self::AnotherPause => {
                 "Look at the bank: another pause stands than the one that you name. Nothing was done. Once its cause is mended, send its `paused_at`."
@@ -206,7 +223,13 @@ impl Code {
                 None
             }
             Self::UnsupportedMediaType | Self::BodyTooLarge | Self::RequestTimeout | Self::RateLimited => None,
-            Self::NotSetApart | Self::AnotherPause | Self::CatchingUp | Self::Later | Self::Internal => None,
+            Self::NotSetApart
+            | Self::KeyShared
+            | Self::MayBeBack
+            | Self::AnotherPause
+            | Self::CatchingUp
+            | Self::Later
+            | Self::Internal => None,
         }
     }
 

@@ -97,9 +97,9 @@ pub(super) enum Command {
     /// Accounts: what they have, and what moved.
     #[command(subcommand, visible_alias = "account")]
     Accounts(Accounts),
-    /// Deposits: what others sent to your accounts; apply what stands apart.
+    /// Deposits: what others sent to your accounts; apply what stands apart, or send it back.
     #[command(subcommand, visible_alias = "deposit")]
-    Deposits(Arrivals),
+    Deposits(Deposits),
     /// Returns: what came back of payouts; apply what stands apart.
     #[command(subcommand, visible_alias = "return")]
     Returns(Arrivals),
@@ -322,6 +322,25 @@ pub(super) enum Arrivals {
         /// The customer's account.
         #[arg(long, value_name = "ID")]
         to: AccountId,
+        /// Why, for whoever reads it later.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        sure: Sure,
+        #[command(flatten)]
+        key: Key,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum Deposits {
+    #[command(flatten)]
+    Any(Arrivals),
+    /// Send back what stands apart, to whoever sent it; needs a key that operates.
+    SendBack {
+        /// rec_ and 32 hex digits.
+        #[arg(value_name = "ID")]
+        id: ReceivedId,
         /// Why, for whoever reads it later.
         #[arg(long)]
         reason: String,

@@ -1,10 +1,10 @@
-//! Deposits and returns: listed, looked at, and applied to an account by people.
+//! Deposits and returns: listed, looked at, applied to an account or sent back by people.
 
 use serde_json::json;
 use workflows::domain::{ReceivedId, ReceivedState};
 
 use super::{
-    args::{Arrivals, Coming, Key},
+    args::{Arrivals, Coming, Deposits, Key},
     failure::{Exit, Failure},
     paper::{Column, Paper, Text, Tone},
     session::{Listed, Session},
@@ -35,6 +35,20 @@ impl Which {
     }
 }
 
+pub(super) async fn deposits(session: &Session, command: &Deposits) -> Result<Exit, Failure> {
+    match command {
+        Deposits::Any(command) => run(session, Which::Deposits, command).await,
+        Deposits::SendBack { id, reason, sure, key } => {
+            session.confirm(
+                &format!("Send the money of {id} back to whoever sent it, for ever?"),
+                sure.yes,
+            )?;
+            let path = format!("{}/send-back", one(Which::Deposits, *id));
+            decide(session, &path, key, &json!({ "reason": reason })).await
+        }
+    }
+}
+
 pub(super) async fn run(session: &Session, which: Which, command: &Arrivals) -> Result<Exit, Failure> {
     match command {
         Arrivals::List(filter) => list(session, which, filter).await,
@@ -52,7 +66,7 @@ pub(super) async fn run(session: &Session, which: Which, command: &Arrivals) -> 
             let question = format!("Give what stands apart of {id} to {to}, for ever?");
             session.confirm(&question, sure.yes)?;
             let body = json!({ "account": to, "reason": reason });
-            apply(session, which, *id, key, &body).await
+            decide(session, &format!("{}/apply", one(which, *id)), key, &body).await
         }
     }
 }
@@ -61,15 +75,8 @@ fn one(which: Which, id: ReceivedId) -> String {
     format!("{}/{id}", which.path())
 }
 
-async fn apply(
-    session: &Session,
-    which: Which,
-    id: ReceivedId,
-    key: &Key,
-    body: &serde_json::Value,
-) -> Result<Exit, Failure> {
-    let path = format!("{}/apply", one(which, id));
-    let answer = session.post(&path, key.key.as_deref(), body).await?;
+async fn decide(session: &Session, path: &str, key: &Key, body: &serde_json::Value) -> Result<Exit, Failure> {
+    let answer = session.post(path, key.key.as_deref(), body).await?;
     session.tell(&answer, |arrival| page(arrival, &session.paper))
 }
 
@@ -90,8 +97,8 @@ async fn list(session: &Session, which: Which, filter: &Coming) -> Result<Exit, 
 
 fn tone(state: ReceivedState) -> Tone {
     match state {
-        ReceivedState::Received => Tone::Plain,
-        ReceivedState::Applied => Tone::Good,
+        ReceivedState::Received | ReceivedState::Returning => Tone::Plain,
+        ReceivedState::Applied | ReceivedState::SentBack => Tone::Good,
         ReceivedState::Unapplied | ReceivedState::Suspended => Tone::Odd,
     }
 }
@@ -164,6 +171,14 @@ fn page(arrival: &Arrival, paper: &Paper) -> String {
     facts.extend(arrival.concept.as_ref().map(|concept| ("concept", Text::from(concept))));
     facts.extend(arrival.account.map(|id| ("with", Text::from(id.to_string()))));
     facts.extend(arrival.payout.map(|id| ("returns", Text::from(id.to_string()))));
+    facts.extend(
+        arrival
+            .sent_back_by
+            .map(|id| ("sent back by", Text::from(id.to_string()))),
+    );
+    if let Some(decided) = &arrival.decided {
+        facts.push(("decided by", Text::from(format!("{}: {}", decided.by, decided.why))));
+    }
     if let Some(reason) = &arrival.reason {
         let code = reason.bank_code.as_deref().unwrap_or_default();
         facts.push(("reason", Text::from(format!("{} ({code})", reason.code.word()))));

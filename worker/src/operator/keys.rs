@@ -2,7 +2,7 @@
 
 use activities::{
     keys::{self, Listed, NewKey, Revoked, Scope},
-    ledger::core::hex,
+    ledger::core::{GIRO, hex},
 };
 use anyhow::Context;
 use aws_lc_rs::{
@@ -51,6 +51,10 @@ pub async fn create(config: &Config, asked: Create) -> anyhow::Result<String> {
     anyhow::ensure!(
         is_name(&asked.caller),
         "--caller: write 1 to 64 letters, digits, dots, dashes or underscores"
+    );
+    anyhow::ensure!(
+        asked.caller != GIRO,
+        "--caller: {GIRO} is giro itself, which sends deposits back; write another name"
     );
     for (flag, text) in [("--name", &asked.name), ("--by", &asked.by)] {
         let is_line = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);

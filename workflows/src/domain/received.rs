@@ -30,6 +30,10 @@ words! {
         Applied = "applied",
         /// Set apart: its account is nobody's, frozen or closed.
         Unapplied = "unapplied",
+        /// Being sent back, by a payout of its own.
+        Returning = "returning",
+        /// Sent back.
+        SentBack = "sent_back",
         /// In suspense: a return that no settled payout explains.
         Suspended = "suspended",
     }
@@ -42,6 +46,9 @@ impl ReceivedState {
         (Self::Received, Self::Unapplied),
         (Self::Received, Self::Suspended),
         (Self::Unapplied, Self::Applied),
+        (Self::Unapplied, Self::Returning),
+        (Self::Returning, Self::SentBack),
+        (Self::Returning, Self::Unapplied),
     ];
 
     /// True for a legal edge.
@@ -67,6 +74,10 @@ words! {
         SecondReturn = "second_return",
         /// It returns more than was paid.
         TooMuch = "too_much",
+        /// What giro sent back came back once more.
+        BackAgain = "back_again",
+        /// Its bank did not take it back.
+        SendBackFailed = "send_back_failed",
         /// The bank told it a second time, and otherwise.
         Differs = "differs",
     }

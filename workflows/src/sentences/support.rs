@@ -95,6 +95,11 @@ pub const fn arrived(state: ReceivedState) -> Sentence {
             "aparte: su cuenta no es de nadie, o no está abierta",
             "set apart: its account is nobody's, or not open",
         ),
+        ReceivedState::Returning => say(
+            "aparte; se está devolviendo a quien lo envió",
+            "set apart; it is being sent back to whoever sent it",
+        ),
+        ReceivedState::SentBack => say("de vuelta con quien lo envió", "back with whoever sent it"),
         ReceivedState::Suspended => say(
             "en suspenso: ningún pago liquidado lo explica",
             "in suspense: no settled payout explains it",
@@ -110,8 +115,8 @@ pub const fn received_attention(reason: ReceivedAttention) -> Sentence {
             "it takes longer than it should; giro goes on by itself. A return waits until its payout is settled",
         ),
         ReceivedAttention::AccountUnknown => say(
-            "nadie tiene la cuenta a la que llegó: averigüe de quién es, y aplíquelo a esa cuenta",
-            "nobody has the account that it is for: find out whose it is, and apply it to that account",
+            "nadie tiene la cuenta a la que llegó: averigüe de quién es y aplíquelo a esa cuenta, o devuélvalo",
+            "nobody has the account that it is for: find out whose it is and apply it to that account, or send it back",
         ),
         ReceivedAttention::AccountNotOpen => say(
             "la cuenta a la que llegó está congelada o cerrada: aplíquelo cuando se abra, o a otra cuenta del cliente",
@@ -132,6 +137,14 @@ pub const fn received_attention(reason: ReceivedAttention) -> Sentence {
         ReceivedAttention::TooMuch => say(
             "devuelve más de lo que se pagó: averigüe con el banco de qué es el resto",
             "it returns more than was paid: find out with the bank what the rest is of",
+        ),
+        ReceivedAttention::BackAgain => say(
+            "un depósito que devolvimos volvió: averigüe con el banco de quién es",
+            "a deposit that we sent back has come back: find out with the bank whose it is",
+        ),
+        ReceivedAttention::SendBackFailed => say(
+            "el banco no lo devolvió: está aparte otra vez; vea por qué falló su pago de devolución",
+            "the bank did not send it back: it stands apart again; see why the payout that was to send it back failed",
         ),
         ReceivedAttention::Differs => say(
             "el banco lo cuenta ahora de otro modo que cuando se registró: compare ambos con su estado de cuenta",
@@ -348,6 +361,8 @@ words! {
     WhyNot: "why not" {
         /// Sent again: the bank would take a second order under the same key.
         BankTakesRepeats = "bank_takes_repeats",
+        /// Sent again: it sends a deposit back, which a bank may do twice.
+        SendsBack = "sends_back",
         /// Sent again: the bank's day is over.
         DayIsOver = "day_is_over",
         /// Sent again: the bank may still come to know it.
@@ -364,6 +379,10 @@ impl WhyNot {
             Self::BankTakesRepeats => say(
                 "no se envía de nuevo: este banco no rechaza una clave repetida; giro sigue preguntando",
                 "not sent again: this bank does not refuse a repeated key; giro keeps asking",
+            ),
+            Self::SendsBack => say(
+                "no se envía de nuevo: un banco podría devolver dos veces lo mismo; giro sigue preguntando, y dos personas pueden cerrarlo",
+                "not sent again: a bank might send the same money back twice; giro keeps asking, and two people may end it",
             ),
             Self::DayIsOver => say(
                 "no se envía de nuevo: su fecha de operación terminó; lo cierran los estados de cuenta o dos personas",

@@ -40,9 +40,23 @@ pub(super) fn register(id: i64, text: &str) -> Verdict {
     }
 }
 
+/// The same of an answer to `retornaOrden`. STP: -1 is "order not found" there, 0 a wrong signature. No other word of it is
+/// known, and what is not known may have gone back.
+pub(super) fn send_back(id: i64, text: &str) -> Verdict {
+    match id {
+        9.. => Verdict::Accepted,
+        -1 => Verdict::Refused,
+        0 if fold(text) == WRONG_SIGNATURE => Verdict::Configuration,
+        _ => Verdict::Doubt,
+    }
+}
+
+/// STP: id 0 of what was signed with another key.
+const WRONG_SIGNATURE: &str = "error validando la firma";
+
 /// STP: id 0 is decided by its text; "No se recibio respuesta del servicio" and unknown texts are doubt.
 fn without_a_code(text: &str) -> Verdict {
-    if text == "error validando la firma" {
+    if text == WRONG_SIGNATURE {
         Verdict::Configuration
     } else if text.starts_with("el campo ") && text.contains(" es obligatorio") {
         Verdict::Refused

@@ -1,4 +1,5 @@
-//! An order in STP's words: the 34 values that are signed, and the body that carries exactly those values.
+//! An order in STP's words: the values that are signed, 34 of a payment and 7 of what is sent back, and the body that
+//! carries exactly those values.
 
 use jiff::civil::Date;
 use serde::ser::{Error as _, SerializeMap};
@@ -6,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::sign;
-use crate::bank::Order;
+use crate::bank::{CameBy, Order, Payment, What};
 
 /// STP: the institution that all of its customers send from.
 pub(super) const STP_INSTITUTION: &str = "90646";
@@ -39,8 +40,13 @@ impl Value {
     }
 }
 
-/// The values of one order by name, in the order of the cadena original.
-pub(super) struct Fields([(&'static str, Value); 34]);
+/// The values of one order by name.
+pub(super) struct Fields {
+    /// In the order of the cadena original.
+    signed: Vec<(&'static str, Value)>,
+    /// Sent, and not signed.
+    beside: Vec<(&'static str, Value)>,
+}
 
 /// Why an order cannot be put into STP's words; nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,17 +75,42 @@ pub(super) fn aaaammdd(date: Date) -> String {
 impl Fields {
     /// The order of `company`; `pinned` states the operating date, so that a late send is refused, not paid twice.
     pub(super) fn new(order: &Order, company: &str, pinned: bool) -> Result<Self, Unsendable> {
-        use Value::Absent;
         if !order.amount.is_payable() {
             return Err(Unsendable::Amount);
         }
+        Ok(match &order.what {
+            What::Pay(payment) => Self::payment(order, payment, company, pinned),
+            What::SendBack(deposit) => Self::send_back(order, deposit, company),
+        })
+    }
+
+    /// STP: `retornaOrden`, which names the deposit by its day, key and amount, and cannot state the day that it is sent on.
+    fn send_back(order: &Order, deposit: &CameBy, company: &str) -> Self {
+        Self {
+            signed: vec![
+                ("fechaOperacion", Value::Text(aaaammdd(deposit.operating_date))),
+                ("institucionOperante", Value::number(STP_INSTITUTION)),
+                ("claveRastreo", Value::text(&deposit.tracking_key)),
+                ("monto", Value::Number(order.amount.decimal())),
+                // STP: 2 in every sample.
+                ("digitoIdentificadorBeneficiario", Value::number(2)),
+                ("claveRastreoDevolucion", Value::text(order.tracking_key.as_str())),
+                ("medioEntrega", Value::number(3)),
+            ],
+            beside: vec![("empresa", Value::text(company))],
+        }
+    }
+
+    /// STP: `registra`.
+    fn payment(order: &Order, payment: &Payment, company: &str, pinned: bool) -> Self {
+        use Value::Absent;
         let date = if pinned {
             Value::Text(aaaammdd(order.operating_date))
         } else {
             Absent
         };
-        Ok(Self([
-            ("institucionContraparte", Value::number(order.institution)),
+        let signed = vec![
+            ("institucionContraparte", Value::number(payment.institution)),
             ("empresa", Value::text(company)),
             ("fechaOperacion", date),
             ("folioOrigen", Absent),
@@ -90,25 +121,25 @@ impl Fields {
             ("tipoPago", Value::number(1)),
             // STP: 40 is a CLABE.
             ("tipoCuentaOrdenante", Value::number(40)),
-            ("nombreOrdenante", Value::text(order.payer.name.as_str())),
-            ("cuentaOrdenante", Value::text(order.payer.clabe.as_str())),
-            ("rfcCurpOrdenante", Value::text(order.payer.tax_id.as_str())),
+            ("nombreOrdenante", Value::text(payment.payer.name.as_str())),
+            ("cuentaOrdenante", Value::text(payment.payer.clabe.as_str())),
+            ("rfcCurpOrdenante", Value::text(payment.payer.tax_id.as_str())),
             ("tipoCuentaBeneficiario", Value::number(40)),
-            ("nombreBeneficiario", Value::text(order.beneficiary.as_str())),
-            ("cuentaBeneficiario", Value::text(order.clabe.as_str())),
-            ("rfcCurpBeneficiario", Value::text(order.beneficiary_tax_id.as_str())),
+            ("nombreBeneficiario", Value::text(payment.beneficiary.as_str())),
+            ("cuentaBeneficiario", Value::text(payment.clabe.as_str())),
+            ("rfcCurpBeneficiario", Value::text(payment.beneficiary_tax_id.as_str())),
             ("emailBeneficiario", Absent),
             ("tipoCuentaBeneficiario2", Absent),
             ("nombreBeneficiario2", Absent),
             ("cuentaBeneficiario2", Absent),
             ("rfcCurpBeneficiario2", Absent),
-            ("conceptoPago", Value::text(order.concept.as_str())),
+            ("conceptoPago", Value::text(payment.concept.as_str())),
             ("conceptoPago2", Absent),
             ("claveCatUsuario1", Absent),
             ("claveCatUsuario2", Absent),
             ("clavePago", Absent),
             ("referenciaCobranza", Absent),
-            ("referenciaNumerica", Value::number(order.reference.get())),
+            ("referenciaNumerica", Value::number(payment.reference.get())),
             ("tipoOperacion", Absent),
             ("topologia", Value::text("T")),
             ("usuario", Absent),
@@ -117,12 +148,16 @@ impl Fields {
             // STP: 0 normal, 1 high.
             ("prioridad", Value::number(0)),
             ("iva", Absent),
-        ]))
+        ];
+        Self {
+            signed,
+            beside: Vec::new(),
+        }
     }
 
     /// The text that is signed.
     pub(super) fn cadena(&self) -> Result<String, Unsendable> {
-        sign::cadena(self.0.iter().map(|(_, value)| value.signed())).ok_or(Unsendable::Text)
+        sign::cadena(self.signed.iter().map(|(_, value)| value.signed())).ok_or(Unsendable::Text)
     }
 
     /// The body that is sent: the values that are there, `firma`, and the place when configured (neither is signed).
@@ -151,7 +186,7 @@ struct Body<'a> {
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (name, value) in &self.fields.0 {
+        for (name, value) in self.fields.signed.iter().chain(&self.fields.beside) {
             match value {
                 Value::Absent => {}
                 Value::Text(text) => map.serialize_entry(name, text)?,
@@ -190,6 +225,12 @@ pub(super) mod tests {
             tracking_key: TrackingKey::from_stored("GIRO0123456789ABCDEFGHJKMNPQR"),
             operating_date: date(2026, 4, 2),
             amount: Centavos::new(123_456_705),
+            what: What::Pay(Box::new(payment())),
+        }
+    }
+
+    fn payment() -> Payment {
+        Payment {
             payer: Payer {
                 clabe: Clabe::new("646180110400000007").expect("CLABE"),
                 name: BeneficiaryName::from_stored("GIRO SA DE CV"),
@@ -204,11 +245,24 @@ pub(super) mod tests {
         }
     }
 
+    /// What sends a deposit back, like the computed vector.
+    pub(in crate::bank::stp) fn back() -> Order {
+        Order {
+            tracking_key: TrackingKey::from_stored("PO55A164C6444EB0E9F02A696C1B62"),
+            operating_date: date(2022, 3, 12),
+            amount: Centavos::new(1),
+            what: What::SendBack(CameBy {
+                tracking_key: "POD30331984906BDCA57DB7928A96D".to_owned(),
+                operating_date: date(2022, 3, 11),
+            }),
+        }
+    }
+
     /// Fields with these values and no others.
     fn named(values: &[(&str, &str)]) -> Fields {
         let mut fields = Fields::new(&order(), "GIRO", true).expect("fields");
         let mut left: HashMap<&str, &str> = values.iter().copied().collect();
-        for (name, value) in &mut fields.0 {
+        for (name, value) in &mut fields.signed {
             *value = left.remove(name).map_or(Value::Absent, Value::text);
         }
         assert!(left.is_empty(), "no such fields: {left:?}");
@@ -227,6 +281,10 @@ pub(super) mod tests {
         "||40012|GIRO|20260402||GIRO0123456789ABCDEFGHJKMNPQR|90646|1234567.05|1|40|GIRO SA DE CV|646180110400000007|ND|40|Jose Nunez Pena|012180000000000002|ND||||||Pago 1||||||1||T||3|0|||",
         "JWxmUSjrF8Uczm/JS3i9PkfzCx2eC5kUcJcQtvs38iRDcm12bi3mmJ4kU4W6jpqf/3+WNKv61BlOfM2AahDJl3ChNzN4TRbCrg/wDviJQuUcEIiBOofe6gJUqYKPJCpluORdRtaEBXPDIOL22HWojBXk8fNZi5+6e8WSlGV1QXY=",
     );
+    const BACK: (&str, &str) = (
+        "||20220311|90646|POD30331984906BDCA57DB7928A96D|0.01|2|PO55A164C6444EB0E9F02A696C1B62|3||",
+        "piU4t1yPFbQ+2HTeXpPVA1pofY02hSNPdycDkvpvXqFUzvuBi6SWn04VXkgUtfvliqm7nyao+UlTX/UYVmUPJ5kFhXweq1MB6O4Ytq1uwkmpYgxl+zIeOr2ZQjDSI3NygEdKuvI64U2rTx4b3Bf3Vw5cpKlMl6XhgnAEtqpizmU=",
+    );
     const ALL: &str = "||846|empresa|20230516|folioOrigen|claveRastreo|90646|100.00|1|3|nombreOrdenante|cuentaOrdenante|rfcCurpOrdenante|3|nombreBeneficiario|cuentaBeneficiario|rfcCurpBeneficiario|emailBeneficiario|3|nombreBeneficiario2|cuentaBeneficiario2|rfcCurpBeneficiario2|conceptoPago|conceptoPago2|claveCatalogoUsuario|claveCatalogoUsuario2|clavePago|referenciaCobranza|12345|tipoOperacion|topologia|usuario|medioEntrega|prioridad|0.16||";
     const SPARSE: &str = "||123|BETMASTER_MX|||test1|90646|0.01|1|40|REINVENT MXLATAM SA DE CV|646180301503000001|ND|40|S.A. de C.V.|646180110400000007|ND||||||test REST||||||123456||||||||";
 
@@ -236,6 +294,17 @@ pub(super) mod tests {
         assert_eq!(cadena.as_deref(), Ok(DATED.0));
         assert!(demo_verifies(DATED.0, DATED.1));
         assert!(!demo_verifies(&DATED.0.replace("1234567.05", "1234567.06"), DATED.1));
+    }
+
+    #[test]
+    fn what_is_sent_back_gives_its_vector_and_names_the_company_unsigned() {
+        let fields = Fields::new(&back(), "GIRO", true).expect("fields");
+        assert_eq!(fields.cadena().as_deref(), Ok(BACK.0));
+        assert!(demo_verifies(BACK.0, BACK.1));
+        let body = fields.body("F", Place::default()).expect("a body");
+        let sent: HashMap<String, Box<RawValue>> = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((sent["empresa"].get(), sent["monto"].get()), ("\"GIRO\"", "0.01"));
+        assert_eq!(sent.len(), 9);
     }
 
     #[test]
@@ -272,13 +341,15 @@ pub(super) mod tests {
         let mut recorded = order();
         recorded.tracking_key = TrackingKey::from_stored("CR1666967442");
         recorded.amount = Centavos::new(1_030);
-        recorded.payer.name = BeneficiaryName::from_stored("BANCO");
-        recorded.payer.clabe = Clabe::new("646180157082332965").expect("CLABE");
-        recorded.clabe = Clabe::new("072691004495711499").expect("CLABE");
-        recorded.institution = InstitutionCode::new(40072);
-        recorded.beneficiary = BeneficiaryName::from_stored("Pablo Sanchez");
-        recorded.concept = Concept::from_stored("PRUEBA 2");
-        recorded.reference = NumericReference::new(9911913).expect("reference");
+        let mut payment = payment();
+        payment.payer.name = BeneficiaryName::from_stored("BANCO");
+        payment.payer.clabe = Clabe::new("646180157082332965").expect("CLABE");
+        payment.clabe = Clabe::new("072691004495711499").expect("CLABE");
+        payment.institution = InstitutionCode::new(40072);
+        payment.beneficiary = BeneficiaryName::from_stored("Pablo Sanchez");
+        payment.concept = Concept::from_stored("PRUEBA 2");
+        payment.reference = NumericReference::new(9911913).expect("reference");
+        recorded.what = What::Pay(Box::new(payment));
         let cadena = Fields::new(&recorded, "TAMIZI", false)
             .and_then(|fields| fields.cadena())
             .expect("a cadena");
@@ -290,7 +361,7 @@ pub(super) mod tests {
     #[test]
     fn every_position_is_where_stp_has_it() {
         let mut all = named(&[]);
-        for (name, value) in &mut all.0 {
+        for (name, value) in &mut all.signed {
             let other = match *name {
                 "institucionContraparte" => "846",
                 "fechaOperacion" => "20230516",
@@ -338,7 +409,7 @@ pub(super) mod tests {
         let body = fields.body("F", place).expect("a body");
         let sent: HashMap<String, Box<RawValue>> = serde_json::from_slice(&body).expect("JSON");
         let values = fields
-            .0
+            .signed
             .iter()
             .map(|(name, _)| sent.get(*name).map_or("", |raw| raw.get().trim_matches('"')));
         assert_eq!(sign::cadena(values), fields.cadena().ok());

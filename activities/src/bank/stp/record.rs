@@ -145,7 +145,10 @@ pub(super) fn read_order(status: u16, body: &[u8], order: &Order, company: &str)
         ("tracking_key", is(record.clave_rastreo, order.tracking_key.as_str())),
         ("company", is(record.empresa, company)),
         ("amount", amount == Some(order.amount)),
-        ("account", is(record.cuenta_beneficiario, order.clabe.as_str())),
+        (
+            "account",
+            order.account().is_empty() || is(record.cuenta_beneficiario, order.account()),
+        ),
         ("operating_date", is(record.fecha_operacion, &date)),
     ]
     .into_iter()

@@ -9,7 +9,7 @@ use super::{
     order::{Fields, aaaammdd},
     record::{centavos, no_answer, object, read_order, scalar},
 };
-use crate::bank::{Exchange, Found, NotSent, Order, Submitted};
+use crate::bank::{Exchange, Found, NotSent, Order, Submitted, What};
 
 /// What names an order in what was sent, registration or question.
 #[derive(Deserialize)]
@@ -19,6 +19,9 @@ struct Named<'a> {
     empresa: Option<&'a RawValue>,
     #[serde(borrow, default)]
     clave_rastreo: Option<&'a RawValue>,
+    /// Of what sends a deposit back, whose own key `claveRastreo` is.
+    #[serde(borrow, default)]
+    clave_rastreo_devolucion: Option<&'a RawValue>,
     #[serde(borrow, default)]
     fecha_operacion: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -36,12 +39,23 @@ impl Stp {
         let amount = |raw| scalar(Some(raw)).and_then(|text| centavos(&text));
         object(sent).is_some_and(|named: Named<'_>| {
             let is = |field: Option<&RawValue>, ours: &str| scalar(field).as_deref() == Some(ours);
-            let on = |raw| scalar(Some(raw)).as_deref() == Some(&aaaammdd(order.operating_date));
-            is(named.empresa, &self.company)
-                && is(named.clave_rastreo, order.tracking_key.as_str())
-                && is(named.cuenta_beneficiario, order.clabe.as_str())
+            let on = |date| move |raw| scalar(Some(raw)).as_deref() == Some(&aaaammdd(date));
+            let is_order = match &order.what {
+                What::Pay(payment) => {
+                    is(named.clave_rastreo, order.tracking_key.as_str())
+                        && named.clave_rastreo_devolucion.is_none()
+                        && is(named.cuenta_beneficiario, payment.clabe.as_str())
+                        && named.fecha_operacion.is_none_or(on(order.operating_date))
+                }
+                What::SendBack(deposit) => {
+                    is(named.clave_rastreo_devolucion, order.tracking_key.as_str())
+                        && is(named.clave_rastreo, &deposit.tracking_key)
+                        && named.fecha_operacion.is_some_and(on(deposit.operating_date))
+                }
+            };
+            is_order
+                && is(named.empresa, &self.company)
                 && named.monto.and_then(amount) == Some::<Centavos>(order.amount)
-                && named.fecha_operacion.is_none_or(on)
         })
     }
 

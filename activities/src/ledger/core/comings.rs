@@ -1,11 +1,11 @@
 //! The oracle of money that comes in: where each record's money must be, by what was told and answered alone.
 
 use jiff::civil::date;
-use workflows::domain::{Centavos, InstitutionCode, PayoutId, ReceivedId, ReceivedState};
+use workflows::domain::{Attention, Centavos, InstitutionCode, PayoutId, ReceivedId, ReceivedState};
 
 use super::{
     super::{
-        command::{Answer, Command, Cure, NotCured, Receive, Return},
+        command::{Answer, Command, Cure, NotCured, Receive, Return, SendBack},
         rows::{NOT_APPLIED, SUSPENSE, TO_APPLY},
     },
     fixtures::{Books, account_id, clabe},
@@ -42,13 +42,20 @@ enum Place {
     With(u8),
     Apart,
     Suspense,
+    Returning(PayoutId),
+    Gone(PayoutId),
 }
+
+/// Whose money goes back: no account's.
+pub(super) const NOBODY: u8 = u8::MAX;
 
 struct Coming {
     id: ReceivedId,
     told: Receive,
     of: Option<Of>,
     place: Place,
+    /// The payout that was to send it back.
+    last: Option<PayoutId>,
 }
 
 /// Every record ever told.
@@ -69,10 +76,20 @@ fn is(answer: &Answer) -> Option<Place> {
             .map(Place::With),
         (ReceivedState::Unapplied, None) => Some(Place::Apart),
         (ReceivedState::Suspended, None) => Some(Place::Suspense),
-        (ReceivedState::Received | ReceivedState::Applied | ReceivedState::Unapplied | ReceivedState::Suspended, _) => {
-            None
-        }
+        (ReceivedState::Returning, None) => row.sent_back_by.map(Place::Returning),
+        (ReceivedState::SentBack, None) => row.sent_back_by.map(Place::Gone),
+        (ReceivedState::Received | ReceivedState::Applied | ReceivedState::Unapplied, _) => None,
+        (ReceivedState::Suspended | ReceivedState::Returning | ReceivedState::SentBack, Some(_)) => None,
     }
+}
+
+/// The bank said of the payout that was to send it back, when that had ended without, that it was paid after all.
+fn unclear(books: &Books, last: Option<PayoutId>) -> bool {
+    let told = last.and_then(|id| books.rows.payouts[&id].attention);
+    matches!(
+        told,
+        Some(Attention::PaidAfterRelease | Attention::SecondOrder | Attention::Contradiction)
+    )
 }
 
 fn line(n: usize, centavos: i64) -> ReceivedLine {
@@ -144,6 +161,7 @@ impl Comings {
         match end {
             End::Open => Place::Waits,
             End::Back => Place::Suspense,
+            End::Paid if account == NOBODY => Place::Suspense,
             End::Paid if is_returned || principal > amount => Place::Suspense,
             End::Paid if frozen[usize::from(account)] => Place::Apart,
             End::Paid => Place::With(account),
@@ -164,6 +182,7 @@ impl Comings {
             told,
             of,
             place: Place::Waits,
+            last: None,
         });
         self.drive(books, self.all.len() - 1, place)
     }
@@ -231,6 +250,12 @@ impl Comings {
         }
     }
 
+    /// A record that stands apart, the `n`th or one after it.
+    pub(super) fn apart(&self, n: usize) -> Option<usize> {
+        let stands = |at: &usize| self.all[*at].place == Place::Apart;
+        (n..self.all.len()).chain(0..n).find(stands)
+    }
+
     pub(super) fn count(&self) -> usize {
         self.all.len()
     }
@@ -244,19 +269,23 @@ impl Comings {
             received: coming.id,
             payout: match coming.of {
                 Some(Of::Payout { id, .. }) => Some(id),
-                Some(Of::Nobody) | None => None,
+                Some(Of::Nobody) | None => coming.last,
             },
             account: account_id(account.map_or(999, u128::from)),
             actor: "support".to_owned(),
             reason: "asked".to_owned(),
         };
+        let is_unclear = unclear(books, coming.last);
         let answer = books.try_run(&Command::Cure(cure))?;
         let due = match (coming.place, account) {
             (Place::Apart, None) => Err(NotCured::AccountUnknown),
             (Place::Apart, Some(account)) if frozen[usize::from(account)] => Err(NotCured::AccountNotOpen),
+            (Place::Apart, Some(_)) if is_unclear => Err(NotCured::MayBeBack),
             (Place::Apart, Some(account)) => Ok(account),
             (Place::With(has), Some(account)) if has == account => Ok(account),
-            (Place::Waits | Place::With(_) | Place::Suspense, _) => Err(NotCured::NotSetApart),
+            (Place::Waits | Place::With(_) | Place::Suspense | Place::Returning(_) | Place::Gone(_), _) => {
+                Err(NotCured::NotSetApart)
+            }
         };
         match (&answer, due) {
             (Answer::Placed(row), Ok(account)) if row.account == Some(account_id(account.into())) => {
@@ -265,6 +294,53 @@ impl Comings {
             }
             (Answer::NotCured { why, .. }, Err(due)) if *why == due => Ok(()),
             _ => Err(format!("a cure is answered {answer:?}, and {due:?} was due")),
+        }
+    }
+
+    /// People send a deposit back by a payout; its amount when that begins.
+    pub(super) fn send_back(&mut self, books: &mut Books, n: usize, payout: PayoutId) -> Result<Option<i64>, String> {
+        let Some(coming) = self.all.get_mut(n) else {
+            return Ok(None);
+        };
+        let back = SendBack {
+            received: coming.id,
+            payout,
+            last: coming.last,
+            key: payout.to_string(),
+            actor: "support".to_owned(),
+            reason: "asked".to_owned(),
+        };
+        let is_unclear = unclear(books, coming.last);
+        let answer = books.try_run(&Command::SendBack(back))?;
+        let due = match (coming.place, coming.of) {
+            (Place::Apart, None) if is_unclear => Err(NotCured::MayBeBack),
+            (Place::Apart, None) => Ok(Place::Returning(payout)),
+            (Place::Returning(_) | Place::Gone(_), None) => Ok(coming.place),
+            _ => Err(NotCured::NotSetApart),
+        };
+        match (&answer, due) {
+            (Answer::Placed(_), Ok(due)) if is(&answer) == Some(due) => {
+                let is_new = coming.place == Place::Apart;
+                coming.place = due;
+                if is_new {
+                    coming.last = Some(payout);
+                }
+                Ok(is_new.then_some(coming.told.line.amount.get()))
+            }
+            (Answer::NotCured { why, .. }, Err(due)) if *why == due => Ok(None),
+            _ => Err(format!("sending back is answered {answer:?}, and {due:?} was due")),
+        }
+    }
+
+    /// A payout that sends back has ended.
+    pub(super) fn ended(&mut self, payout: PayoutId, end: End) {
+        let of = |coming: &&mut Coming| coming.place == Place::Returning(payout);
+        if let Some(coming) = self.all.iter_mut().find(of) {
+            coming.place = match end {
+                End::Open => coming.place,
+                End::Paid => Place::Gone(payout),
+                End::Back => Place::Apart,
+            };
         }
     }
 
@@ -284,15 +360,20 @@ impl Comings {
     }
 
     /// What stands apart and in suspense is what giro's own accounts have left.
-    pub(super) fn apart(&self, books: &Books) -> Holds {
+    pub(super) fn stand_apart(&self, books: &Books) -> Holds {
         let left = |id| {
             let row = &books.rows.accounts[&id];
             row.credits.get() - row.debits.get()
         };
         let apart =
             |is_return: bool| self.sum(|coming| coming.place == Place::Apart && coming.of.is_some() == is_return);
+        let returning = self.sum(|coming| matches!(coming.place, Place::Returning(_)));
+        let held = books.rows.accounts[&NOT_APPLIED].held.get();
+        if held != returning {
+            return Err(format!("{held} is held to be sent back, the oracle {returning}"));
+        }
         let due = [
-            apart(false),
+            apart(false) + returning,
             apart(true),
             self.sum(|coming| coming.place == Place::Suspense),
         ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use workflows::domain::{Attention, End, Evidence, ReceivedAttention, Refusal, State};
+use workflows::domain::{Attention, End, Evidence, ReceivedAttention, ReceivedState, Refusal, State};
 
 use super::super::{
     command::{Answer, Command, NotCured, Stand},
@@ -30,6 +30,10 @@ impl Coverage {
             }
         }
         for after in &writes.received {
+            let from = before.received.get(&after.id).map_or("none", |from| from.state.word());
+            if from != after.state.word() {
+                self.0.insert(("record", from, after.state.word()));
+            }
             if let Some(attention) = after.attention {
                 self.0.insert(("arrival", attention.word(), ""));
             }
@@ -99,6 +103,8 @@ fn not_cured(why: &NotCured) -> &'static str {
         NotCured::NotSetApart => "not set apart",
         NotCured::AccountUnknown => "account unknown",
         NotCured::AccountNotOpen => "account not open",
+        NotCured::KeyShared => "key shared",
+        NotCured::MayBeBack => "may be back",
     }
 }
 
@@ -156,6 +162,12 @@ fn due() -> BTreeSet<(&'static str, &'static str, &'static str)> {
             .flat_map(|state| ["deposit", "return"].map(|kind| ("placed", kind, *state))),
     );
     due.insert(("placed", "return", "suspended"));
+    due.insert(("record", "none", ReceivedState::Received.word()));
+    due.extend(
+        ReceivedState::EDGES
+            .iter()
+            .map(|(from, to)| ("record", from.word(), to.word())),
+    );
     due.extend(["not set apart", "account unknown", "account not open"].map(|why| ("not cured", why, "")));
     let told = ReceivedAttention::ALL
         .iter()

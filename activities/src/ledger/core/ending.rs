@@ -8,7 +8,9 @@ use super::{
         rows::{Account, FEE_INCOME, IVA_PAYABLE, Kind, Payout, Rows, Rules, SETTLEMENT_STP, Writes},
     },
     judge::{Verdict, verdict},
-    movement, settle_row, transition,
+    movement,
+    received::stays_apart,
+    settle_row, transition,
 };
 
 /// Posts or releases by the evidence on the row; without a verdict it moves nothing.
@@ -24,7 +26,7 @@ pub(super) fn apply(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, Wr
         return (Answer::Open(before.clone()), writes);
     };
     let mut row = before.clone();
-    let (state, end, written) = match verdict {
+    let (state, end, mut written) = match verdict {
         Verdict::Post => (State::Settled, End::Settled, post(rows, before, &mut writes)),
         Verdict::Release => (
             State::Failed,
@@ -32,6 +34,9 @@ pub(super) fn apply(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, Wr
             released(rows, before).map(|account| writes.accounts.push(account)),
         ),
     };
+    row.state = state;
+    written = written.and_then(|()| stays_apart(rows, &row, &mut writes));
+    row.state = before.state;
     if written.is_none() {
         // Its account or hold is not there: the books are broken, and the payout stays open until they are mended.
         return (Answer::Open(before.clone()), Writes::default());

@@ -176,6 +176,25 @@ pub(super) fn books(
             received.state,
             received.placed_at
         );
+        let back = rows
+            .payouts
+            .values()
+            .filter(|payout| payout.sends_back == Some(received.id));
+        let (open, ended): (Vec<_>, Vec<_>) = back.partition(|payout| payout.state.is_open());
+        let gone = ended.iter().filter(|payout| payout.state == State::Settled).count();
+        let due = match received.state {
+            ReceivedState::Returning => (1, 0),
+            ReceivedState::SentBack => (0, 1),
+            ReceivedState::Received | ReceivedState::Applied | ReceivedState::Unapplied | ReceivedState::Suspended => {
+                (0, 0)
+            }
+        };
+        hold!(
+            (open.len(), gone) == due,
+            "{}: {} payouts send it back, {gone} have",
+            received.state,
+            open.len()
+        );
     }
     for account in rows.accounts.values() {
         let is = [account.debits, account.credits, account.held].map(Centavos::get);

@@ -73,6 +73,8 @@ pub(super) enum NoResend {
     Proven,
     /// The bank would take a second order under the same key.
     TakesRepeats,
+    /// Nobody says that a bank refuses to send the same money back twice.
+    SendsBack,
     /// Its operating date is over.
     OtherDay,
     /// It may still surface at the bank, or the bank has not been asked often enough since.
@@ -91,6 +93,9 @@ pub(super) fn no_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timest
     }
     if row.evidence.is_some() {
         return Some(NoResend::Proven);
+    }
+    if row.sends_back.is_some() {
+        return Some(NoResend::SendsBack);
     }
     if !bank.refuses_repeated_keys {
         return Some(NoResend::TakesRepeats);

@@ -2,7 +2,7 @@
 //!
 //! The oracle (`purse.rs`) knows only what was asked and answered; the invariants are those of `invariants.rs`; the
 //! banks are those of `world.rs`, one in four of which lies, so that every word of attention is reached. 1,000
-//! sequences of 128 operations by default; `GIRO_SEQUENCES=10000 GIRO_OPS=512` for more; `GIRO_SEED` for one of them.
+//! sequences of 256 operations by default; `GIRO_SEQUENCES=10000 GIRO_OPS=512` for more; `GIRO_SEED` for one of them.
 //! A failure prints its seed and the shortest story that was found.
 
 use std::{
@@ -108,6 +108,8 @@ fn op(run: &Run, payouts: u64, rng: &mut Rng) -> Op {
         Op::Resume,
     ];
     let n = usize::try_from(rng.below(run.comings.count() as u64)).unwrap_or_default();
+    // Mostly what can be decided on.
+    let apart = run.comings.apart(n).filter(|_| rng.below(4) > 0).unwrap_or(n);
     let somebody = (rng.below(8) > 0).then_some(account);
     let back = Op::Back {
         case: (rng.below(8) > 0 && !run.cases.is_empty())
@@ -124,10 +126,14 @@ fn op(run: &Run, payouts: u64, rng: &mut Rng) -> Op {
             n,
             otherwise: rng.below(4) == 0,
         },
-        Op::Cure { n, account: somebody },
+        Op::Cure {
+            n: apart,
+            account: somebody,
+        },
+        Op::SendBack { n: apart },
     ];
-    match rng.below(26) {
-        24..26 => comings[usize::try_from(rng.below(4)).unwrap_or_default()],
+    match rng.below(28) {
+        24..28 => comings[usize::try_from(rng.below(5)).unwrap_or_default()],
         0..2 if fresh => Op::Accept { account, centavos },
         0..3 => odd[usize::try_from(rng.below(odd.len() as u64)).unwrap_or_default()],
         3..6 => {
@@ -223,7 +229,7 @@ fn number(name: &str, default: u64) -> u64 {
 #[test]
 fn random_sequences_of_many_payouts_agree_with_a_naive_oracle() {
     let (seed, sequences) = (number("GIRO_SEED", 20_261_124), number("GIRO_SEQUENCES", 1_000));
-    let ops = usize::try_from(number("GIRO_OPS", 128)).expect("a count");
+    let ops = usize::try_from(number("GIRO_OPS", 256)).expect("a count");
     let began = Instant::now();
     let next = AtomicU64::new(0);
     let done = AtomicU64::new(0);

@@ -214,6 +214,7 @@ pub fn why_no_resend(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp
         NoResend::NotInDoubt => "it is not in doubt".to_owned(),
         NoResend::Proven => "the outcome is proven".to_owned(),
         NoResend::TakesRepeats => WhyNot::BankTakesRepeats.sentence().en.to_owned(),
+        NoResend::SendsBack => WhyNot::SendsBack.sentence().en.to_owned(),
         NoResend::OtherDay => WhyNot::DayIsOver.sentence().en.to_owned(),
         NoResend::TooEarly => filled(
             WhyNot::TooEarly.sentence().en,

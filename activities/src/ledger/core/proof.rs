@@ -75,7 +75,9 @@ pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer
             send_no,
             readings: [own, next],
         } => {
-            let same = row.operating_date == Some(*day) && row.send_no == *send_no;
+            // How a statement lists what was sent back is not known well enough to prove that it was not.
+            let is_listed = row.sends_back.is_none();
+            let same = is_listed && row.operating_date == Some(*day) && row.send_no == *send_no;
             if row.state == State::Sending && same && !is_known(&row) {
                 put_evidence(&mut row, Evidence::Absent, None, finding.id, now, bank, &mut writes);
                 if let Some(kept) = writes.evidence.last_mut() {

@@ -11,7 +11,7 @@ use super::{
         rows::{AccountStatus, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, SETTLEMENT_STP},
     },
     case::Case,
-    comings::{Comings, End, Of},
+    comings::{Comings, End, NOBODY, Of},
     coverage::Coverage,
     fixtures::{Books, FEE, IVA, account_id, books, clabe, opening, payout_id, request},
     invariants::{self, Holds},
@@ -43,6 +43,7 @@ pub(super) enum Op {
     Back { case: Option<usize>, tenths: i64 },
     ComeAgain { n: usize, otherwise: bool },
     Cure { n: usize, account: Option<u8> },
+    SendBack { n: usize },
     Do { case: usize, step: Move },
 }
 
@@ -95,7 +96,7 @@ impl Run {
         if let Op::Replay { n } | Op::OtherBody { n } = op {
             return n <= self.asked();
         }
-        if let Op::ComeAgain { n, .. } | Op::Cure { n, .. } = op {
+        if let Op::ComeAgain { n, .. } | Op::Cure { n, .. } | Op::SendBack { n } = op {
             return n < self.comings.count();
         }
         if let Op::Back { case: Some(case), .. } = op {
@@ -166,9 +167,25 @@ impl Run {
                 self.comings.again(&mut self.books, n, otherwise, now, &self.frozen)?;
             }
             Op::Cure { n, account } => self.comings.cure(&mut self.books, n, account, &self.frozen)?,
+            Op::SendBack { n } => self.send_back(n)?,
             Op::Do { case, step } => self.step(case, step)?,
         }
         self.balances()
+    }
+
+    /// People send a deposit back: when that begins, it is a payout like any other.
+    fn send_back(&mut self, n: usize) -> Holds {
+        let payout = payout_id(1_000_000 + self.cases.len() as u128);
+        if let Some(amount) = self.comings.send_back(&mut self.books, n, payout)? {
+            self.payouts.insert(payout, (NOBODY, amount, End::Open));
+            let next = u32::try_from(self.cases.len()).unwrap_or_default() * 100_000;
+            self.cases.push(Case {
+                payout,
+                world: QUIET,
+                next,
+            });
+        }
+        Ok(())
     }
 
     /// A payout as the oracle knows it.
@@ -321,6 +338,7 @@ impl Run {
                 return Err(format!("it ended as {:?}, and now as {end:?}", fate.2));
             }
             fate.2 = end;
+            self.comings.ended(case.payout, end);
         }
         let row = &self.books.rows.payouts[&case.payout];
         if row.state.is_open() != (fate.2 == End::Open) {
@@ -359,9 +377,16 @@ impl Run {
                 [gone, OPENING + self.comings.with(account), held],
             )?;
         }
-        let count = self.payouts.values().filter(|(_, _, end)| *end == End::Paid).count();
+        let is_charged = |of: u8, end: End| of != NOBODY && end == End::Paid;
+        let count = self
+            .payouts
+            .values()
+            .filter(|(of, _, end)| is_charged(*of, *end))
+            .count();
+        let (sent_back, _, _) = self.purse(NOBODY);
+        paid += sent_back;
         let count = i64::try_from(count).unwrap_or_default();
-        self.comings.apart(&self.books)?;
+        self.comings.stand_apart(&self.books)?;
         let came = OPENING * i64::from(ACCOUNTS) + self.comings.placed();
         self.has(SETTLEMENT_STP, [came, paid, 0])?;
         self.has(FEE_INCOME, [0, FEE.get() * count, 0])?;

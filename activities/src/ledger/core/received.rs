@@ -1,20 +1,22 @@
-//! Receive, deposit, return, cure: what becomes of money that a bank says came in. Facts, but for the cure: they are
+//! Receive, deposit, return, cure, send back: what becomes of money that a bank says came in. Facts, but for the last two: they are
 //! always recorded, and money that nobody can be given stands apart, with a person told.
 
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
 use workflows::domain::{
-    AccountId, Attention, Centavos, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State,
+    AccountId, Attention, Centavos, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State, TaxId,
+    TrackingKey,
 };
 
 use super::{
     super::{
-        command::{Answer, Cure, NotCured, Receive, Return},
+        command::{Answer, Cure, NotCured, Receive, Return, SendBack},
         rows::{
             Account, AccountStatus, CUSTOMER, Event, FEE_INCOME, IVA_PAYABLE, Kind, NOT_APPLIED, Payout, Private,
-            Received, Rows, Rules, SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
+            Received, Request, Rows, Rules, SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
         },
     },
-    later, movement, raise, settle_row, transition,
+    hex, later, movement, raise, settle_row, transition,
 };
 
 /// Money that came in is placed within this, or a person is told.
@@ -81,6 +83,9 @@ fn born(rows: &Rows, receive: &Receive) -> Received {
         state: ReceivedState::Received,
         account: None,
         payout: None,
+        sent_back_by: None,
+        decided_by: None,
+        decided_why: None,
         attention: None,
         attention_since: None,
         deadline_at: Some(later(rows.now, PLACED)),
@@ -175,6 +180,8 @@ pub(super) fn give_back(rules: &Rules, rows: &Rows, back: &Return) -> (Answer, W
         }
         State::Failed | State::Cancelled => suspend(rows, before, ReceivedAttention::PayoutNotPaid),
         State::Returned => suspend(rows, before, ReceivedAttention::SecondReturn),
+        // What giro sent back comes back once more: nobody's money but whose it was.
+        State::Settled if payout.sends_back.is_some() => suspend(rows, before, ReceivedAttention::BackAgain),
         State::Settled if !(1..=payout.amount.get()).contains(&before.principal().get()) => {
             suspend(rows, before, ReceivedAttention::TooMuch)
         }
@@ -254,21 +261,17 @@ pub(super) fn cure(rows: &Rows, cure: &Cure) -> (Answer, Writes) {
     let Some(before) = rows.received.get(&cure.received) else {
         return (Answer::Unknown, writes);
     };
-    let refused = |why| {
-        (
-            Answer::NotCured {
-                received: before.clone(),
-                why,
-            },
-            Writes::default(),
-        )
-    };
+    let refused = |why| not_cured(before, why);
     match before.state {
         ReceivedState::Unapplied => {}
         ReceivedState::Applied if before.account == Some(cure.account) => {
             return (Answer::Placed(before.clone()), writes);
         }
-        ReceivedState::Received | ReceivedState::Applied | ReceivedState::Suspended => {
+        ReceivedState::Received
+        | ReceivedState::Applied
+        | ReceivedState::Returning
+        | ReceivedState::SentBack
+        | ReceivedState::Suspended => {
             return refused(NotCured::NotSetApart);
         }
     }
@@ -282,11 +285,15 @@ pub(super) fn cure(rows: &Rows, cure: &Cure) -> (Answer, Writes) {
         Some(AccountStatus::Frozen | AccountStatus::Closed) => return refused(NotCured::AccountNotOpen),
         None => return refused(NotCured::AccountUnknown),
     }
+    match sent_back_before(rows, before) {
+        Back::Unseen => return waits(before),
+        Back::Unclear => return refused(NotCured::MayBeBack),
+        Back::No => {}
+    }
     let payout = match before.payout.map(|id| rows.payouts.get(&id)) {
         Some(None) => {
             // It came to return this payout since whoever decided has looked: what stands apart is not known here.
-            let (received, payout) = (before.clone(), before.payout);
-            return (Answer::Waits { received, payout }, writes);
+            return waits(before);
         }
         Some(Some(payout)) => Some(payout),
         None => None,
@@ -320,6 +327,197 @@ pub(super) fn cure(rows: &Rows, cure: &Cure) -> (Answer, Writes) {
         settle_row(payout, mended, rows.now, &mut writes);
     }
     placed(before, row, rows.now, writes)
+}
+
+fn not_cured(before: &Received, why: NotCured) -> (Answer, Writes) {
+    let received = before.clone();
+    (Answer::NotCured { received, why }, Writes::default())
+}
+
+/// It has moved on since whoever decided has looked.
+fn waits(before: &Received) -> (Answer, Writes) {
+    let (received, payout) = (before.clone(), before.payout);
+    (Answer::Waits { received, payout }, Writes::default())
+}
+
+/// Whether a deposit that stands apart again has gone after all.
+enum Back {
+    /// No payout was to send it back, or that is proven not to have.
+    No,
+    /// Which payout was, is not known here.
+    Unseen,
+    /// What came after the end of that payout says otherwise.
+    Unclear,
+}
+
+fn sent_back_before(rows: &Rows, before: &Received) -> Back {
+    let Some(id) = before.sent_back_by else { return Back::No };
+    let Some(payout) = rows.payouts.get(&id) else {
+        return Back::Unseen;
+    };
+    let otherwise = [
+        Attention::PaidAfterRelease,
+        Attention::SecondOrder,
+        Attention::Contradiction,
+    ];
+    if payout.attention.is_some_and(|told| otherwise.contains(&told)) {
+        Back::Unclear
+    } else {
+        Back::No
+    }
+}
+
+/// Begins to send back what stands apart, as people decided: its money is held for a payout of its own, which asks the bank
+/// once. Asked again, it says so again; by the same key, also when it stands apart anew.
+pub(super) fn send_back(rules: &Rules, rows: &Rows, back: &SendBack) -> (Answer, Writes) {
+    let mut writes = Writes::default();
+    let Some(before) = rows.received.get(&back.received) else {
+        return (Answer::Unknown, writes);
+    };
+    let request = back.request();
+    if let Some(known) = rows.requests.get(&request) {
+        let answer = if known.hash == send_back_hash(before.id) {
+            Answer::Placed(before.clone())
+        } else {
+            Answer::KeyConflict { payout: known.payout }
+        };
+        return (answer, writes);
+    }
+    match (before.kind, before.state) {
+        (ReceivedKind::Deposit, ReceivedState::Unapplied) => {}
+        (ReceivedKind::Deposit, ReceivedState::Returning | ReceivedState::SentBack) => {
+            return (Answer::Placed(before.clone()), writes);
+        }
+        (ReceivedKind::Deposit | ReceivedKind::Return, _) => return not_cured(before, NotCured::NotSetApart),
+    }
+    if rows.shared.contains(&before.id) {
+        return not_cured(before, NotCured::KeyShared);
+    }
+    match sent_back_before(rows, before) {
+        Back::Unseen => return waits(before),
+        Back::Unclear => return not_cured(before, NotCured::MayBeBack),
+        Back::No => {}
+    }
+    let held = rows.accounts.get(&NOT_APPLIED).and_then(|account| {
+        let mut account = account.clone();
+        account.held = account.held.checked_add(before.amount)?;
+        Some(account)
+    });
+    let Some(account) = held else {
+        return broken(before);
+    };
+    let (caller, key) = request;
+    let payout = going_back(rules, rows, back, before);
+    writes.accounts.push(account);
+    writes.requests.push(Request {
+        caller,
+        key,
+        hash: payout.request_hash.clone(),
+        payout: Some(payout.id),
+        account: None,
+        refusal: None,
+        created_at: rows.now,
+    });
+    writes.events.push(Event::Payout(Box::new(payout.clone())));
+    let mut row = before.clone();
+    row.sent_back_by = Some(payout.id);
+    row.decided_by = Some(back.actor.clone());
+    row.decided_why = Some(back.reason.clone());
+    writes.payouts.push(payout);
+    place(&mut row, ReceivedState::Returning, None, rows.now);
+    (row.attention, row.attention_since) = (None, None);
+    placed(before, row, rows.now, writes)
+}
+
+/// Who asks for what giro itself sends back.
+pub const GIRO: &str = "giro";
+
+/// What a request to send a deposit back is, in hex: the same for ever.
+pub(crate) fn send_back_hash(received: ReceivedId) -> String {
+    hex(&Sha256::digest(format!("send back {received}").as_bytes()))
+}
+
+/// The payout that sends a deposit back: it draws on what stands apart, names no account, and costs nobody a fee.
+fn going_back(rules: &Rules, rows: &Rows, back: &SendBack, of: &Received) -> Payout {
+    let text = |text: &Option<Private>| text.clone().unwrap_or_else(|| Private::new(""));
+    let reference = of.reference.filter(|reference| (1..=9_999_999).contains(reference));
+    Payout {
+        id: back.payout,
+        caller: GIRO.to_owned(),
+        request_key: back.request().1,
+        request_hash: send_back_hash(of.id),
+        account: NOT_APPLIED,
+        bank: of.bank.clone(),
+        institution: of.sender,
+        clabe: Private::new(""),
+        beneficiary_name: text(&of.sender_name),
+        beneficiary_tax_id: Private::new(TaxId::unknown().as_str()),
+        concept: text(&of.concept),
+        reference: reference.unwrap_or(1),
+        amount: of.amount,
+        tracking_key: TrackingKey::derive(back.payout),
+        deadline_at: Some(later(rows.now, rules.accepted)),
+        accepted_at: rows.now,
+        changed_at: rows.now,
+        sends_back: Some(of.id),
+        deposit_key: Some(of.tracking_key.clone()),
+        deposit_date: Some(of.operating_date),
+        accepted_on: rows.server.as_ref().map(|seen| seen.server.clone()),
+        fee: Centavos::ZERO,
+        iva: Centavos::ZERO,
+        state: State::Accepted,
+        operating_date: None,
+        send_no: 0,
+        sender: None,
+        unproven: 0,
+        send_before: None,
+        not_found: 0,
+        not_found_at: None,
+        bank_ref: None,
+        bank_said: None,
+        evidence: None,
+        contradicted: false,
+        decided_by: None,
+        document: None,
+        doubt: None,
+        attention: None,
+        attention_since: None,
+        effective_on: None,
+        event_seq: 1,
+        version: 1,
+        ended_at: None,
+        swept_at: None,
+        returned_by: None,
+        returned_amount: None,
+        refunded: Centavos::ZERO,
+        return_cause: None,
+        returned_on: None,
+        returned_at: None,
+    }
+}
+
+/// What a payout that has ended, or is about to, leaves of the deposit that it was to send back; nothing for any other.
+/// `None`: the record is not there, and the books are broken.
+pub(super) fn stays_apart(rows: &Rows, payout: &Payout, writes: &mut Writes) -> Option<()> {
+    let Some(id) = payout.sends_back else {
+        return Some(());
+    };
+    let before = rows
+        .received
+        .get(&id)
+        .filter(|row| row.state == ReceivedState::Returning)?;
+    let mut row = before.clone();
+    match payout.state {
+        State::Settled => place(&mut row, ReceivedState::SentBack, None, rows.now),
+        State::Failed | State::Cancelled => {
+            place(&mut row, ReceivedState::Unapplied, None, rows.now);
+            tell(&mut row, ReceivedAttention::SendBackFailed, rows.now);
+        }
+        State::Accepted | State::Sending | State::Sent | State::Returned => return None,
+    }
+    let row = keep(before, row, rows.now, writes);
+    writes.events.push(Event::Received(Box::new(row)));
+    Some(())
 }
 
 /// One leg of money.

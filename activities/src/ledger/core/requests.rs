@@ -1,6 +1,6 @@
 //! Open, accept, cancel: requests, the only commands that can be refused, and whose refusals are remembered.
 
-use workflows::domain::{Centavos, PayoutId, Refusal, State, TrackingKey};
+use workflows::domain::{Attention, Centavos, PayoutId, Refusal, State, TrackingKey};
 
 use super::{
     super::{
@@ -12,7 +12,10 @@ use super::{
     },
     ending::released,
     judge::no_cancel,
-    later, movement, settle_row, transition,
+    later, movement, raise,
+    received::stays_apart,
+    sending::begin_may_be_lost,
+    settle_row, transition,
 };
 
 /// The answer that a request's key already has, if any.
@@ -230,6 +233,10 @@ fn born(rules: &Rules, rows: &Rows, accept: &Accept) -> Payout {
         changed_at: rows.now,
         ended_at: None,
         swept_at: None,
+        sends_back: None,
+        deposit_key: None,
+        deposit_date: None,
+        accepted_on: None,
         returned_by: None,
         returned_amount: None,
         refunded: Centavos::ZERO,
@@ -256,12 +263,21 @@ pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, W
     if !rows.banks.get(&before.bank).is_some_and(is_caught_up) {
         return (Answer::CatchingUp(before.clone()), writes);
     }
+    if before.evidence.is_none() && begin_may_be_lost(rows, before) {
+        let mut row = before.clone();
+        raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
+        let row = settle_row(before, row, rows.now, &mut writes);
+        return (Answer::TooLate(row), writes);
+    }
     let Some(account) = released(rows, before) else {
         return (Answer::Unknown, writes);
     };
     let mut row = before.clone();
     transition(rules, &mut row, State::Cancelled, rows.now, &mut writes);
     writes.accounts.push(account);
+    if stays_apart(rows, &row, &mut writes).is_none() {
+        return (Answer::Unknown, Writes::default());
+    }
     let row = settle_row(before, row, rows.now, &mut writes);
     (Answer::Cancelled(row), writes)
 }

@@ -27,6 +27,8 @@ const LATE: SignedDuration = SignedDuration::from_secs(30);
 /// told, it is woken when it is over.
 const CATCH_UP_LOOK: SignedDuration = SignedDuration::from_secs(2);
 const CATCH_UP_LONG: SignedDuration = SignedDuration::from_secs(60);
+/// While another deposit has the key of the one that goes back, its payout looks this often.
+const SHARED_LOOK: SignedDuration = SignedDuration::from_secs(300);
 
 /// Gives the right to send once, to one execution, until `send_before`.
 pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Writes) {
@@ -50,6 +52,16 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
         State::Settled | State::Failed | State::Cancelled | State::Returned => return stays(Stand::Closed),
     }
     let mut row = before.clone();
+    if before.state == State::Accepted && begin_may_be_lost(rows, before) {
+        raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
+        let row = settle_row(before, row, rows.now, &mut writes);
+        return (Answer::Stands(row, Stand::Closed), writes);
+    }
+    if before.sends_back.is_some_and(|deposit| rows.shared.contains(&deposit)) {
+        // The bank could not tell which one goes back: people cancel it, told by its deadline.
+        let until = later(rows.now, SHARED_LOOK);
+        return stays(Stand::NotSent { until });
+    }
     let held = bank.is_caught_up(rows.server.as_ref()) && holds(begin.seen.as_ref(), rows.server.as_ref());
     let look = match bank.attention.as_deref() {
         Some(CATCHING_UP) => CATCH_UP_LONG,
@@ -84,6 +96,13 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
     transition(rules, &mut row, State::Sending, rows.now, &mut writes);
     let row = settle_row(before, row, rows.now, &mut writes);
     (Answer::Stands(row, Stand::Go), writes)
+}
+
+/// True for what sends a deposit back and was accepted on another server of the books: they may have lost its begin, and the
+/// bank's statement is not known to list it. People find out.
+pub(super) fn begin_may_be_lost(rows: &Rows, row: &Payout) -> bool {
+    let here = rows.server.as_ref().map(|seen| &seen.server);
+    row.sends_back.is_some() && row.accepted_on.as_ref() != here
 }
 
 /// True when the books are the ones that were held against the bank's orders: what they say was never sent, was not.

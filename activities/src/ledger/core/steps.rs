@@ -268,6 +268,9 @@ fn legs_of(rules: &Rules, before: &Rows, after: &Received) -> Result<Vec<Leg>, S
                 amount + refunded,
             )]
         }
+        // The payout that sends it back moves its money.
+        (_, ReceivedKind::Deposit, ReceivedState::Returning | ReceivedState::SentBack)
+        | (Some(ReceivedState::Returning), ReceivedKind::Deposit, _) => Vec::new(),
         (_, ReceivedKind::Deposit, _) => vec![(id, "place", 0, SETTLEMENT_STP, to(NOT_APPLIED), amount)],
         (_, ReceivedKind::Return, _) => {
             let payout = payout.ok_or("a return of no payout")?;

@@ -42,6 +42,15 @@ pub struct Received {
     /// The payout that came back by it.
     #[serde(with = "as_uuid::option")]
     pub payout: Option<PayoutId>,
+    /// The payout that sends it back, or did.
+    #[serde(with = "as_uuid::option", default)]
+    pub sent_back_by: Option<PayoutId>,
+    /// Who decided to send it back.
+    #[serde(default)]
+    pub decided_by: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub decided_why: Option<String>,
     pub attention: Option<ReceivedAttention>,
     pub attention_since: Option<Timestamp>,
     pub deadline_at: Option<Timestamp>,

@@ -45,6 +45,13 @@ pub struct Arrival {
     /// The payout that came back by it; null for a deposit.
     #[schema(value_type = Option<form::PayoutId>)]
     pub payout: Option<PayoutId>,
+    /// The payout that sends it back, or did; null for what stays.
+    #[schema(value_type = Option<form::PayoutId>)]
+    #[serde(default)]
+    pub sent_back_by: Option<PayoutId>,
+    /// Who decided that, and why.
+    #[serde(default)]
+    pub decided: Option<Decided>,
     /// Why it came back, when the bank says so.
     pub reason: Option<Reason>,
     pub sender: Sender,
@@ -71,6 +78,15 @@ pub struct Arrival {
     /// When giro read it from the bank.
     pub received_at: Timestamp,
     pub changed_at: Timestamp,
+}
+
+/// A decision of people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Decided {
+    /// The caller that decided.
+    #[schema(example = "support")]
+    pub by: String,
+    pub why: String,
 }
 
 /// Who sent it.
@@ -128,6 +144,12 @@ impl Arrival {
             account: row.account,
             clabe_last4: row.clabe_last4().to_owned(),
             payout: row.payout,
+            sent_back_by: row.sent_back_by,
+            decided: row
+                .decided_by
+                .clone()
+                .zip(row.decided_why.clone())
+                .map(|(by, why)| Decided { by, why }),
             reason: row.cause.as_ref().map(|cause| {
                 let code = bank::returned(&row.bank, cause);
                 Reason {

@@ -176,6 +176,8 @@ impl Attention {
             | ReceivedAttention::PayoutNotPaid
             | ReceivedAttention::SecondReturn
             | ReceivedAttention::TooMuch
+            | ReceivedAttention::BackAgain
+            | ReceivedAttention::SendBackFailed
             | ReceivedAttention::Differs => "nothing: it is kept where it is until people decide",
         };
         Self {

@@ -109,6 +109,7 @@ const RECEIVED_CAUSES: &[&str] = &[
     "deposit_deadline",
     "deposit_account_unknown",
     "deposit_account_not_open",
+    "deposit_send_back_failed",
     "deposit_differs",
     "return_deadline",
     "return_account_not_open",
@@ -116,6 +117,7 @@ const RECEIVED_CAUSES: &[&str] = &[
     "return_payout_not_paid",
     "return_second_return",
     "return_too_much",
+    "return_back_again",
     "return_differs",
 ];
 

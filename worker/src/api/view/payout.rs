@@ -86,6 +86,10 @@ pub struct Payout {
     pub ended_at: Option<Timestamp>,
     /// The operating date that the movements count for.
     pub effective_on: Option<Date>,
+    /// The deposit that it sends back; null for what a caller asked for.
+    #[schema(value_type = Option<form::ReceivedId>)]
+    #[serde(default)]
+    pub sends_back: Option<ReceivedId>,
     /// What came back, and when; null unless it was returned.
     #[serde(default)]
     pub returned: Option<Returned>,
@@ -274,6 +278,7 @@ impl Payout {
             changed_at: payout.changed_at,
             ended_at: payout.ended_at,
             effective_on: payout.effective_on,
+            sends_back: payout.sends_back,
             returned: Returned::of(payout),
             deadline_at: payout.deadline_at,
             // Sentences for people are made here, from the row, and nowhere else in REST.

@@ -109,6 +109,15 @@ pub struct BankResume {
     pub paused_at: Option<Timestamp>,
 }
 
+/// The decision of people that a deposit goes back.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendingBack {
+    /// Why, in one line of 200 characters at most.
+    #[schema(min_length = 1, max_length = 200)]
+    pub reason: String,
+}
+
 /// The decision of people about what was set apart.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

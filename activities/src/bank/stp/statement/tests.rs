@@ -36,7 +36,7 @@ fn lines(body: &str) -> Vec<StatementLine> {
 fn differs(line: &StatementLine) -> Vec<&'static str> {
     let order = order();
     let (key, date) = (order.tracking_key.as_str(), order.operating_date);
-    line.differs(key, order.amount, order.clabe.as_str(), Some(date))
+    line.differs(key, order.amount, order.account(), Some(date))
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_line_says_what_an_answer_to_a_question_would() {
             tracking_key: order.tracking_key.to_string(),
             bank_ref: Some("9349827".into()),
             amount: Some(order.amount),
-            clabe: Some(order.clabe.clone()),
+            clabe: Clabe::new(order.account()).ok(),
             of_our_company: true,
             operating_date: Some(date(2026, 4, 2)),
             says,
@@ -128,8 +128,8 @@ fn a_line_differs_by_the_names_of_its_fields() {
     let all = lines("{\"estado\":0,\"datos\":[{\"claveRastreo\":\"X\"}],\"total\":1}");
     let fields = vec!["tracking_key", "company", "amount", "account", "operating_date"];
     assert_eq!(differs(&all[0]), fields);
-    let (key, clabe) = (order().tracking_key.to_string(), order().clabe);
-    let any_date = |line: &StatementLine| line.differs(&key, order().amount, clabe.as_str(), None);
+    let (key, clabe) = (order().tracking_key.to_string(), order().account().to_owned());
+    let any_date = |line: &StatementLine| line.differs(&key, order().amount, &clabe, None);
     assert_eq!(any_date(&all[0]), fields, "no date at all");
     let other = lines(&page(&[row("LQ", json!({"fechaOperacion": 20_260_403}))], 1));
     assert_eq!(any_date(&other[0]), Vec::<&str>::new());

@@ -8,12 +8,12 @@ use workflows::domain::{
 use super::{
     super::{
         super::{
-            command::{Answer, Command, Cure, NotCured, Receive, Return, Stand},
-            rows::{AccountStatus, Received, TO_APPLY},
+            command::{Answer, Command, Cure, Finding, NotCured, Receive, Return, SendBack, Stand},
+            rows::{AccountStatus, NOT_APPLIED, Received, TO_APPLY},
         },
-        fixtures::{Books, FEE, IVA, account_id, payout_id},
+        fixtures::{Books, FEE, IVA, account_id, books, payout_id, statements},
     },
-    AMOUNT, accepted, paid,
+    AMOUNT, accepted, doubt, not_paid, paid, refused, took,
 };
 use crate::bank::ReceivedLine;
 
@@ -66,6 +66,186 @@ impl Books {
     fn came(&self, id: ReceivedId) -> &Received {
         &self.rows.received[&id]
     }
+
+    fn sends_back(&mut self, received: ReceivedId, payout: u128, key: &str) -> Answer {
+        let last = self.came(received).sent_back_by;
+        self.run(Command::SendBack(SendBack {
+            received,
+            payout: payout_id(payout),
+            last,
+            key: key.to_owned(),
+            actor: "support".to_owned(),
+            reason: "nobody knows it".to_owned(),
+        }))
+    }
+}
+
+/// Books with a customer, and a deposit that stands apart for nobody.
+fn apart() -> (Books, ReceivedId) {
+    let mut books = books(true);
+    books.open(0, 100_000_000);
+    let line = ReceivedLine {
+        payment_type: 1,
+        of_key: None,
+        cause: None,
+        account: Some("646180110400009992".to_owned()),
+        operating_date: date(2026, 11, 24),
+        sender: InstitutionCode::new(40_012),
+        tracking_key: "CAME1".to_owned(),
+        amount: Centavos::new(AMOUNT),
+        interest: Centavos::ZERO,
+        sender_account: None,
+        sender_name: None,
+        concept: None,
+        reference: None,
+        bank_ref: None,
+        record: "{}".to_owned(),
+    };
+    let id = books.comes(line);
+    books.run(Command::Deposit(id));
+    assert_eq!(books.came(id).state, ReceivedState::Unapplied);
+    (books, id)
+}
+
+fn why(answer: &Answer) -> Option<NotCured> {
+    let Answer::NotCured { why, .. } = answer else {
+        return None;
+    };
+    Some(*why)
+}
+
+/// Seeded wrong: two send-backs; a cure and a send-back at once.
+#[test]
+fn what_goes_back_is_nobodys_meanwhile_and_goes_once() {
+    let (mut books, id) = apart();
+    assert!(matches!(books.sends_back(id, 1, "a"), Answer::Placed(_)));
+    assert_eq!(
+        (books.came(id).state, books.held(NOT_APPLIED)),
+        (ReceivedState::Returning, AMOUNT)
+    );
+    assert_eq!(why(&books.cures(id, Some(payout_id(1)))), Some(NotCured::NotSetApart));
+    assert!(matches!(books.sends_back(id, 2, "b"), Answer::Placed(row) if row.sent_back_by == Some(payout_id(1))));
+    assert_eq!(books.begin(1), Stand::Go);
+    books.record(1, 1, took());
+    books.found(paid());
+    assert_eq!(books.apply(), Some(End::Settled));
+    assert_eq!(
+        (books.came(id).state, books.held(NOT_APPLIED)),
+        (ReceivedState::SentBack, 0)
+    );
+    assert_eq!(why(&books.cures(id, Some(payout_id(1)))), Some(NotCured::NotSetApart));
+    assert!(matches!(books.sends_back(id, 3, "c"), Answer::Placed(_)));
+    assert_eq!(books.rows.payouts.len(), 1);
+}
+
+/// A client that asks again by itself, with its own key, decides nothing anew.
+#[test]
+fn what_was_refused_stands_apart_again_and_only_a_new_decision_sends_it() {
+    let (mut books, id) = apart();
+    books.sends_back(id, 1, "a");
+    assert_eq!(books.begin(1), Stand::Go);
+    books.record(1, 1, refused());
+    assert_eq!(books.apply(), Some(End::Failed));
+    let told = (books.came(id).state, books.came(id).attention);
+    assert_eq!(
+        told,
+        (ReceivedState::Unapplied, Some(ReceivedAttention::SendBackFailed))
+    );
+    assert!(matches!(books.sends_back(id, 2, "a"), Answer::Placed(row) if row.state == ReceivedState::Unapplied));
+    assert_eq!(books.rows.payouts.len(), 1);
+    assert!(matches!(books.sends_back(id, 2, "b"), Answer::Placed(row) if row.sent_back_by == Some(payout_id(2))));
+}
+
+/// A bank might send the same money back twice, and nobody knows how its statement lists that.
+#[test]
+fn what_goes_back_is_never_sent_again_nor_proven_absent() {
+    let (mut books, id) = apart();
+    books.sends_back(id, 1, "a");
+    assert_eq!(books.begin(1), Stand::Go);
+    books.record(1, 1, doubt());
+    books.twice_not_found();
+    assert_eq!(books.begin(2), Stand::Doubt);
+    let by = statements(books.row());
+    books.run(Command::Evidence(Finding {
+        payout: payout_id(1),
+        id: uuid::Uuid::now_v7(),
+        by,
+    }));
+    assert_eq!((books.row().evidence, books.apply()), (None, None));
+    books.people(false, ["ana", "luis"]);
+    assert_eq!(books.apply(), Some(End::Failed));
+}
+
+/// Books that were restored or failed over may have lost that it went: two people find out.
+#[test]
+fn what_was_to_go_back_on_another_server_is_for_people() {
+    let (mut books, id) = apart();
+    books.sends_back(id, 1, "a");
+    let here = books.rows.server.as_mut().expect("a server");
+    here.server.started_us += 1;
+    let caught_up = here.server.clone();
+    books.rows.banks.get_mut("stp").expect("the bank").caught_up = Some(caught_up);
+    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+    assert_ne!(books.begin(1), Stand::Go);
+    assert_eq!(books.row().attention, Some(Attention::EvidenceBeforeSend));
+    assert_eq!(books.row().send_no, 0);
+    books.people(false, ["ana", "luis"]);
+    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::Cancelled(_)));
+    assert_eq!(books.came(id).state, ReceivedState::Unapplied);
+}
+
+/// The bank said that it did not send it back, and then that it did: nobody gets it on top of that.
+#[test]
+fn what_may_have_gone_after_all_is_given_to_nobody() {
+    let (mut books, id) = apart();
+    books.sends_back(id, 1, "a");
+    assert_eq!(books.begin(1), Stand::Go);
+    books.record(1, 1, took());
+    books.found(not_paid());
+    books.tick(600);
+    assert_eq!(books.apply(), Some(End::Failed));
+    books.found(paid());
+    assert_eq!(why(&books.cures(id, Some(payout_id(1)))), Some(NotCured::MayBeBack));
+    assert_eq!(why(&books.sends_back(id, 2, "b")), Some(NotCured::MayBeBack));
+    // Its command locked no payout, so that it sees none.
+    books.thorough = false;
+    let unseen = books.rows.payouts.remove(&payout_id(1)).expect("the payout");
+    assert!(matches!(books.cures(id, None), Answer::Waits { .. }));
+    books.rows.payouts.insert(unseen.id, unseen);
+}
+
+/// An order to send a deposit back names key and day alone.
+#[test]
+fn two_deposits_under_one_key_do_not_go_back() {
+    let (mut books, id) = apart();
+    books.rows.shared.insert(id);
+    assert_eq!(why(&books.sends_back(id, 1, "a")), Some(NotCured::KeyShared));
+    books.rows.shared.clear();
+    books.sends_back(id, 1, "a");
+    // The other one came while it waited, which people are not told beforehand.
+    (books.logs, books.thorough) = (false, false);
+    books.rows.shared.insert(id);
+    assert!(matches!(books.begin(1), Stand::NotSent { .. }));
+    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::Cancelled(_)));
+}
+
+/// Its return is here before its own posting: it waits for that, and then it is nobody's.
+#[test]
+fn what_went_back_and_came_back_again_is_in_suspense() {
+    let (mut books, id) = apart();
+    books.sends_back(id, 1, "a");
+    assert_eq!(books.begin(1), Stand::Go);
+    books.record(1, 1, took());
+    let again = books.comes(back(&books, 1, AMOUNT, 0));
+    assert!(matches!(books.returns(again, Some(payout_id(1))), Answer::Waits { .. }));
+    books.found(paid());
+    assert_eq!(books.apply(), Some(End::Settled));
+    books.returns(again, Some(payout_id(1)));
+    let came = books.came(again);
+    assert_eq!(
+        (came.state, came.attention),
+        (ReceivedState::Suspended, Some(ReceivedAttention::BackAgain))
+    );
 }
 
 /// Books whose payout 1 is settled.
