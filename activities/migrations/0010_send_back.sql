@@ -23,6 +23,14 @@ create trigger payout_sends_back_stays before update on payout for each row
           is distinct from (old.sends_back, old.deposit_key, old.deposit_date, old.accepted_on))
     execute function payout_sends_back_stays();
 
+create function payout_goes_back_once() returns trigger language plpgsql as $$
+begin
+    raise exception 'payout %: what sends a deposit back is never sent again', old.id using errcode = 'check_violation';
+end $$;
+create trigger payout_goes_back_once before update on payout for each row
+    when (old.sends_back is not null and old.state = 'sending' and new.send_no > old.send_no)
+    execute function payout_goes_back_once();
+
 -- What is to be sent back is held like a customer's money, and cannot be sent twice.
 alter table account
     drop constraint account_own_holds_nothing,

@@ -323,11 +323,10 @@ async fn a_deposit_for_nobody_is_sent_back_once() -> Result<()> {
     stack.audited()
 }
 
-/// Its bank answers nothing that can be read, refuses, or is cut off midway: it is asked, never asked to do it again, and
-/// what was refused stands apart again.
+/// Its bank cuts the answer off, or refuses: it is asked what became of the one, and the other stands apart again.
 #[tokio::test]
 async fn what_cannot_be_sent_back_stands_apart_again_and_what_is_lost_is_asked_about() -> Result<()> {
-    let mut stack = swept("not_sent_back").await?;
+    let stack = swept("not_sent_back").await?;
     let mut ids = Vec::new();
     for (n, centavos) in [(7, 10_094), (8, 20_090)] {
         let sent = stack.bank.receive(&deposit(n, centavos)).await?;
@@ -340,9 +339,6 @@ async fn what_cannot_be_sent_back_stands_apart_again_and_what_is_lost_is_asked_a
         let begun = stack.giro.post(&path, id, &because).await?;
         ensure!(begun.status == 200, "{begun:?}");
     }
-    // The driver dies in the middle of it.
-    stack.kill("worker");
-    stack.run("worker")?;
     let lost = watch(&stack, &ids[1], |deposit| deposit["state"] == "sent_back").await?;
     ensure!(lost["attention"].is_null(), "{lost}");
     let is_told = |deposit: &Value| deposit["attention"]["reason"] == "send_back_failed";
@@ -361,6 +357,47 @@ async fn what_cannot_be_sent_back_stands_apart_again_and_what_is_lost_is_asked_a
     ensure!(gone["sent_back_by"] != refused["sent_back_by"], "{gone}");
     ensure!(stack.bank.orders().await?.len() == 2);
     stack.balanced().await?;
+    stack.audited()
+}
+
+/// The process that was to send it dies between begin and send. Nobody knows that it did not: it is asked about, and never
+/// sent again, nor given to somebody.
+#[tokio::test]
+async fn what_may_have_gone_back_is_not_sent_again() -> Result<()> {
+    let mut stack = swept("died_sending_back").await?;
+    let account = stack.giro.account(1, 0).await?;
+    let sent = stack.bank.receive(&deposit(9, 30_000)).await?;
+    let record = came(&stack, "/v1/deposits", &sent.clave_rastreo, "unapplied").await?;
+    let id = text(&record, "/id")?;
+    stack.kill("worker");
+    stack.run_with("worker", &[("GIRO_CRASH", "submit_after_begin")])?;
+    let path = format!("/v1/deposits/{id}/send-back");
+    let begun = stack
+        .giro
+        .post(&path, "a", &json!({ "reason": "nobody knows it" }))
+        .await?;
+    ensure!(begun.status == 200, "{begun:?}");
+    let start = Instant::now();
+    while stack.take_ended("worker").is_none() {
+        ensure!(start.elapsed() < PATIENCE, "the worker goes on");
+        sleep(Duration::from_millis(50)).await;
+    }
+    stack.run("worker")?;
+    let payout = text(&begun.body, "/sent_back_by")?;
+    let asked = |payout: &Value| {
+        payout["bank_said"]
+            .as_str()
+            .is_some_and(|said| said.starts_with("not found"))
+    };
+    let open = stack.giro.wait(&payout, PATIENCE, asked).await?;
+    ensure!(open["state"] == "sending" && open["send_no"] == 1, "{open}");
+    let body = json!({ "account": account, "reason": "it is theirs" });
+    let applied = stack.giro.post(&format!("/v1/deposits/{id}/apply"), "b", &body).await?;
+    ensure!(
+        applied.status == 409 && applied.body["code"] == "not_set_apart",
+        "{applied:?}"
+    );
+    ensure!(stack.bank.requests().await?.is_empty(), "nothing left");
     stack.audited()
 }
 

@@ -376,7 +376,15 @@ struct Resultado<'a> {
 
 impl Resultado<'_> {
     fn is_of(&self, order: &Order) -> bool {
-        let key = |raw| record::scalar(Some(raw)).as_deref() == Some(order.tracking_key.as_str());
+        let key = |raw| {
+            let stated = record::scalar(Some(raw));
+            let is_deposits = match &order.what {
+                What::Pay(_) => false,
+                // It is the deposit that `retornaOrden` calls by this name.
+                What::SendBack(deposit) => stated.as_deref() == Some(deposit.tracking_key.as_str()),
+            };
+            is_deposits || stated.as_deref() == Some(order.tracking_key.as_str())
+        };
         let amount = |raw| record::scalar(Some(raw)).and_then(|text| record::centavos(&text)) == Some(order.amount);
         self.clave_rastreo.is_none_or(key) && self.monto.is_none_or(amount)
     }

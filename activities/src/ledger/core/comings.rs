@@ -1,7 +1,7 @@
 //! The oracle of money that comes in: where each record's money must be, by what was told and answered alone.
 
 use jiff::civil::date;
-use workflows::domain::{Attention, Centavos, InstitutionCode, PayoutId, ReceivedId, ReceivedState};
+use workflows::domain::{Centavos, InstitutionCode, PayoutId, ReceivedId, ReceivedState};
 
 use super::{
     super::{
@@ -62,6 +62,8 @@ struct Coming {
 #[derive(Default)]
 pub(super) struct Comings {
     all: Vec<Coming>,
+    /// Decisions to send back, each with a key of its own.
+    decisions: u32,
 }
 
 /// Where an answer says that a record is.
@@ -83,13 +85,9 @@ fn is(answer: &Answer) -> Option<Place> {
     }
 }
 
-/// The bank said of the payout that was to send it back, when that had ended without, that it was paid after all.
+/// Something was said of the payout that was to send it back, after that had ended without.
 fn unclear(books: &Books, last: Option<PayoutId>) -> bool {
-    let told = last.and_then(|id| books.rows.payouts[&id].attention);
-    matches!(
-        told,
-        Some(Attention::PaidAfterRelease | Attention::SecondOrder | Attention::Contradiction)
-    )
+    last.is_some_and(|id| books.rows.payouts[&id].attention.is_some())
 }
 
 fn line(n: usize, centavos: i64) -> ReceivedLine {
@@ -299,6 +297,7 @@ impl Comings {
 
     /// People send a deposit back by a payout; its amount when that begins.
     pub(super) fn send_back(&mut self, books: &mut Books, n: usize, payout: PayoutId) -> Result<Option<i64>, String> {
+        self.decisions += 1;
         let Some(coming) = self.all.get_mut(n) else {
             return Ok(None);
         };
@@ -306,7 +305,7 @@ impl Comings {
             received: coming.id,
             payout,
             last: coming.last,
-            key: payout.to_string(),
+            key: self.decisions.to_string(),
             actor: "support".to_owned(),
             reason: "asked".to_owned(),
         };

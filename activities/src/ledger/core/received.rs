@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use workflows::domain::{
-    AccountId, Attention, Centavos, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State, TaxId,
+    AccountId, Attention, Centavos, PayoutId, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State, TaxId,
     TrackingKey,
 };
 
@@ -181,7 +181,15 @@ pub(super) fn give_back(rules: &Rules, rows: &Rows, back: &Return) -> (Answer, W
         State::Failed | State::Cancelled => suspend(rows, before, ReceivedAttention::PayoutNotPaid),
         State::Returned => suspend(rows, before, ReceivedAttention::SecondReturn),
         // What giro sent back comes back once more: nobody's money but whose it was.
-        State::Settled if payout.sends_back.is_some() => suspend(rows, before, ReceivedAttention::BackAgain),
+        State::Settled if payout.sends_back.is_some() => {
+            let (answer, mut writes) = suspend(rows, before, ReceivedAttention::BackAgain);
+            let mut row = payout.clone();
+            if row.attention == Some(Attention::ReturnExpected) {
+                (row.attention, row.attention_since) = (None, None);
+            }
+            settle_row(payout, row, rows.now, &mut writes);
+            (answer, writes)
+        }
         State::Settled if !(1..=payout.amount.get()).contains(&before.principal().get()) => {
             suspend(rows, before, ReceivedAttention::TooMuch)
         }
@@ -286,6 +294,7 @@ pub(super) fn cure(rows: &Rows, cure: &Cure) -> (Answer, Writes) {
         None => return refused(NotCured::AccountUnknown),
     }
     match sent_back_before(rows, before) {
+        _ if cure.payout != before.payout.or(before.sent_back_by) => return waits(before),
         Back::Unseen => return waits(before),
         Back::Unclear => return refused(NotCured::MayBeBack),
         Back::No => {}
@@ -355,15 +364,11 @@ fn sent_back_before(rows: &Rows, before: &Received) -> Back {
     let Some(payout) = rows.payouts.get(&id) else {
         return Back::Unseen;
     };
-    let otherwise = [
-        Attention::PaidAfterRelease,
-        Attention::SecondOrder,
-        Attention::Contradiction,
-    ];
-    if payout.attention.is_some_and(|told| otherwise.contains(&told)) {
-        Back::Unclear
-    } else {
-        Back::No
+    // An end takes attention off: whatever stands there came after it, or was graver.
+    match payout.state {
+        State::Failed | State::Cancelled if payout.attention.is_none() => Back::No,
+        State::Failed | State::Cancelled => Back::Unclear,
+        State::Accepted | State::Sending | State::Sent | State::Settled | State::Returned => Back::Unclear,
     }
 }
 
@@ -386,6 +391,12 @@ pub(super) fn send_back(rules: &Rules, rows: &Rows, back: &SendBack) -> (Answer,
     match (before.kind, before.state) {
         (ReceivedKind::Deposit, ReceivedState::Unapplied) => {}
         (ReceivedKind::Deposit, ReceivedState::Returning | ReceivedState::SentBack) => {
+            // This key has its answer too: repeated once that payout has failed, it decides nothing.
+            writes.requests.extend(
+                before
+                    .sent_back_by
+                    .map(|payout| asked(rows, request, before.id, payout)),
+            );
             return (Answer::Placed(before.clone()), writes);
         }
         (ReceivedKind::Deposit | ReceivedKind::Return, _) => return not_cured(before, NotCured::NotSetApart),
@@ -394,6 +405,7 @@ pub(super) fn send_back(rules: &Rules, rows: &Rows, back: &SendBack) -> (Answer,
         return not_cured(before, NotCured::KeyShared);
     }
     match sent_back_before(rows, before) {
+        _ if back.last != before.sent_back_by => return waits(before),
         Back::Unseen => return waits(before),
         Back::Unclear => return not_cured(before, NotCured::MayBeBack),
         Back::No => {}
@@ -406,18 +418,9 @@ pub(super) fn send_back(rules: &Rules, rows: &Rows, back: &SendBack) -> (Answer,
     let Some(account) = held else {
         return broken(before);
     };
-    let (caller, key) = request;
     let payout = going_back(rules, rows, back, before);
     writes.accounts.push(account);
-    writes.requests.push(Request {
-        caller,
-        key,
-        hash: payout.request_hash.clone(),
-        payout: Some(payout.id),
-        account: None,
-        refusal: None,
-        created_at: rows.now,
-    });
+    writes.requests.push(asked(rows, request, before.id, payout.id));
     writes.events.push(Event::Payout(Box::new(payout.clone())));
     let mut row = before.clone();
     row.sent_back_by = Some(payout.id);
@@ -427,6 +430,19 @@ pub(super) fn send_back(rules: &Rules, rows: &Rows, back: &SendBack) -> (Answer,
     place(&mut row, ReceivedState::Returning, None, rows.now);
     (row.attention, row.attention_since) = (None, None);
     placed(before, row, rows.now, writes)
+}
+
+/// A decision to send a deposit back, by its key, and the payout that does it.
+fn asked(rows: &Rows, (caller, key): (String, String), deposit: ReceivedId, payout: PayoutId) -> Request {
+    Request {
+        caller,
+        key,
+        hash: send_back_hash(deposit),
+        payout: Some(payout),
+        account: None,
+        refusal: None,
+        created_at: rows.now,
+    }
 }
 
 /// Who asks for what giro itself sends back.

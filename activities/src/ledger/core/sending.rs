@@ -98,11 +98,15 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
     (Answer::Stands(row, Stand::Go), writes)
 }
 
-/// True for what sends a deposit back and was accepted on another server of the books: they may have lost its begin, and the
-/// bank's statement is not known to list it. People find out.
+/// True for what sends a deposit back and was accepted on books that were restored or failed over since: they may have lost
+/// its begin, and the bank's statement is not known to list it. People find out. A restart alone loses nothing.
 pub(super) fn begin_may_be_lost(rows: &Rows, row: &Payout) -> bool {
-    let here = rows.server.as_ref().map(|seen| &seen.server);
-    row.sends_back.is_some() && row.accepted_on.as_ref() != here
+    let here = rows
+        .server
+        .as_ref()
+        .map(|seen| (&seen.server.system, seen.server.timeline));
+    let then = row.accepted_on.as_ref().map(|server| (&server.system, server.timeline));
+    row.sends_back.is_some() && then != here
 }
 
 /// True when the books are the ones that were held against the bank's orders: what they say was never sent, was not.

@@ -8,7 +8,7 @@ use workflows::domain::{
 use super::{
     super::{
         super::{
-            command::{Answer, Command, Cure, Finding, NotCured, Receive, Return, SendBack, Stand},
+            command::{Answer, Begin, By, Command, Cure, Finding, NotCured, Receive, Return, SendBack, Stand},
             rows::{AccountStatus, NOT_APPLIED, Received, TO_APPLY},
         },
         fixtures::{Books, FEE, IVA, account_id, books, payout_id, statements},
@@ -182,7 +182,7 @@ fn what_was_to_go_back_on_another_server_is_for_people() {
     let (mut books, id) = apart();
     books.sends_back(id, 1, "a");
     let here = books.rows.server.as_mut().expect("a server");
-    here.server.started_us += 1;
+    here.server.timeline += 1;
     let caught_up = here.server.clone();
     books.rows.banks.get_mut("stp").expect("the bank").caught_up = Some(caught_up);
     assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
@@ -212,6 +212,46 @@ fn what_may_have_gone_after_all_is_given_to_nobody() {
     let unseen = books.rows.payouts.remove(&payout_id(1)).expect("the payout");
     assert!(matches!(books.cures(id, None), Answer::Waits { .. }));
     books.rows.payouts.insert(unseen.id, unseen);
+}
+
+/// A restart alone loses nothing that was committed.
+#[test]
+fn what_was_to_go_back_before_a_restart_goes() {
+    let (mut books, id) = apart();
+    books.sends_back(id, 1, "a");
+    let here = books.rows.server.as_mut().expect("a server");
+    here.server.started_us += 1;
+    let seen = here.clone();
+    books.rows.banks.get_mut("stp").expect("the bank").caught_up = Some(seen.server.clone());
+    let begin = Begin {
+        payout: payout_id(1),
+        sender: crate::bank::Sender(uuid::Uuid::from_u128(1)),
+        seen: Some(seen),
+    };
+    // Whoever is told has the server that the fixtures know.
+    (books.logs, books.thorough) = (false, false);
+    assert_eq!(books.stand(Command::Begin(begin)), Stand::Go);
+}
+
+/// Two people decide, one after the other; the first one's payout fails. The other's client repeats its request.
+#[test]
+fn a_key_that_was_told_of_another_decision_decides_nothing_later() {
+    let (mut books, id) = apart();
+    books.sends_back(id, 1, "a");
+    assert!(matches!(books.sends_back(id, 2, "b"), Answer::Placed(_)));
+    assert_eq!(books.begin(1), Stand::Go);
+    books.record(1, 1, refused());
+    assert_eq!(books.apply(), Some(End::Failed));
+    assert!(matches!(books.sends_back(id, 2, "b"), Answer::Placed(row) if row.state == ReceivedState::Unapplied));
+    assert_eq!(books.rows.payouts.len(), 1);
+    // A claim proves nothing, and until it is looked into nobody gets the money.
+    books.run(Command::Evidence(Finding {
+        payout: payout_id(1),
+        id: uuid::Uuid::now_v7(),
+        by: By::Claim,
+    }));
+    assert_eq!(why(&books.sends_back(id, 2, "c")), Some(NotCured::MayBeBack));
+    assert_eq!(why(&books.cures(id, Some(payout_id(1)))), Some(NotCured::MayBeBack));
 }
 
 /// An order to send a deposit back names key and day alone.
