@@ -246,17 +246,9 @@ async fn a_deposit_for_nobody_stands_apart_until_people_apply_it() -> Result<()>
     stack.audited()
 }
 
-/// The deposit under an id once `until` holds of it.
-async fn watch(stack: &Stack, id: &str, until: impl Fn(&Value) -> bool) -> Result<Value> {
-    let start = Instant::now();
-    loop {
-        let found = stack.giro.get(&format!("/v1/deposits/{id}")).await?.body;
-        if until(&found) {
-            return Ok(found);
-        }
-        ensure!(start.elapsed() < PATIENCE, "not as it should be: {found}");
-        sleep(Duration::from_millis(100)).await;
-    }
+/// The deposit under an id once `is` holds of it.
+async fn watch(stack: &Stack, id: &str, is: impl Fn(&Value) -> bool) -> Result<Value> {
+    until(stack, &format!("/v1/deposits/{id}"), |found| is(&found)).await
 }
 
 /// Nobody has its account: people send it back. One order goes, with the deposit's own key, and giving it to somebody on top

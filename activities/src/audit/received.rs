@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use sqlx::PgConnection;
-use workflows::domain::ReceivedId;
+use workflows::domain::{PayoutId, ReceivedId};
 
 use super::report::{Invariant, Tally};
 use crate::ledger::{
@@ -112,11 +112,11 @@ pub(super) async fn check(
     .fetch_all(&mut *connection)
     .await?;
     for payout in lost {
-        let id = workflows::domain::PayoutId::new(payout);
+        let id = PayoutId::new(payout);
         tally.broke(Invariant::Received, id, "sends back a deposit that is not there");
     }
     for payout in orphans {
-        let id = workflows::domain::PayoutId::new(payout);
+        let id = PayoutId::new(payout);
         tally.broke(Invariant::Received, id, "was returned by a record that does not say so");
     }
     tally.took(Invariant::Received, began.elapsed());

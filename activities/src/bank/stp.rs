@@ -172,10 +172,7 @@ impl Stp {
             fix,
         })?;
         let return_url = url("orders_url", &config.orders_url, "ordenPago/retornaOrden")?;
-        let returns = Client::new(&return_url, limits, Arc::clone(&pace)).map_err(|fix| StpError::Field {
-            field: "orders_url",
-            fix,
-        })?;
+        let returns = orders.at(return_url.path());
         let question_url = match config.query_format {
             QueryFormat::V2 => url("queries_url", &config.queries_url, "consultaOrden")?,
             QueryFormat::Legacy => url("orders_url", &config.orders_url, "ordenPago/consOrdEnvRastreo")?,

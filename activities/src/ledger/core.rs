@@ -6,11 +6,13 @@
 //! | `sending` | begin, adopt, record: who may send, what was sent and forgotten, what became of it |
 //! | `proof` | evidence: what is known |
 //! | `ending` | apply: the end that follows |
-//! | `received` | receive, deposit, return, cure, send back: money that came in |
+//! | `received` | receive, deposit, return: money that came in |
+//! | `decided` | cure, send back: what people decide about what stands apart |
 //! | `judge` | none: what a row allows, which all of them ask |
 //! | `reach` | none: whether the bank answers, which record and evidence write on its row |
 //! | `outlook` | none: the same, told to people |
 
+mod decided;
 mod ending;
 mod judge;
 pub mod outlook;
@@ -52,9 +54,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use workflows::domain::{AccountId, Attention, Centavos, State};
 
+pub use decided::GIRO;
+pub(crate) use decided::send_back_hash;
 pub use judge::stand;
-pub use received::GIRO;
-pub(crate) use received::send_back_hash;
 
 use super::{
     command::{Answer, Command},
@@ -75,8 +77,8 @@ pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes)
         Command::Receive(receive) => received::receive(rows, receive),
         Command::Deposit(id) => received::deposit(rows, *id),
         Command::Return(back) => received::give_back(rules, rows, back),
-        Command::Cure(cure) => received::cure(rows, cure),
-        Command::SendBack(back) => received::send_back(rules, rows, back),
+        Command::Cure(cure) => decided::cure(rows, cure),
+        Command::SendBack(back) => decided::send_back(rules, rows, back),
     }
 }
 
@@ -113,9 +115,7 @@ fn transition(rules: &Rules, row: &mut Payout, state: State, now: Timestamp, wri
     };
     if state == State::Returned {
         // It ended before, and what ended it stands; the return that was expected has come.
-        if row.attention == Some(Attention::ReturnExpected) {
-            (row.attention, row.attention_since) = (None, None);
-        }
+        lower(row, Attention::ReturnExpected);
     } else if !state.is_open() {
         row.ended_at = Some(now);
         row.sender = None;
@@ -150,6 +150,13 @@ fn raise(row: &mut Payout, attention: Attention, now: Timestamp) {
     if row.attention.is_none_or(|before| weight(before) < weight(attention)) {
         row.attention = Some(attention);
         row.attention_since = Some(now);
+    }
+}
+
+/// Takes back what a person was told, when it is this.
+fn lower(row: &mut Payout, attention: Attention) {
+    if row.attention == Some(attention) {
+        (row.attention, row.attention_since) = (None, None);
     }
 }
 

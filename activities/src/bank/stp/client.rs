@@ -65,6 +65,7 @@ pub(super) enum Sent {
 }
 
 /// Sends requests to one address, each on a connection of its own.
+#[derive(Clone)]
 pub(super) struct Client {
     host: String,
     port: u16,
@@ -102,6 +103,14 @@ impl Client {
             limits,
             pace,
         })
+    }
+
+    /// The same for another path of the same host.
+    pub(super) fn at(&self, path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// PUTs the order of a key once: no redirect, no retry; every byte passes the fence.

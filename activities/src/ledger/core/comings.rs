@@ -1,14 +1,13 @@
 //! The oracle of money that comes in: where each record's money must be, by what was told and answered alone.
 
-use jiff::civil::date;
-use workflows::domain::{Centavos, InstitutionCode, PayoutId, ReceivedId, ReceivedState};
+use workflows::domain::{Centavos, PayoutId, ReceivedId, ReceivedState};
 
 use super::{
     super::{
         command::{Answer, Command, Cure, NotCured, Receive, Return, SendBack},
         rows::{NOT_APPLIED, SUSPENSE, TO_APPLY},
     },
-    fixtures::{Books, account_id, clabe},
+    fixtures::{Books, account_id, came, clabe},
     invariants::Holds,
 };
 use crate::bank::ReceivedLine;
@@ -90,30 +89,10 @@ fn unclear(books: &Books, last: Option<PayoutId>) -> bool {
     last.is_some_and(|id| books.rows.payouts[&id].attention.is_some())
 }
 
-fn line(n: usize, centavos: i64) -> ReceivedLine {
-    ReceivedLine {
-        operating_date: date(2026, 11, 24),
-        sender: InstitutionCode::new(40_012),
-        tracking_key: format!("CAME{n}"),
-        payment_type: 1,
-        amount: Centavos::new(centavos),
-        interest: Centavos::ZERO,
-        account: None,
-        of_key: None,
-        cause: None,
-        sender_account: None,
-        sender_name: None,
-        concept: None,
-        reference: None,
-        bank_ref: None,
-        record: "{}".to_owned(),
-    }
-}
-
 impl Comings {
     /// A deposit for an account, or for one that nobody has.
     pub(super) fn deposit(&mut self, books: &mut Books, account: Option<u8>, centavos: i64, frozen: &[bool]) -> Holds {
-        let mut line = line(self.all.len(), centavos);
+        let mut line = came(&format!("CAME{}", self.all.len()), centavos);
         let named = account.map_or_else(
             || "566180000553286528".to_owned(),
             |n| clabe(n.into()).as_str().to_owned(),
@@ -134,7 +113,7 @@ impl Comings {
         };
         let principal = (amount * tenths / 10).max(1);
         let interest = if tenths == 7 { 3 } else { 0 };
-        let mut line = line(self.all.len(), principal + interest);
+        let mut line = came(&format!("CAME{}", self.all.len()), principal + interest);
         (line.payment_type, line.interest, line.of_key) = (17, Centavos::new(interest), Some(key));
         line.cause = Some("stp:cause_1".to_owned());
         let place = self.due(of, principal, frozen);

@@ -7,10 +7,9 @@ use super::{
         command::Answer,
         rows::{Account, FEE_INCOME, IVA_PAYABLE, Kind, Payout, Rows, Rules, SETTLEMENT_STP, Writes},
     },
+    decided::stays_apart,
     judge::{Verdict, verdict},
-    movement,
-    received::stays_apart,
-    settle_row, transition,
+    movement, settle_row, transition,
 };
 
 /// Posts or releases by the evidence on the row; without a verdict it moves nothing.

@@ -24,7 +24,7 @@ use super::{
     coverage::Coverage,
     decide, invariants, steps,
 };
-use crate::bank::Sender;
+use crate::bank::{ReceivedLine, Sender};
 
 pub(super) const FEE: Centavos = Centavos::new(500);
 pub(super) const IVA: Centavos = Centavos::new(80);
@@ -248,5 +248,26 @@ pub(super) fn request(n: u128, account: AccountId, centavos: i64) -> Accept {
         },
         fee: FEE,
         iva: IVA,
+    }
+}
+
+/// Money that came on a day, for nobody and of no order.
+pub(super) fn came(key: &str, centavos: i64) -> ReceivedLine {
+    ReceivedLine {
+        operating_date: date(2026, 11, 24),
+        sender: InstitutionCode::new(40_012),
+        tracking_key: key.to_owned(),
+        payment_type: 1,
+        amount: Centavos::new(centavos),
+        interest: Centavos::ZERO,
+        account: None,
+        of_key: None,
+        cause: None,
+        sender_account: None,
+        sender_name: None,
+        concept: None,
+        reference: None,
+        bank_ref: None,
+        record: "{}".to_owned(),
     }
 }

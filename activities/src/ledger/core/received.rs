@@ -1,22 +1,20 @@
-//! Receive, deposit, return, cure, send back: what becomes of money that a bank says came in. Facts, but for the last two: they are
-//! always recorded, and money that nobody can be given stands apart, with a person told.
+//! Receive, deposit, return: what becomes of money that a bank says came in. Facts: they are always recorded, and money that
+//! nobody can be given stands apart, with a person told.
 
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 use workflows::domain::{
-    AccountId, Attention, Centavos, PayoutId, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State, TaxId,
-    TrackingKey,
+    AccountId, Attention, Centavos, PayoutId, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State,
 };
 
 use super::{
     super::{
-        command::{Answer, Cure, NotCured, Receive, Return, SendBack},
+        command::{Answer, Receive, Return},
         rows::{
             Account, AccountStatus, CUSTOMER, Event, FEE_INCOME, IVA_PAYABLE, Kind, NOT_APPLIED, Payout, Private,
-            Received, Request, Rows, Rules, SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
+            Received, Rows, Rules, SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
         },
     },
-    hex, later, movement, raise, settle_row, transition,
+    later, lower, movement, raise, settle_row, transition,
 };
 
 /// Money that came in is placed within this, or a person is told.
@@ -165,28 +163,17 @@ pub(super) fn give_back(rules: &Rules, rows: &Rows, back: &Return) -> (Answer, W
             // Its bank returns what the books never sent: sending it now would pay twice.
             let mut row = payout.clone();
             raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
-            let payout = Some(settle_row(payout, row, rows.now, &mut writes).id);
-            (
-                Answer::Waits {
-                    received: before.clone(),
-                    payout,
-                },
-                writes,
-            )
+            settle_row(payout, row, rows.now, &mut writes);
+            (waits(before, Some(payout.id)).0, writes)
         }
-        State::Sending | State::Sent => {
-            let (received, payout) = (before.clone(), Some(payout.id));
-            (Answer::Waits { received, payout }, writes)
-        }
+        State::Sending | State::Sent => waits(before, Some(payout.id)),
         State::Failed | State::Cancelled => suspend(rows, before, ReceivedAttention::PayoutNotPaid),
         State::Returned => suspend(rows, before, ReceivedAttention::SecondReturn),
         // What giro sent back comes back once more: nobody's money but whose it was.
         State::Settled if payout.sends_back.is_some() => {
             let (answer, mut writes) = suspend(rows, before, ReceivedAttention::BackAgain);
             let mut row = payout.clone();
-            if row.attention == Some(Attention::ReturnExpected) {
-                (row.attention, row.attention_since) = (None, None);
-            }
+            lower(&mut row, Attention::ReturnExpected);
             settle_row(payout, row, rows.now, &mut writes);
             (answer, writes)
         }
@@ -263,290 +250,17 @@ fn suspend(rows: &Rows, before: &Received, why: ReceivedAttention) -> (Answer, W
     placed(before, row, rows.now, writes)
 }
 
-/// Gives what was set apart to a customer, as people decided. Asked again for the same account, it says so again.
-pub(super) fn cure(rows: &Rows, cure: &Cure) -> (Answer, Writes) {
-    let mut writes = Writes::default();
-    let Some(before) = rows.received.get(&cure.received) else {
-        return (Answer::Unknown, writes);
-    };
-    let refused = |why| not_cured(before, why);
-    match before.state {
-        ReceivedState::Unapplied => {}
-        ReceivedState::Applied if before.account == Some(cure.account) => {
-            return (Answer::Placed(before.clone()), writes);
-        }
-        ReceivedState::Received
-        | ReceivedState::Applied
-        | ReceivedState::Returning
-        | ReceivedState::SentBack
-        | ReceivedState::Suspended => {
-            return refused(NotCured::NotSetApart);
-        }
-    }
-    match rows
-        .accounts
-        .get(&cure.account)
-        .filter(|row| row.code == CUSTOMER)
-        .map(|row| row.status)
-    {
-        Some(AccountStatus::Open) => {}
-        Some(AccountStatus::Frozen | AccountStatus::Closed) => return refused(NotCured::AccountNotOpen),
-        None => return refused(NotCured::AccountUnknown),
-    }
-    match sent_back_before(rows, before) {
-        _ if cure.payout != before.payout.or(before.sent_back_by) => return waits(before),
-        Back::Unseen => return waits(before),
-        Back::Unclear => return refused(NotCured::MayBeBack),
-        Back::No => {}
-    }
-    let payout = match before.payout.map(|id| rows.payouts.get(&id)) {
-        Some(None) => {
-            // It came to return this payout since whoever decided has looked: what stands apart is not known here.
-            return waits(before);
-        }
-        Some(Some(payout)) => Some(payout),
-        None => None,
-    };
-    let refunded = payout.map_or(0, |payout| payout.refunded.get());
-    let leg = Leg {
-        kind: Kind::Cure,
-        from: match before.kind {
-            ReceivedKind::Deposit => NOT_APPLIED,
-            ReceivedKind::Return => TO_APPLY,
-        },
-        to: cure.account,
-        // Of a return also what was given back of fee and IVA.
-        amount: Centavos::new(before.amount.get() + refunded),
-    };
-    if pay(rows, &[leg], before.id.uuid(), before, &mut writes).is_none() {
-        return broken(before);
-    }
-    for moved in &mut writes.movements {
-        moved.actor = Some(cure.actor.clone());
-        moved.reason = Some(cure.reason.clone());
-    }
-    let mut row = before.clone();
-    place(&mut row, ReceivedState::Applied, Some(cure.account), rows.now);
-    (row.attention, row.attention_since) = (None, None);
-    if let Some(payout) = payout {
-        let mut mended = payout.clone();
-        if mended.attention == Some(Attention::ReturnSetApart) {
-            (mended.attention, mended.attention_since) = (None, None);
-        }
-        settle_row(payout, mended, rows.now, &mut writes);
-    }
-    placed(before, row, rows.now, writes)
-}
-
-fn not_cured(before: &Received, why: NotCured) -> (Answer, Writes) {
-    let received = before.clone();
-    (Answer::NotCured { received, why }, Writes::default())
-}
-
-/// It has moved on since whoever decided has looked.
-fn waits(before: &Received) -> (Answer, Writes) {
-    let (received, payout) = (before.clone(), before.payout);
-    (Answer::Waits { received, payout }, Writes::default())
-}
-
-/// Whether a deposit that stands apart again has gone after all.
-enum Back {
-    /// No payout was to send it back, or that is proven not to have.
-    No,
-    /// Which payout was, is not known here.
-    Unseen,
-    /// What came after the end of that payout says otherwise.
-    Unclear,
-}
-
-fn sent_back_before(rows: &Rows, before: &Received) -> Back {
-    let Some(id) = before.sent_back_by else { return Back::No };
-    let Some(payout) = rows.payouts.get(&id) else {
-        return Back::Unseen;
-    };
-    // An end takes attention off: whatever stands there came after it, or was graver.
-    match payout.state {
-        State::Failed | State::Cancelled if payout.attention.is_none() => Back::No,
-        State::Failed | State::Cancelled => Back::Unclear,
-        State::Accepted | State::Sending | State::Sent | State::Settled | State::Returned => Back::Unclear,
-    }
-}
-
-/// Begins to send back what stands apart, as people decided: its money is held for a payout of its own, which asks the bank
-/// once. Asked again, it says so again; by the same key, also when it stands apart anew.
-pub(super) fn send_back(rules: &Rules, rows: &Rows, back: &SendBack) -> (Answer, Writes) {
-    let mut writes = Writes::default();
-    let Some(before) = rows.received.get(&back.received) else {
-        return (Answer::Unknown, writes);
-    };
-    let request = back.request();
-    if let Some(known) = rows.requests.get(&request) {
-        let answer = if known.hash == send_back_hash(before.id) {
-            Answer::Placed(before.clone())
-        } else {
-            Answer::KeyConflict { payout: known.payout }
-        };
-        return (answer, writes);
-    }
-    match (before.kind, before.state) {
-        (ReceivedKind::Deposit, ReceivedState::Unapplied) => {}
-        (ReceivedKind::Deposit, ReceivedState::Returning | ReceivedState::SentBack) => {
-            // This key has its answer too: repeated once that payout has failed, it decides nothing.
-            writes.requests.extend(
-                before
-                    .sent_back_by
-                    .map(|payout| asked(rows, request, before.id, payout)),
-            );
-            return (Answer::Placed(before.clone()), writes);
-        }
-        (ReceivedKind::Deposit | ReceivedKind::Return, _) => return not_cured(before, NotCured::NotSetApart),
-    }
-    if rows.shared.contains(&before.id) {
-        return not_cured(before, NotCured::KeyShared);
-    }
-    match sent_back_before(rows, before) {
-        _ if back.last != before.sent_back_by => return waits(before),
-        Back::Unseen => return waits(before),
-        Back::Unclear => return not_cured(before, NotCured::MayBeBack),
-        Back::No => {}
-    }
-    let held = rows.accounts.get(&NOT_APPLIED).and_then(|account| {
-        let mut account = account.clone();
-        account.held = account.held.checked_add(before.amount)?;
-        Some(account)
-    });
-    let Some(account) = held else {
-        return broken(before);
-    };
-    let payout = going_back(rules, rows, back, before);
-    writes.accounts.push(account);
-    writes.requests.push(asked(rows, request, before.id, payout.id));
-    writes.events.push(Event::Payout(Box::new(payout.clone())));
-    let mut row = before.clone();
-    row.sent_back_by = Some(payout.id);
-    row.decided_by = Some(back.actor.clone());
-    row.decided_why = Some(back.reason.clone());
-    writes.payouts.push(payout);
-    place(&mut row, ReceivedState::Returning, None, rows.now);
-    (row.attention, row.attention_since) = (None, None);
-    placed(before, row, rows.now, writes)
-}
-
-/// A decision to send a deposit back, by its key, and the payout that does it.
-fn asked(rows: &Rows, (caller, key): (String, String), deposit: ReceivedId, payout: PayoutId) -> Request {
-    Request {
-        caller,
-        key,
-        hash: send_back_hash(deposit),
-        payout: Some(payout),
-        account: None,
-        refusal: None,
-        created_at: rows.now,
-    }
-}
-
-/// Who asks for what giro itself sends back.
-pub const GIRO: &str = "giro";
-
-/// What a request to send a deposit back is, in hex: the same for ever.
-pub(crate) fn send_back_hash(received: ReceivedId) -> String {
-    hex(&Sha256::digest(format!("send back {received}").as_bytes()))
-}
-
-/// The payout that sends a deposit back: it draws on what stands apart, names no account, and costs nobody a fee.
-fn going_back(rules: &Rules, rows: &Rows, back: &SendBack, of: &Received) -> Payout {
-    let text = |text: &Option<Private>| text.clone().unwrap_or_else(|| Private::new(""));
-    let reference = of.reference.filter(|reference| (1..=9_999_999).contains(reference));
-    Payout {
-        id: back.payout,
-        caller: GIRO.to_owned(),
-        request_key: back.request().1,
-        request_hash: send_back_hash(of.id),
-        account: NOT_APPLIED,
-        bank: of.bank.clone(),
-        institution: of.sender,
-        clabe: Private::new(""),
-        beneficiary_name: text(&of.sender_name),
-        beneficiary_tax_id: Private::new(TaxId::unknown().as_str()),
-        concept: text(&of.concept),
-        reference: reference.unwrap_or(1),
-        amount: of.amount,
-        tracking_key: TrackingKey::derive(back.payout),
-        deadline_at: Some(later(rows.now, rules.accepted)),
-        accepted_at: rows.now,
-        changed_at: rows.now,
-        sends_back: Some(of.id),
-        deposit_key: Some(of.tracking_key.clone()),
-        deposit_date: Some(of.operating_date),
-        accepted_on: rows.server.as_ref().map(|seen| seen.server.clone()),
-        fee: Centavos::ZERO,
-        iva: Centavos::ZERO,
-        state: State::Accepted,
-        operating_date: None,
-        send_no: 0,
-        sender: None,
-        unproven: 0,
-        send_before: None,
-        not_found: 0,
-        not_found_at: None,
-        bank_ref: None,
-        bank_said: None,
-        evidence: None,
-        contradicted: false,
-        decided_by: None,
-        document: None,
-        doubt: None,
-        attention: None,
-        attention_since: None,
-        effective_on: None,
-        event_seq: 1,
-        version: 1,
-        ended_at: None,
-        swept_at: None,
-        returned_by: None,
-        returned_amount: None,
-        refunded: Centavos::ZERO,
-        return_cause: None,
-        returned_on: None,
-        returned_at: None,
-    }
-}
-
-/// What a payout that has ended, or is about to, leaves of the deposit that it was to send back; nothing for any other.
-/// `None`: the record is not there, and the books are broken.
-pub(super) fn stays_apart(rows: &Rows, payout: &Payout, writes: &mut Writes) -> Option<()> {
-    let Some(id) = payout.sends_back else {
-        return Some(());
-    };
-    let before = rows
-        .received
-        .get(&id)
-        .filter(|row| row.state == ReceivedState::Returning)?;
-    let mut row = before.clone();
-    match payout.state {
-        State::Settled => place(&mut row, ReceivedState::SentBack, None, rows.now),
-        State::Failed | State::Cancelled => {
-            place(&mut row, ReceivedState::Unapplied, None, rows.now);
-            tell(&mut row, ReceivedAttention::SendBackFailed, rows.now);
-        }
-        State::Accepted | State::Sending | State::Sent | State::Returned => return None,
-    }
-    let row = keep(before, row, rows.now, writes);
-    writes.events.push(Event::Received(Box::new(row)));
-    Some(())
-}
-
 /// One leg of money.
-struct Leg {
-    kind: Kind,
-    from: AccountId,
-    to: AccountId,
-    amount: Centavos,
+pub(super) struct Leg {
+    pub(super) kind: Kind,
+    pub(super) from: AccountId,
+    pub(super) to: AccountId,
+    pub(super) amount: Centavos,
 }
 
 /// Writes legs onto accounts and as movements of `subject`, counted for the record's operating date; those of nothing are
 /// left out. `None`: an account is not there, or a total would not fit.
-fn pay(rows: &Rows, legs: &[Leg], subject: uuid::Uuid, of: &Received, writes: &mut Writes) -> Option<()> {
+pub(super) fn pay(rows: &Rows, legs: &[Leg], subject: uuid::Uuid, of: &Received, writes: &mut Writes) -> Option<()> {
     let mut accounts: Vec<Account> = Vec::new();
     let mut change = |id: AccountId, debit: Centavos, credit: Centavos| {
         let place = match accounts.iter().position(|row| row.id == id) {
@@ -588,7 +302,7 @@ fn waiting(rows: &Rows, id: ReceivedId, kind: ReceivedKind) -> Result<&Received,
 }
 
 /// Puts a record into a state that says where its money is.
-fn place(row: &mut Received, state: ReceivedState, account: Option<AccountId>, now: Timestamp) {
+pub(super) fn place(row: &mut Received, state: ReceivedState, account: Option<AccountId>, now: Timestamp) {
     row.state = state;
     row.account = account;
     row.event_seq += 1;
@@ -596,19 +310,19 @@ fn place(row: &mut Received, state: ReceivedState, account: Option<AccountId>, n
     row.placed_at = row.placed_at.or(Some(now));
 }
 
-fn tell(row: &mut Received, why: ReceivedAttention, now: Timestamp) {
+pub(super) fn tell(row: &mut Received, why: ReceivedAttention, now: Timestamp) {
     row.attention = Some(why);
     row.attention_since = Some(now);
 }
 
-fn placed(before: &Received, row: Received, now: Timestamp, mut writes: Writes) -> (Answer, Writes) {
+pub(super) fn placed(before: &Received, row: Received, now: Timestamp, mut writes: Writes) -> (Answer, Writes) {
     let row = keep(before, row, now, &mut writes);
     writes.events.push(Event::Received(Box::new(row.clone())));
     (Answer::Placed(row), writes)
 }
 
 /// Writes the row when the command changed it.
-fn keep(before: &Received, mut row: Received, now: Timestamp, writes: &mut Writes) -> Received {
+pub(super) fn keep(before: &Received, mut row: Received, now: Timestamp, writes: &mut Writes) -> Received {
     if row != *before {
         row.version = before.version + 1;
         row.changed_at = now;
@@ -617,13 +331,13 @@ fn keep(before: &Received, mut row: Received, now: Timestamp, writes: &mut Write
     row
 }
 
+/// It waits, for this payout when it is of one.
+pub(super) fn waits(before: &Received, payout: Option<PayoutId>) -> (Answer, Writes) {
+    let received = before.clone();
+    (Answer::Waits { received, payout }, Writes::default())
+}
+
 /// An account that must be there is not: the books are broken, and the record waits until they are mended.
-fn broken(before: &Received) -> (Answer, Writes) {
-    (
-        Answer::Waits {
-            received: before.clone(),
-            payout: None,
-        },
-        Writes::default(),
-    )
+pub(super) fn broken(before: &Received) -> (Answer, Writes) {
+    waits(before, None)
 }

@@ -1,6 +1,7 @@
 //! Open, accept, cancel: requests, the only commands that can be refused, and whose refusals are remembered.
 
-use workflows::domain::{Attention, Centavos, PayoutId, Refusal, State, TrackingKey};
+use jiff::Timestamp;
+use workflows::domain::{AccountId, Attention, Centavos, PayoutId, Refusal, State, TrackingKey};
 
 use super::{
     super::{
@@ -10,10 +11,10 @@ use super::{
             SETTLEMENT_STP, Writes,
         },
     },
+    decided::stays_apart,
     ending::released,
     judge::no_cancel,
     later, movement, raise,
-    received::stays_apart,
     sending::begin_may_be_lost,
     settle_row, transition,
 };
@@ -188,11 +189,10 @@ fn payer(rows: &Rows, accept: &Accept) -> Result<Account, Refusal> {
     }
 }
 
-/// The row of a payout as accept makes it. Its tracking key comes from its id alone.
+/// The row of a payout as accept makes it.
 fn born(rules: &Rules, rows: &Rows, accept: &Accept) -> Payout {
     let order = &accept.order;
-    Payout {
-        id: accept.payout,
+    let terms = Terms {
         caller: accept.caller.clone(),
         request_key: accept.key.clone(),
         request_hash: accept.hash.clone(),
@@ -207,7 +207,47 @@ fn born(rules: &Rules, rows: &Rows, accept: &Accept) -> Payout {
         amount: order.amount,
         fee: accept.fee,
         iva: accept.iva,
-        tracking_key: TrackingKey::derive(accept.payout),
+    };
+    new_payout(rules, rows.now, accept.payout, terms)
+}
+
+/// What a payout is, for ever.
+pub(super) struct Terms {
+    pub(super) caller: String,
+    pub(super) request_key: String,
+    pub(super) request_hash: String,
+    pub(super) account: AccountId,
+    pub(super) bank: String,
+    pub(super) institution: u32,
+    pub(super) clabe: Private,
+    pub(super) beneficiary_name: Private,
+    pub(super) beneficiary_tax_id: Private,
+    pub(super) concept: Private,
+    pub(super) reference: u32,
+    pub(super) amount: Centavos,
+    pub(super) fee: Centavos,
+    pub(super) iva: Centavos,
+}
+
+/// A payout whose money is held and that nobody has begun to send. Its tracking key comes from its id alone.
+pub(super) fn new_payout(rules: &Rules, now: Timestamp, id: PayoutId, terms: Terms) -> Payout {
+    Payout {
+        id,
+        caller: terms.caller,
+        request_key: terms.request_key,
+        request_hash: terms.request_hash,
+        account: terms.account,
+        bank: terms.bank,
+        institution: terms.institution,
+        clabe: terms.clabe,
+        beneficiary_name: terms.beneficiary_name,
+        beneficiary_tax_id: terms.beneficiary_tax_id,
+        concept: terms.concept,
+        reference: terms.reference,
+        amount: terms.amount,
+        fee: terms.fee,
+        iva: terms.iva,
+        tracking_key: TrackingKey::derive(id),
         state: State::Accepted,
         operating_date: None,
         send_no: 0,
@@ -225,12 +265,12 @@ fn born(rules: &Rules, rows: &Rows, accept: &Accept) -> Payout {
         doubt: None,
         attention: None,
         attention_since: None,
-        deadline_at: Some(later(rows.now, rules.accepted)),
+        deadline_at: Some(later(now, rules.accepted)),
         effective_on: None,
         event_seq: 1,
         version: 1,
-        accepted_at: rows.now,
-        changed_at: rows.now,
+        accepted_at: now,
+        changed_at: now,
         ended_at: None,
         swept_at: None,
         sends_back: None,

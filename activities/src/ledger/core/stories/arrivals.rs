@@ -1,9 +1,7 @@
 //! Money that comes back, as stories of one payout and one record; each fails when its rule is broken.
 
 use jiff::civil::date;
-use workflows::domain::{
-    Attention, Centavos, End, InstitutionCode, PayoutId, ReceivedAttention, ReceivedId, ReceivedState, State,
-};
+use workflows::domain::{Attention, Centavos, End, PayoutId, ReceivedAttention, ReceivedId, ReceivedState, State};
 
 use super::{
     super::{
@@ -11,7 +9,7 @@ use super::{
             command::{Answer, Begin, By, Command, Cure, Finding, NotCured, Receive, Return, SendBack, Stand},
             rows::{AccountStatus, NOT_APPLIED, Received, TO_APPLY},
         },
-        fixtures::{Books, FEE, IVA, account_id, books, payout_id, statements},
+        fixtures::{Books, FEE, IVA, account_id, books, came, payout_id, statements},
     },
     AMOUNT, accepted, doubt, not_paid, paid, refused, took,
 };
@@ -21,20 +19,11 @@ use crate::bank::ReceivedLine;
 fn back(books: &Books, n: u8, centavos: i64, interest: i64) -> ReceivedLine {
     ReceivedLine {
         operating_date: date(2026, 11, 25),
-        sender: InstitutionCode::new(40_012),
-        tracking_key: format!("BBVA{n}"),
         payment_type: 17,
-        amount: Centavos::new(centavos),
         interest: Centavos::new(interest),
-        account: None,
         of_key: Some(books.row().tracking_key.to_string()),
         cause: Some("stp:cause_3".to_owned()),
-        sender_account: None,
-        sender_name: None,
-        concept: None,
-        reference: None,
-        bank_ref: None,
-        record: "{}".to_owned(),
+        ..came(&format!("BBVA{n}"), centavos)
     }
 }
 
@@ -85,21 +74,8 @@ fn apart() -> (Books, ReceivedId) {
     let mut books = books(true);
     books.open(0, 100_000_000);
     let line = ReceivedLine {
-        payment_type: 1,
-        of_key: None,
-        cause: None,
         account: Some("646180110400009992".to_owned()),
-        operating_date: date(2026, 11, 24),
-        sender: InstitutionCode::new(40_012),
-        tracking_key: "CAME1".to_owned(),
-        amount: Centavos::new(AMOUNT),
-        interest: Centavos::ZERO,
-        sender_account: None,
-        sender_name: None,
-        concept: None,
-        reference: None,
-        bank_ref: None,
-        record: "{}".to_owned(),
+        ..came("CAME1", AMOUNT)
     };
     let id = books.comes(line);
     books.run(Command::Deposit(id));
