@@ -25,7 +25,7 @@ use workflows::{
 };
 
 use crate::{
-    bank::{Incoming, ReceivedEntry, ReceivedFound, one_day},
+    bank::{Incoming, ReceivedEntry, ReceivedFound, ReceivedLine, one_day},
     catch_up::{self, Trouble},
     ledger::{
         LedgerError, StoreError,
@@ -144,8 +144,7 @@ struct Told {
 
 impl Told {
     /// As the books would keep it.
-    fn of(receive: &Receive) -> Self {
-        let line = &receive.line;
+    fn of(line: &ReceivedLine) -> Self {
         let is_return = ReceivedKind::of(line.payment_type) == ReceivedKind::Return;
         let interest = if is_return {
             line.interest.min(line.amount).get()
@@ -235,21 +234,21 @@ impl Puller {
     pub(crate) async fn take_in(&self, entries: &[ReceivedEntry]) -> Result<Vec<ReceivedId>, Trouble> {
         let bank = self.steps.bank().name();
         let here = entries.iter().filter_map(|entry| match &entry.says {
-            Incoming::Here(line) => Some(Receive {
-                bank: bank.to_owned(),
-                line: (**line).clone(),
-            }),
+            Incoming::Here(line) => Some((line.id(bank), &**line)),
             Incoming::Pending { .. } | Incoming::Unclear { .. } => None,
         });
-        let here: Vec<Receive> = here.collect();
-        let ids: Vec<Uuid> = here.iter().map(|receive| receive.id().uuid()).collect();
+        let here: Vec<(ReceivedId, &ReceivedLine)> = here.collect();
+        let ids: Vec<Uuid> = here.iter().map(|(id, _)| id.uuid()).collect();
         let known = self.known(&ids).await?;
         let (mut new, mut unplaced) = (Vec::new(), Vec::new());
-        for receive in here {
-            let (id, told) = (receive.id(), Told::of(&receive));
-            if known.get(&id) == Some(&told) {
+        for (id, line) in here {
+            if known.get(&id) == Some(&Told::of(line)) {
                 continue;
             }
+            let receive = Receive {
+                bank: bank.to_owned(),
+                line: line.clone(),
+            };
             match self.steps.ledger().receive(receive).await {
                 Ok((received, is_new)) => {
                     new.extend(is_new.then_some(id));

@@ -1,7 +1,7 @@
 //! What a bank tells of money that came in, when giro asks it: the only thing by which money enters the books.
 
 use jiff::civil::Date;
-use workflows::domain::{Centavos, InstitutionCode};
+use workflows::domain::{Centavos, InstitutionCode, ReceivedId};
 
 /// A record of money that is here.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,6 +33,13 @@ pub struct ReceivedLine {
     pub bank_ref: Option<String>,
     /// The record, as it came.
     pub record: String,
+}
+
+impl ReceivedLine {
+    /// The row that it is in the books of this bank, whoever reads it and however often.
+    pub fn id(&self, bank: &str) -> ReceivedId {
+        ReceivedId::derive(bank, self.operating_date, self.sender.get(), &self.tracking_key)
+    }
 }
 
 /// Key, date and amount only: the rest is of persons.

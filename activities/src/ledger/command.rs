@@ -435,7 +435,6 @@ impl Command {
 impl Receive {
     /// The row that it is, whoever takes it in and however often.
     pub fn id(&self) -> ReceivedId {
-        let line = &self.line;
-        ReceivedId::derive(&self.bank, line.operating_date, line.sender.get(), &line.tracking_key)
+        self.line.id(&self.bank)
     }
 }

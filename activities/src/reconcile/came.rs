@@ -8,7 +8,7 @@ use workflows::domain::ReceivedId;
 
 use crate::{
     bank::{Incoming, ReceivedEntry},
-    ledger::{StoreError, command::Receive, rows::SETTLEMENT_STP},
+    ledger::{StoreError, rows::SETTLEMENT_STP},
     sides::Wrong,
 };
 
@@ -71,11 +71,7 @@ pub(super) fn compare(bank: &str, list: &[ReceivedEntry], booked: &BTreeMap<Rece
                 continue;
             }
         };
-        let id = Receive {
-            bank: bank.to_owned(),
-            line: (**line).clone(),
-        }
-        .id();
+        let id = line.id(bank);
         let Some(row) = left.remove(&id) else {
             came.wrong
                 .push((subject, "the bank has it, and the books do not".to_owned()));

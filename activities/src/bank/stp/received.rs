@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 use workflows::domain::{Centavos, InstitutionCode, LARGEST_ORDER, ReceivedKind};
 
 use super::codes::{self, ReceivedClass};
-use super::record::{centavos, object, scalar};
+use super::record::{centavos, folio, object, scalar};
 use crate::bank::{Incoming, ReceivedEntry, ReceivedLine};
+use crate::ledger::core::hex;
 
 /// Characters of a stored text; SPEI allows 210 for a concept.
 const LONGEST: usize = 210;
@@ -66,8 +67,7 @@ pub(super) fn entry(raw: &RawValue, company: &str) -> ReceivedEntry {
     let Some(record) = object::<Record<'_>>(raw.get().as_bytes()) else {
         return nameless(raw, None, unclear("it is no record"));
     };
-    let folio =
-        scalar(record.id_ef).filter(|id| (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()));
+    let folio = folio(record.id_ef);
     let Some(tracking_key) = key(record.clave_rastreo) else {
         return nameless(raw, folio, unclear("its claveRastreo does not read"));
     };
@@ -94,10 +94,9 @@ pub(super) fn entry(raw: &RawValue, company: &str) -> ReceivedEntry {
 /// A record that can only be told from others by its bytes.
 fn nameless(raw: &RawValue, bank_ref: Option<String>, says: Incoming) -> ReceivedEntry {
     let digest = Sha256::digest(raw.get().as_bytes());
-    let digits: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     ReceivedEntry {
         sender: None,
-        tracking_key: format!("?{digits}"),
+        tracking_key: format!("?{}", hex(&digest[..8])),
         bank_ref,
         says,
     }
@@ -169,8 +168,12 @@ fn is_ours(key: &str) -> bool {
 fn key(raw: Option<&RawValue>) -> Option<String> {
     let text = scalar(raw)?;
     let text = text.trim();
-    let is_one = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    is_one.then(|| text.to_owned())
+    is_key(text).then(|| text.to_owned())
+}
+
+/// What any bank may have taken for a key.
+pub(super) fn is_key(text: &str) -> bool {
+    (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
 /// Centavos above 0, within what SPEI carries.

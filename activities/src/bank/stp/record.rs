@@ -62,8 +62,13 @@ pub(super) struct Record<'a> {
 impl Record<'_> {
     /// STP: `idEF`, the folio, digits alone.
     pub(super) fn folio(&self) -> Option<String> {
-        scalar(self.id_ef).filter(|id| (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()))
+        folio(self.id_ef)
     }
+}
+
+/// STP: `idEF`, the folio, digits alone.
+pub(super) fn folio(id_ef: Option<&RawValue>) -> Option<String> {
+    scalar(id_ef).filter(|id| (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use workflows::domain::TrackingKey;
 
 use super::codes::{self, StateClass};
+use super::received::is_key;
 use crate::bank::{Claim, Hint, Notice};
 
 /// Reads any of the formats seen; `None` when no tracking key is in it (the old format has none). Never panics.
@@ -27,14 +28,13 @@ pub fn parse_webhook(body: &[u8]) -> Option<Hint> {
 
 /// STP: `sendAbono`. The key is whatever the sender's bank took for one.
 fn came(event: &Map<String, Value>) -> Option<Hint> {
-    let is_plain = |key: &&str| (1..=64).contains(&key.chars().count()) && !key.chars().any(char::is_control);
     let date = match value(event, "fechaOperacion") {
         Some(Value::String(text)) => Some(text.clone()),
         Some(Value::Number(number)) => Some(number.to_string()),
         Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => None,
     };
     Some(Hint::Received {
-        tracking_key: text(event, "claveRastreo").filter(is_plain)?.to_owned(),
+        tracking_key: text(event, "claveRastreo").filter(|key| is_key(key))?.to_owned(),
         operating_date: date.and_then(|text| Date::strptime("%Y%m%d", text).ok()),
     })
 }
