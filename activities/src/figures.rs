@@ -53,7 +53,7 @@ pub async fn export(pool: &PgPool) -> Result<(), StoreError> {
 async fn open(pool: &PgPool) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"select state, count(*) as "count!", count(*) filter (where doubt is not null) as "doubts!",
-               greatest(extract(epoch from giro_now() - min(accepted_at)), 0)::float8 as "age!"
+               greatest(extract(epoch from giro_now() - min(greatest(accepted_at, process_after))), 0)::float8 as "age!"
            from payout where ended_at is null group by state"#
     )
     .fetch_all(pool)

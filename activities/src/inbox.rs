@@ -318,7 +318,12 @@ fn agrees(payout: &Payout, notice: &Notice) -> bool {
 
 /// Wakes a payout's run. A run that is not there needs none: the sweeper starts it, and it reads the row.
 pub async fn look(client: &Client, payout: PayoutId) -> Result<(), WorkflowInteractionError> {
-    let run = client.get_workflow_handle::<PayoutWorkflow>(payout.workflow_id());
+    wake(client, payout.workflow_id()).await
+}
+
+/// Wakes the run with this id. All that look are told so by the same signal.
+pub async fn wake(client: &Client, run: String) -> Result<(), WorkflowInteractionError> {
+    let run = client.get_workflow_handle::<PayoutWorkflow>(run);
     match run
         .signal(PayoutWorkflow::look, Anything, WorkflowSignalOptions::default())
         .await

@@ -132,15 +132,14 @@ impl Ledger {
     }
 
     /// Posts or releases by the evidence on the row; the end, when it has one. `None`: there is no such payout.
-    // Any other answer is a bug, and moves nothing.
-    #[allow(clippy::wildcard_enum_match_arm)]
     pub async fn apply(&self, payout: PayoutId) -> Result<Option<(Payout, Option<End>)>, LedgerError> {
-        match self.run(Command::Apply(payout)).await? {
-            Answer::Ended(payout, end) => Ok(Some((payout, Some(end)))),
-            Answer::Open(payout) => Ok(Some((payout, None))),
-            Answer::Unknown => Ok(None),
-            other => Err(not_its_answer(&other)),
-        }
+        ended(self.run(Command::Apply(payout)).await?)
+    }
+
+    /// Moves money between two accounts of giro's own once it is time; the end, when it has one. `None`: there is no such
+    /// payout, or it goes through a bank.
+    pub async fn book(&self, payout: PayoutId) -> Result<Option<(Payout, Option<End>)>, LedgerError> {
+        ended(self.run(Command::Book(payout)).await?)
     }
 
     /// Takes in a record of money that came in; true when nobody had before.
@@ -227,6 +226,17 @@ pub enum Placed {
     },
     /// There is no such record of that kind.
     Unknown,
+}
+
+/// How a payout ended, as apply and book answer. Any other answer is a bug, and moves nothing.
+#[allow(clippy::wildcard_enum_match_arm)]
+fn ended(answer: Answer) -> Result<Option<(Payout, Option<End>)>, LedgerError> {
+    match answer {
+        Answer::Ended(payout, end) => Ok(Some((payout, Some(end)))),
+        Answer::Open(payout) => Ok(Some((payout, None))),
+        Answer::Unknown => Ok(None),
+        other => Err(not_its_answer(&other)),
+    }
 }
 
 /// Where a payout stands, as begin, record and evidence answer. Any other answer is a bug, and moves nothing.

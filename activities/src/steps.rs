@@ -3,7 +3,11 @@
 mod books;
 mod calls;
 
-use workflows::{contract::Standing, domain::Attention};
+use workflows::{
+    contract::Standing,
+    domain::Attention,
+    sentences::{filled, support::Next},
+};
 
 use crate::ledger::rows::Payout;
 
@@ -25,6 +29,23 @@ pub fn standing(payout: &Payout, now: jiff::Timestamp) -> Standing {
         attention: payout.attention.filter(|attention| *attention != Attention::Deadline),
         deadline_seconds: payout.deadline_at.map_or(0, |deadline| seconds_until(now, deadline)),
     }
+}
+
+/// That it waits for the time that was asked for.
+fn at_its_time(until: jiff::Timestamp) -> String {
+    filled(Next::AtItsTime.sentence().en, &[("time", &in_mexico_city(until))])
+}
+
+/// That the bank is closed.
+fn bank_closed(until: jiff::Timestamp) -> String {
+    filled(Next::BankClosed.sentence().en, &[("time", &in_mexico_city(until))])
+}
+
+/// A time as people in Mexico City write it, to the minute.
+fn in_mexico_city(at: jiff::Timestamp) -> String {
+    // The table is compiled in.
+    let zone = jiff::tz::TimeZone::get("America/Mexico_City").unwrap_or(jiff::tz::TimeZone::UTC);
+    at.to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// Whole seconds from `now` to `then`, 0 when it is past.

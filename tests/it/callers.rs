@@ -21,6 +21,10 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/payouts/{id}/timeline", &["read"]),
     ("POST", "/v1/payouts/{id}/cancel", &["pay", "operate"]),
     ("POST", "/v1/payouts/{id}/retry", &["pay", "operate"]),
+    ("GET", "/v1/transfers", &["read"]),
+    ("POST", "/v1/transfers", &["pay"]),
+    ("GET", "/v1/transfers/{id}", &["read"]),
+    ("POST", "/v1/transfers/{id}/cancel", &["pay", "operate"]),
     ("GET", "/v1/accounts", &["read"]),
     ("POST", "/v1/accounts", &["pay"]),
     ("GET", "/v1/accounts/{id}", &["read"]),
@@ -133,12 +137,20 @@ async fn ask(giro: &Giro, method: &str, path: &str, body: &Value) -> Result<Repl
     }
 }
 
-fn place(route: &str, account: &str, payout: &str) -> String {
+/// What the caller has.
+struct Own {
+    account: String,
+    payout: String,
+    transfer: String,
+}
+
+fn place(route: &str, own: &Own) -> String {
     let id = match route {
-        _ if route.starts_with("/v1/accounts") => account,
+        _ if route.starts_with("/v1/accounts") => &own.account,
+        _ if route.starts_with("/v1/transfers") => &own.transfer,
         _ if route.starts_with("/v1/deposits") => DEPOSIT,
         _ if route.starts_with("/v1/returns") => RETURN,
-        _ => payout,
+        _ => &own.payout,
     };
     let code = if route.starts_with("/docs") { "later" } else { "40012" };
     let path = route
@@ -192,6 +204,15 @@ async fn every_route_asks_for_its_scope() -> Result<()> {
     until(&stack.giro, "/v1/banks", 401).await?;
     let payout = payer.pay(&account, 100).await?;
     arrivals(&stack, text(&payer.payout(&payout).await?, "/tracking_key")?).await?;
+    let between = json!({
+        "account": account, "to_account": payer.account(2, 0).await?, "amount": 100, "currency": "MXN", "concept": "Renta",
+    });
+    let moved = payer.post("/v1/transfers", "transfer", &between).await?;
+    let own = Own {
+        transfer: text(&moved.body, "/id")?,
+        account: account.clone(),
+        payout: payout.clone(),
+    };
 
     // Nobody: whatever is shown, it is 401, on every route that is not for anybody.
     let other = key(&stack, "payroll", "pay")?;
@@ -222,7 +243,7 @@ async fn every_route_asks_for_its_scope() -> Result<()> {
         let from = stack.giro.calling_from(IpAddr::from([127, 1, 0, n]))?;
         let giro = if shown.is_empty() { from } else { from.with_key(shown) };
         for (method, route, scopes) in ROUTES {
-            let reply = ask(&giro, method, &place(route, &account, &payout), &json!({})).await?;
+            let reply = ask(&giro, method, &place(route, &own), &json!({})).await?;
             let expected = if scopes.is_empty() { 200 } else { 401 };
             assert_eq!(reply.status, expected, "{method} {route}: {reply:?}");
             assert!(
@@ -242,7 +263,7 @@ async fn every_route_asks_for_its_scope() -> Result<()> {
             if may && (route.ends_with("/retry") || route.ends_with("/cancel")) {
                 continue;
             }
-            let reply = ask(&giro, method, &place(route, &account, &payout), &json!({})).await?;
+            let reply = ask(&giro, method, &place(route, &own), &json!({})).await?;
             let expected: &[u16] = if may { &[200, 422] } else { &[403] };
             assert!(expected.contains(&reply.status), "{scope}: {method} {route}: {reply:?}");
             assert!(may || reply.body["code"] == "forbidden", "{reply:?}");
@@ -252,7 +273,7 @@ async fn every_route_asks_for_its_scope() -> Result<()> {
     // Another caller: what is not its own does not exist, also under a key that it never saw.
     let payroll = stack.giro.with_key(&other);
     for (method, route, scopes) in ROUTES.iter().filter(|(_, route, _)| route.contains("{id}")) {
-        let reply = ask(&payroll, method, &place(route, &account, &payout), &json!({})).await?;
+        let reply = ask(&payroll, method, &place(route, &own), &json!({})).await?;
         let expected = if *scopes == ["operate"] { 403 } else { 404 };
         assert_eq!(reply.status, expected, "{method} {route}: {reply:?}");
     }

@@ -22,7 +22,7 @@ use tests::{
 };
 use uuid::Uuid;
 use workflows::{
-    DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow,
+    DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow, TransferWorkflow,
     domain::{End, PayoutId, Refusal},
     payout::Outcome,
 };
@@ -68,6 +68,7 @@ async fn replay(history: History) -> Result<()> {
         .register_workflow::<ReconciliationWorkflow>()?
         .register_workflow::<DepositWorkflow>()?
         .register_workflow::<ReturnWorkflow>()?
+        .register_workflow::<TransferWorkflow>()?
         .build();
     WorkflowReplayer::new(options)?
         .replay_workflow(WorkflowHistory::from(history))
@@ -86,7 +87,7 @@ async fn recorded_histories_replay() -> Result<()> {
         }
     }
     ensure!(
-        fates.len() >= 21,
+        fates.len() >= 23,
         "one history per fate; record them with GIRO_RECORD_HISTORIES=1: {fates:?}"
     );
     for fate in fates {

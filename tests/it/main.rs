@@ -13,6 +13,7 @@ mod ctl;
 mod fates;
 mod faults;
 mod histories;
+mod inside;
 mod kills;
 mod metrics;
 mod old_backup;

@@ -35,7 +35,7 @@ use crate::histories::{Run, count, events, record};
 const PERSONAL: [&str; 4] = ["Maria", "Beltran", BENEFICIARY, "Pago de prueba"];
 
 /// The markdown that the Temporal UI shows.
-async fn details(run: &Run) -> Result<String> {
+pub(crate) async fn details(run: &Run) -> Result<String> {
     let metadata = UntypedQuery::new("__temporal_workflow_metadata");
     let answer = run
         .query(metadata, RawValue::new(Vec::new()), Default::default())

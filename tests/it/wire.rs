@@ -23,20 +23,20 @@ use temporalio_common::{
 };
 use uuid::Uuid;
 use workflows::{
-    DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow,
+    DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow, TransferWorkflow,
     arrival::ArrivalOutcome,
     attributes,
     contract::{
-        Accept, Applied, Arrival, ArrivalStanding, Asked, Bank, DayRead, Ledger, Placed, Reconciled, Standing, Subject,
-        Submit,
+        Accept, Applied, Arrival, ArrivalStanding, Asked, Bank, Booked, DayRead, Ledger, Placed, Reconciled, Standing,
+        Subject, Submit,
     },
     domain::{
         Attention, Centavos, End, Evidence, FieldCode, FieldError, Institutions, Order, PayoutId, PayoutRequest,
-        ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, Refusal, State, TrackingKey,
+        ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, Refusal, State, TrackingKey, TransferId,
     },
     payout::Outcome,
     reconciliation::Reconciliation,
-    wire::{AcceptedStart, Anything, DirectStart, Start},
+    wire::{AcceptedStart, Anything, DirectStart, Start, Transfer},
 };
 
 use crate::{
@@ -326,6 +326,8 @@ fn names_on_the_wire_never_change() {
         "reconciliation": ReconciliationWorkflow::run.name(),
         "deposit": DepositWorkflow::run.name(),
         "return": ReturnWorkflow::run.name(),
+        "transfer": TransferWorkflow::run.name(),
+        "transfer_id": TransferId::from(payout).workflow_id(),
         "schedule": worker::schedule::id(workflows::QUEUE),
         "workflow_id": payout.workflow_id(),
         "tracking_key": TrackingKey::derive(payout),
@@ -336,6 +338,7 @@ fn names_on_the_wire_never_change() {
             Bank::reconcile.name(),
             Ledger::deposit.name(),
             Ledger::give_back.name(),
+            Ledger::book.name(),
         ],
         "queues": [workflows::QUEUE, workflows::bank_queue(workflows::QUEUE, "stp")],
         "search_attributes": BTreeMap::from_iter(attributes::ALL.iter().copied()),
@@ -382,6 +385,7 @@ fn shapes() -> Value {
     let bank = "stp".to_owned();
     let subjects = [None, Some(Attention::Deadline)].map(|shown| Subject { payout, shown });
     let (bare, known) = (standing(false), standing(true));
+    let booked = standing(false);
     let errors = vec![FieldError::new("/amount", FieldCode::Required, "write it")];
     let outcome = |end| Outcome {
         outcome: end,
@@ -470,7 +474,8 @@ fn shapes() -> Value {
             "output": shape(&[
                 Submit::Sent { standing: bare.clone() },
                 Submit::Doubt { standing: bare.clone() },
-                Submit::NotSent { wait_seconds: 30, standing: bare.clone() },
+                Submit::NotSent { wait_seconds: 30, standing: bare.clone(), waits_for: None },
+                Submit::NotSent { wait_seconds: 30, standing: bare.clone(), waits_for: Some("its time".to_owned()) },
                 Submit::Closed { standing: known.clone() },
                 Submit::Unknown,
             ]),
@@ -483,6 +488,15 @@ fn shapes() -> Value {
                 Asked { standing: None, next: "asked".to_owned(), resends: false },
             ]),
         },
+        "ledger.book": {
+            "input": shape(&subjects),
+            "output": shape(&[
+                Booked::Ended { end: End::Settled, standing: booked.clone() },
+                Booked::Waits { wait_seconds: 30, standing: booked, waits_for: "its time".to_owned() },
+                Booked::Unknown,
+            ]),
+        },
+        "transfer": { "start": shape(&[Transfer { transfer: payout.into() }]) },
         "ledger.deposit": { "input": shape(&[arrival]), "output": placed.clone() },
         "ledger.return": { "input": shape(&[arrival]), "output": placed },
         "arrival": shape(&[

@@ -334,9 +334,10 @@ impl Books {
     /// What differs between the books and the bank's journal: every settled payout is one settled order of the same
     /// amount and account, every other payout none; every order is a payout's. Empty when they are equal.
     pub async fn against(&mut self, orders: &[OrderView]) -> Result<Vec<String>> {
-        let rows = sqlx::query("select tracking_key, state, amount, clabe, operating_date::text as date from payout")
-            .fetch_all(&mut self.connection)
-            .await?;
+        // What is booked between two accounts of giro's own is no order of any bank's: its key must not be there.
+        let through_banks = "select tracking_key, state, amount, clabe, operating_date::text as date from payout
+                             where to_account is null";
+        let rows = sqlx::query(through_banks).fetch_all(&mut self.connection).await?;
         let mut by_key: BTreeMap<&str, Vec<&OrderView>> = BTreeMap::new();
         for order in orders {
             by_key.entry(&order.clave_rastreo).or_default().push(order);

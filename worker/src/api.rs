@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `payouts`, `lists`, `accounts`, `arrivals`, `banks`, `institutions`, `attention`, `reconciliations` | what callers and people ask for |
+//! | `payouts`, `lists`, `transfers`, `accounts`, `arrivals`, `banks`, `institutions`, `attention`, `reconciliations` | what callers and people ask for |
 //! | `pauses` | a bank paused or resumed by people |
 //! | `webhooks` | what banks tell us, on a listener of its own |
 //! | `health` | whether this process lives, and whether it can accept |
@@ -39,6 +39,7 @@ mod problem;
 mod reconciliations;
 mod show;
 mod trace;
+mod transfers;
 pub mod view;
 mod webhooks;
 
@@ -105,6 +106,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(payouts::timeline))
         .routes(routes!(payouts::cancel))
         .routes(routes!(payouts::retry))
+        .routes(routes!(transfers::create, transfers::list))
+        .routes(routes!(transfers::show))
+        .routes(routes!(transfers::cancel))
         .routes(routes!(accounts::open, accounts::list))
         .routes(routes!(accounts::show))
         .routes(routes!(accounts::movements))

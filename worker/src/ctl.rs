@@ -27,6 +27,7 @@ mod paper;
 mod payouts;
 mod session;
 mod status;
+mod transfers;
 mod when;
 mod words;
 
@@ -73,6 +74,7 @@ fn run(typed: &Giroctl) -> Result<Exit, Failure> {
             Command::Attention => attention::run(&session).await,
             Command::Accounts(command) => accounts::run(&session, command).await,
             Command::Deposits(command) => arrivals::deposits(&session, command).await,
+            Command::Transfers(command) => transfers::run(&session, command).await,
             Command::Returns(command) => arrivals::run(&session, Which::Returns, command).await,
             Command::Banks(command) => banks::run(&session, command).await,
             Command::Institutions { search } => institutions::run(&session, search.as_deref()).await,

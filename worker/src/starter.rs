@@ -18,11 +18,11 @@ use temporalio_common::{search_attributes::SearchAttributes, telemetry::metrics:
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::{debug, warn};
 use workflows::{
-    PayoutWorkflow, attributes,
+    PayoutWorkflow, TransferWorkflow, attributes,
     contract::Asked,
-    domain::{InstitutionCode, Institutions, PayoutId},
+    domain::{InstitutionCode, Institutions, TransferId},
     sentences,
-    wire::{AcceptedStart, Anything, Start},
+    wire::{AcceptedStart, Anything, Start, Transfer, TransferStart},
 };
 
 use crate::{config::Temporal, meters};
@@ -70,7 +70,7 @@ pub enum Driven {
 
 /// Whether a payout's run is under way. Asking only reads: where thousands wait, starting each again in vain would take
 /// what their runs need.
-async fn is_alive(client: &Client, payout: PayoutId) -> anyhow::Result<bool> {
+async fn is_alive(client: &Client, payout: &Payout) -> anyhow::Result<bool> {
     let run = client.get_workflow_handle::<PayoutWorkflow>(payout.workflow_id());
     match run.describe(Default::default()).await {
         Ok(described) => Ok(described.status() == WorkflowExecutionStatus::Running),
@@ -121,7 +121,7 @@ impl Starter {
             return;
         };
         if let Err(error) = self.begin(payout, Reason::New).await {
-            warn!(payout = %payout.id, workflow = payout.id.workflow_id(), error = format!("{error:#}"), "not started: left to the sweeper");
+            warn!(payout = %payout.id, workflow = payout.workflow_id(), error = format!("{error:#}"), "not started: left to the sweeper");
         }
     }
 
@@ -142,18 +142,27 @@ impl Starter {
 
     async fn drive(&self, payout: &Payout, reason: Reason) -> anyhow::Result<Driven> {
         let client = self.client().await?;
-        if reason == Reason::Overdue && is_alive(&client, payout.id).await? {
+        if reason == Reason::Overdue && is_alive(&client, payout).await? {
             return Ok(Driven::Alive);
         }
-        let start = Start::Accepted(AcceptedStart {
-            payout: payout.id,
-            bank: payout.bank.clone(),
-        });
-        let started = client
-            .start_workflow(PayoutWorkflow::run, start, self.options(payout, reason))
-            .await;
+        let options = self.options(payout, reason);
+        let started = if payout.is_transfer {
+            let transfer = TransferId::from(payout.id);
+            let start = TransferStart::Of(Transfer { transfer });
+            let started = client.start_workflow(TransferWorkflow::run, start, options).await;
+            started.map(drop)
+        } else {
+            let start = Start::Accepted(AcceptedStart {
+                payout: payout.id,
+                bank: payout.bank.clone(),
+            });
+            client
+                .start_workflow(PayoutWorkflow::run, start, options)
+                .await
+                .map(drop)
+        };
         match started {
-            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Driven::Started),
+            Ok(()) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Driven::Started),
             Err(error) => Err(error).context("Temporal did not start the run"),
         }
     }
@@ -187,16 +196,16 @@ impl Starter {
     }
 
     /// Says that there is something to look at; a run that is not there needs none.
-    pub async fn look(&self, payout: PayoutId) {
+    pub async fn look(&self, payout: &Payout) {
         let woken = async {
             let client = self.client().await?;
-            crash::at(Point::WakeBeforeSignal, &payout);
-            inbox::look(&client, payout).await?;
-            crash::at(Point::WakeAfterSignal, &payout);
+            crash::at(Point::WakeBeforeSignal, &payout.id);
+            inbox::wake(&client, payout.workflow_id()).await?;
+            crash::at(Point::WakeAfterSignal, &payout.id);
             anyhow::Ok(())
         };
         if let Err(error) = woken.await {
-            warn!(%payout, workflow = payout.workflow_id(), error = format!("{error:#}"), "not woken: it looks by itself later");
+            warn!(payout = %payout.id, workflow = payout.workflow_id(), error = format!("{error:#}"), "not woken: it looks by itself later");
         }
     }
 
@@ -233,7 +242,7 @@ impl Starter {
             Reason::New => WorkflowIdReusePolicy::AllowDuplicateFailedOnly,
             Reason::Overdue => WorkflowIdReusePolicy::AllowDuplicate,
         };
-        WorkflowStartOptions::new(self.temporal.task_queue.clone(), payout.id.workflow_id())
+        WorkflowStartOptions::new(self.temporal.task_queue.clone(), payout.workflow_id())
             .id_reuse_policy(reuse)
             .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
             .search_attributes(SearchAttributes::new([

@@ -70,6 +70,9 @@ pub enum Submit {
         wait_seconds: u64,
         /// Where it stands.
         standing: Standing,
+        /// What it waits for, as a sentence; `None`: nothing that a clock knows.
+        #[serde(default)]
+        waits_for: Option<String>,
     },
     /// Evidence or an end stands on the row.
     Closed {
@@ -97,6 +100,30 @@ pub enum Applied {
         standing: Standing,
     },
     /// The books do not have it.
+    Unknown,
+}
+
+/// What became of money that goes from one account of giro's own to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "booked")]
+pub enum Booked {
+    /// It has ended, now or before.
+    Ended {
+        /// How.
+        end: End,
+        /// Where it stands.
+        standing: Standing,
+    },
+    /// It is not time yet.
+    Waits {
+        /// Seconds until it is.
+        wait_seconds: u64,
+        /// Where it stands.
+        standing: Standing,
+        /// What it waits for, as a sentence.
+        waits_for: String,
+    },
+    /// The books do not have it, or it goes through a bank.
     Unknown,
 }
 
@@ -237,6 +264,12 @@ impl Ledger {
         unimplemented!()
     }
 
+    /// Moves money between two accounts of giro's own, once it is time.
+    #[activity(name = "ledger.book")]
+    pub fn book(subject: Subject) -> Booked {
+        unimplemented!()
+    }
+
     /// Gives a deposit to its customer, or sets it apart.
     #[activity(name = "ledger.deposit")]
     pub fn deposit(arrival: Arrival) -> Placed {
@@ -284,6 +317,6 @@ impl Bank {
 pub mod markers {
     pub use super::{
         bank::{Ask, Inquire, Reconcile, Submit},
-        ledger::{Accept, Apply, Deposit, GiveBack},
+        ledger::{Accept, Apply, Book, Deposit, GiveBack},
     };
 }

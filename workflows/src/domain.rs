@@ -18,12 +18,15 @@ mod text;
 pub use calendar::{BankCalendar, CalendarError, Guard, OperatingDate, Window};
 pub use clabe::{Clabe, ClabeError, looks_like_a_card};
 pub use field::{FieldCode, FieldError, FieldWord};
-pub use ids::{AccountId, MovementId, NotAnId, PayoutId, ReceivedId, TrackingKey};
+pub use ids::{AccountId, MovementId, NotAnId, PayoutId, ReceivedId, TrackingKey, TransferId};
 pub use institution::{CatalogueError, Institution, InstitutionCode, Institutions, Standing as InstitutionStanding};
 pub use money::{Centavos, Currency, LARGEST_ORDER};
 pub use payout::{Attention, End, Evidence, Refusal, State};
 pub use reason::FailureReason;
 pub use received::{ReceivedAttention, ReceivedKind, ReceivedState};
-pub use request::{AccountRequest, BeneficiaryRequest, OpenAccount, OpeningCreditRequest, Order, PayoutRequest};
+pub use request::{
+    AccountRequest, BeneficiaryRequest, OpenAccount, OpeningCreditRequest, Order, PayoutRequest, TransferOrder,
+    TransferRequest,
+};
 pub use text::{BeneficiaryName, CharacterKind, Concept, NumericReference, TaxId, TextError};
 pub use words::UnknownWord;

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `payout` | the order of money of one payout, on one screen |
 //! | `deposit`, `returns` | the same of money that comes in |
+//! | `transfer` | the same of money that stays: from one account of giro's own to another |
 //! | `reconciliation` | the banks' closed days, held against the books |
 //! | `saga`, `arrival` | the verbs they are written in, with their timeouts and retries |
 //! | `verbs` | what every run does alike |
@@ -24,6 +25,7 @@ pub mod reconciliation;
 pub mod returns;
 mod saga;
 pub mod sentences;
+pub mod transfer;
 mod verbs;
 pub mod wire;
 
@@ -31,12 +33,16 @@ pub use deposit::DepositWorkflow;
 pub use payout::PayoutWorkflow;
 pub use reconciliation::ReconciliationWorkflow;
 pub use returns::ReturnWorkflow;
+pub use transfer::TransferWorkflow;
 
 /// The workflow queue of a deployment that names no other.
 pub const QUEUE: &str = "giro";
 
 /// The banks that have a queue; a start that names another would wait for ever.
 pub const BANKS: &[&str] = &["stp"];
+
+/// giro itself: who asks for what it sends back, and the bank of what it books between its own accounts. It has no queue.
+pub const GIRO: &str = "giro";
 
 /// The queue of a bank's calls: alone with the bank's credentials, paused and limited alone.
 pub fn bank_queue(queue: &str, bank: &str) -> String {

@@ -7,7 +7,7 @@ use temporalio_workflow::{
 };
 
 use crate::{
-    BANKS,
+    BANKS, GIRO,
     contract::{Accept, Applied, Asked, Bank, Ledger, Standing, Submit},
     domain::{Attention, Centavos, End, Evidence, FieldCode, FieldError, PayoutId, Refusal, TrackingKey},
     saga::Saga,
@@ -15,6 +15,7 @@ use crate::{
         self,
         support::{self, Next},
     },
+    transfer::book,
     wire::{AcceptedStart, Anything, DirectStart, Start},
 };
 
@@ -59,8 +60,12 @@ async fn pay(run: &Saga) -> WorkflowResult<Outcome> {
     loop {
         match run.pivot().await? {
             Submit::Sent { standing } | Submit::Doubt { standing } => run.hear(&standing).await?,
-            Submit::NotSent { wait_seconds, standing } => {
-                run.closed_for(&standing, wait_seconds).await;
+            Submit::NotSent {
+                wait_seconds,
+                standing,
+                waits_for,
+            } => {
+                run.closed_for(&standing, wait_seconds, waits_for).await;
                 continue;
             }
             Submit::Closed { .. } => {}
@@ -94,12 +99,16 @@ impl PayoutWorkflow {
             },
         };
         ctx.state_mut(|state| state.running = Some((start.payout, start.bank.clone())));
-        let outcome = pay(&Saga {
-            ctx: ctx.clone(),
-            payout: start.payout,
-            bank: start.bank,
-        })
-        .await;
+        let outcome = if start.bank == GIRO {
+            book(ctx, start.payout).await
+        } else {
+            pay(&Saga {
+                ctx: ctx.clone(),
+                payout: start.payout,
+                bank: start.bank,
+            })
+            .await
+        };
         let detached = WaitConditionOptions::builder()
             .cancellation_token(WorkflowCancellationToken::new())
             .build();
@@ -128,6 +137,14 @@ impl PayoutWorkflow {
                 resends: false,
             });
         };
+        if bank == GIRO {
+            ctx.state_mut(|state| state.looked = true);
+            return Ok(Asked {
+                standing: None,
+                next: Next::NoBank.sentence().en.to_owned(),
+                resends: false,
+            });
+        }
         let run = Saga {
             ctx: ctx.clone(),
             payout,
@@ -151,7 +168,7 @@ fn ours(ctx: &WorkflowContext<PayoutWorkflow>, start: AcceptedStart) -> Result<A
             FieldCode::WorkflowId,
             "start it under the workflow id payout-<payout>",
         )
-    } else if !BANKS.contains(&start.bank.as_str()) {
+    } else if start.bank != GIRO && !BANKS.contains(&start.bank.as_str()) {
         FieldError::new("/bank", FieldCode::UnknownBank, "name a bank that giro pays through")
     } else {
         return Ok(start);
@@ -193,7 +210,7 @@ async fn accept(
 }
 
 impl Outcome {
-    fn of(end: End, standing: &Standing) -> Self {
+    pub(crate) fn of(end: End, standing: &Standing) -> Self {
         Self {
             outcome: end,
             payout: Some(standing.payout),
@@ -214,7 +231,7 @@ impl Outcome {
         }
     }
 
-    fn unknown(payout: PayoutId) -> Self {
+    pub(crate) fn unknown(payout: PayoutId) -> Self {
         let error = FieldError::new(
             "/payout",
             FieldCode::UnknownPayout,
@@ -223,7 +240,7 @@ impl Outcome {
         Self::malformed(Some(payout), vec![error])
     }
 
-    fn malformed(payout: Option<PayoutId>, errors: Vec<FieldError>) -> Self {
+    pub(crate) fn malformed(payout: Option<PayoutId>, errors: Vec<FieldError>) -> Self {
         Self {
             outcome: End::Refused,
             payout,

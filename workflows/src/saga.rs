@@ -119,11 +119,9 @@ impl Saga {
     }
 
     /// Waits until it is worth another try, or someone says `look`.
-    pub(crate) async fn closed_for(&self, standing: &Standing, wait_seconds: u64) {
-        self.show(
-            standing,
-            &filled(Next::NotSent.sentence().en, &[("seconds", &wait_seconds)]),
-        );
+    pub(crate) async fn closed_for(&self, standing: &Standing, wait_seconds: u64, waits_for: Option<String>) {
+        let soon = || filled(Next::NotSent.sentence().en, &[("seconds", &wait_seconds)]);
+        self.show(standing, &waits_for.unwrap_or_else(soon));
         self.wait(Duration::from_secs(wait_seconds.max(1)), "until the bank may be tried")
             .await;
     }

@@ -8,7 +8,7 @@ use temporalio_common::{
 
 use crate::{
     contract::Arrival,
-    domain::{FieldCode, FieldError, PayoutId, PayoutRequest},
+    domain::{FieldCode, FieldError, PayoutId, PayoutRequest, TransferId},
 };
 
 /// How a run starts.
@@ -105,44 +105,59 @@ fn one_json(payloads: &[Payload]) -> Result<Result<&[u8], FieldError>, PayloadCo
     }
 }
 
-/// How the run of a deposit or a return starts.
-#[derive(Clone, Debug)]
-pub enum ArrivalStart {
-    /// By giro: the record.
-    Of(Arrival),
-    /// By something that does not read; the run completes and says why.
-    Malformed(Vec<FieldError>),
-}
-
-impl TemporalSerializable for ArrivalStart {
-    fn to_payload(&self, ctx: &SerializationContext<'_>) -> Result<Payload, PayloadConversionError> {
-        use temporalio_common::data_converters::GenericPayloadConverter;
-        match self {
-            Self::Of(arrival) => ctx.converter.to_payload(ctx, arrival),
-            Self::Malformed(errors) => ctx.converter.to_payload(ctx, errors),
+/// A start by giro that names one thing.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $mend:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub enum $name {
+            /// By giro: which.
+            Of($inner),
+            /// By something that does not read; the run completes and says why.
+            Malformed(Vec<FieldError>),
         }
-    }
+
+        impl TemporalSerializable for $name {
+            fn to_payload(&self, ctx: &SerializationContext<'_>) -> Result<Payload, PayloadConversionError> {
+                use temporalio_common::data_converters::GenericPayloadConverter;
+                match self {
+                    Self::Of(named) => ctx.converter.to_payload(ctx, named),
+                    Self::Malformed(errors) => ctx.converter.to_payload(ctx, errors),
+                }
+            }
+        }
+
+        impl TemporalDeserializable for $name {
+            fn from_payload(ctx: &SerializationContext<'_>, payload: Payload) -> Result<Self, PayloadConversionError> {
+                Self::from_payloads(ctx, vec![payload])
+            }
+
+            fn from_payloads(_: &SerializationContext<'_>, payloads: Vec<Payload>) -> Result<Self, PayloadConversionError> {
+                let malformed = |error| Self::Malformed(vec![error]);
+                let mend = |_| malformed(FieldError::new("", FieldCode::Malformed, $mend));
+                let read = |json: &[u8]| serde_json::from_slice(json).map_or_else(mend, Self::Of);
+                Ok(one_json(&payloads)?.map_or_else(malformed, read))
+            }
+        }
+    };
 }
 
-impl TemporalDeserializable for ArrivalStart {
-    fn from_payload(ctx: &SerializationContext<'_>, payload: Payload) -> Result<Self, PayloadConversionError> {
-        Self::from_payloads(ctx, vec![payload])
-    }
+named! {
+    /// How the run of a deposit or a return starts.
+    ArrivalStart(Arrival), "send {\"received\":\"rec_…\"}"
+}
 
-    fn from_payloads(_: &SerializationContext<'_>, payloads: Vec<Payload>) -> Result<Self, PayloadConversionError> {
-        let malformed = |error| Self::Malformed(vec![error]);
-        let read = |json: &[u8]| {
-            let mend = |_| {
-                malformed(FieldError::new(
-                    "",
-                    FieldCode::Malformed,
-                    "send {\"received\":\"rec_…\"}",
-                ))
-            };
-            serde_json::from_slice(json).map_or_else(mend, Self::Of)
-        };
-        Ok(one_json(&payloads)?.map_or_else(malformed, read))
-    }
+/// Which transfer a run is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    /// The transfer.
+    pub transfer: TransferId,
+}
+
+named! {
+    /// How the run of a transfer starts.
+    TransferStart(Transfer), "send {\"transfer\":\"tr_…\"}"
 }
 
 /// Takes whatever payloads come, or none, and ignores them: a message that only says "look".

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Instant};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
-use workflows::domain::{AccountId, PayoutId};
+use workflows::domain::{AccountId, PayoutId, TransferId};
 
 use super::{
     Options,
@@ -151,7 +151,7 @@ pub(super) async fn driven(
     let grace = SignedDuration::try_from(options.grace).unwrap_or(SignedDuration::MAX);
     let rows = sqlx::query!(
         r#"select p.id as "id!", p.deadline_at is null as "endless!",
-                  coalesce(p.deadline_at > ($1::text)::timestamptz, false) as "far!",
+                  coalesce(p.deadline_at > greatest(($1::text)::timestamptz, p.process_after + interval '8 days'), false) as "far!",
                   coalesce(p.deadline_at < ($2::text)::timestamptz, false) and v.payout is null as "unseen!"
            from payout p left join payout_attention v on v.payout = p.id where p.ended_at is null"#,
         stamp(now.saturating_add(LONGEST_WAIT).unwrap_or(now)),
@@ -239,8 +239,16 @@ pub(super) async fn sessions(connection: &mut PgConnection, tally: &mut Tally) -
     Ok(())
 }
 
-/// Open payouts before the books are read as one; Temporal is asked about each.
-pub(super) async fn open(connection: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
-    let open = sqlx::query_scalar!("select id from payout where ended_at is null order by deadline_at");
-    Ok(open.fetch_all(connection).await?)
+/// Open payouts before the books are read as one, each with the id of its run; Temporal is asked about each.
+pub(super) async fn open(connection: &mut PgConnection) -> Result<Vec<(Uuid, String)>, StoreError> {
+    let open = sqlx::query!("select id, is_transfer from payout where ended_at is null order by deadline_at");
+    let rows = open.fetch_all(connection).await?;
+    let run = |id: Uuid, is_transfer| match is_transfer {
+        true => TransferId::new(id).workflow_id(),
+        false => PayoutId::new(id).workflow_id(),
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id, run(row.id, row.is_transfer)))
+        .collect())
 }

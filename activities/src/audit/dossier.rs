@@ -2,14 +2,17 @@
 
 use jiff::{Timestamp, civil::Date};
 use proto::giro::v1::PayoutEvent;
-use workflows::domain::{
-    AccountId, BeneficiaryName, Centavos, Clabe, Concept, Evidence, InstitutionCode, NumericReference,
-    Order as Request, State, TaxId, TrackingKey,
+use workflows::{
+    GIRO,
+    domain::{
+        AccountId, BeneficiaryName, Centavos, Clabe, Concept, Evidence, InstitutionCode, NumericReference,
+        Order as Request, State, TaxId, TrackingKey, TransferOrder,
+    },
 };
 
 use super::report::{Invariant, Tally};
 use crate::ledger::{
-    core::{GIRO, hex, logical_hash, send_back_hash},
+    core::{hex, logical_hash, send_back_hash},
     event,
     rows::{EvidenceRow, FEE_INCOME, IVA_PAYABLE, Kind, Movement, NOT_APPLIED, Payout, SETTLEMENT_STP, TO_APPLY},
 };
@@ -109,8 +112,11 @@ impl Dossier {
     /// The legs of a settled payout.
     fn settling(&self) -> Vec<Leg> {
         let payout = &self.payout;
+        let to = payout
+            .to_account
+            .map_or((Kind::Amount, SETTLEMENT_STP), |to| (Kind::Transfer, to));
         let legs = [
-            (Kind::Amount, SETTLEMENT_STP, payout.amount),
+            (to.0, to.1, payout.amount),
             (Kind::Fee, FEE_INCOME, payout.fee),
             (Kind::Iva, IVA_PAYABLE, payout.iva),
         ];
@@ -161,6 +167,8 @@ impl Dossier {
         let mut wrong = Wrong::new();
         let allowed = match (payout.state, payout.evidence) {
             (State::Accepted | State::Sending | State::Sent, _) => true,
+            // The block that moved it is the proof.
+            (State::Settled | State::Failed, None) if payout.to_account.is_some() => true,
             (State::Settled | State::Returned, Some(kind)) => kind.says_paid(),
             (State::Failed, Some(kind)) => !kind.says_paid(),
             (State::Cancelled, kind) => !kind.is_some_and(Evidence::says_paid),
@@ -226,7 +234,8 @@ impl Dossier {
             }
             let state = row
                 .kind
-                .strip_prefix("payout.")
+                .strip_prefix(event::thing(payout))
+                .and_then(|rest| rest.strip_prefix('.'))
                 .and_then(|word| word.parse::<State>().ok());
             let (Some(state), Ok(event)) = (state, serde_json::from_str::<PayoutEvent>(&row.event)) else {
                 wrong.push((named, format!("does not read: {}", row.kind)));
@@ -299,7 +308,7 @@ impl Dossier {
             return wrong;
         }
         match asked(payout) {
-            Some(asked) if hex(&asked.hash(&payout.caller)) == payout.request_hash => {}
+            Some(hash) if hex(&hash) == payout.request_hash => {}
             Some(_) => {
                 wrong.push(self.wrong("is not what was asked for: account, amount, beneficiary, concept or reference"))
             }
@@ -309,18 +318,31 @@ impl Dossier {
     }
 }
 
-/// The request that a row is.
-fn asked(payout: &Payout) -> Option<Request> {
-    Some(Request {
+/// The hash of the request that a row is.
+fn asked(payout: &Payout) -> Option<[u8; 32]> {
+    let concept = Concept::from_stored(payout.concept.expose());
+    if payout.is_transfer {
+        let transfer = TransferOrder {
+            account: payout.account,
+            to_account: payout.to_account?,
+            amount: payout.amount,
+            concept,
+            process_after: payout.process_after,
+        };
+        return Some(transfer.hash(&payout.caller));
+    }
+    let order = Request {
         account: payout.account,
         amount: payout.amount,
         clabe: Clabe::new(payout.clabe.expose()).ok()?,
         institution: InstitutionCode::new(payout.institution),
         name: BeneficiaryName::from_stored(payout.beneficiary_name.expose()),
         tax_id: TaxId::from_stored(payout.beneficiary_tax_id.expose()),
-        concept: Concept::from_stored(payout.concept.expose()),
+        concept,
         reference: NumericReference::new(payout.reference).ok()?,
-    })
+        process_after: payout.process_after,
+    };
+    Some(order.hash(&payout.caller))
 }
 
 /// The names of what differs, if anything does.

@@ -25,9 +25,9 @@ pub(super) enum Run {
 }
 
 /// Asks for the latest run of each payout; the error is the first that says nothing.
-pub(super) async fn ask(client: &Client, payouts: &[Uuid]) -> Result<BTreeMap<Uuid, Run>, String> {
-    let asked = stream::iter(payouts.iter().copied()).map(|payout| async move {
-        let run = client.get_workflow_handle::<PayoutWorkflow>(PayoutId::new(payout).workflow_id());
+pub(super) async fn ask(client: &Client, payouts: &[(Uuid, String)]) -> Result<BTreeMap<Uuid, Run>, String> {
+    let asked = stream::iter(payouts.iter().cloned()).map(|(payout, run)| async move {
+        let run = client.get_workflow_handle::<PayoutWorkflow>(run);
         match run.describe(Default::default()).await {
             Ok(described) if described.status() == Status::Running => Ok((payout, Run::Running)),
             Ok(described) => {

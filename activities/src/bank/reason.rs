@@ -1,8 +1,12 @@
 //! Why a payout failed or came back, read from what the bank said: for people, never for money.
 
-use workflows::domain::{Evidence, FailureReason, State};
+use workflows::{
+    GIRO,
+    domain::{Evidence, FailureReason, State},
+};
 
 use super::stp;
+use crate::ledger::core::NOT_OPEN;
 
 /// The reason and the bank's own code (`stp:-20`), when what the bank last said is still what ended the payout: an
 /// answer that came after the end covers it, and then only the evidence speaks. Of one that came back, by the `cause`
@@ -19,6 +23,9 @@ pub fn reason<'a>(
         (State::Failed, Some(Evidence::NotPaid)) => ("not paid ", FailureReason::NotProcessed),
         (State::Failed, Some(Evidence::Absent | Evidence::TwoPeopleNotPaid)) => {
             return Some((FailureReason::NotProcessed, None));
+        }
+        (State::Failed, None) if bank == GIRO && said == Some(NOT_OPEN) => {
+            return Some((FailureReason::AccountBlocked, None));
         }
         (State::Returned, _) => {
             let why = cause.map_or(FailureReason::Unknown, |cause| returned(bank, cause));

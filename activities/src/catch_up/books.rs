@@ -65,7 +65,9 @@ impl Books {
                    (extract(epoch from clock_timestamp()) * 1000000)::bigint as "clock_us!",
                    coalesce(attention = 'catching_up', false) as "is_told!",
                    (select to_jsonb(least(
-                       (select min(accepted_at) from payout where state = 'accepted' and ended_at is null),
+                       (select min(greatest(accepted_at, process_after)) from payout
+                        where state = 'accepted' and ended_at is null and to_account is null
+                          and (process_after is null or process_after <= giro_now())),
                        (select accepted_at from payout order by id desc limit 1)))) as oldest,
                    (select count(*) from unnest($2::uuid[], $3::bigint[], $4::uuid[]) as begun (id, send_no, sender)
                     where not exists (select from payout where payout.id = begun.id

@@ -6,10 +6,11 @@ use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 use workflows::domain::{AccountId, Centavos, End, OpenAccount, Order, PayoutId, ReceivedId, Refusal};
 
-use super::core::GIRO;
 use super::rows::{
     Account, FEE_INCOME, IVA_PAYABLE, NOT_APPLIED, Payout, Received, SETTLEMENT_STP, SUSPENSE, Seen, TO_APPLY,
 };
+use workflows::GIRO;
+
 use crate::bank::{Exchange, Found, ReceivedLine, Sender, StatementLine, Submitted};
 
 /// One command.
@@ -31,6 +32,8 @@ pub enum Command {
     Evidence(Finding),
     /// Post or release by the evidence on the row.
     Apply(PayoutId),
+    /// Move money between two accounts of giro's own, once it is time.
+    Book(PayoutId),
     /// Take in a record of money that came in.
     Receive(Box<Receive>),
     /// Give a deposit to its customer, or set it apart.
@@ -143,8 +146,10 @@ pub struct Accept {
     pub key: String,
     /// SHA-256 of the canonical request, hex.
     pub hash: String,
-    /// Who pays it out.
+    /// Who pays it out, unless its CLABE is a customer's of giro's own.
     pub bank: String,
+    /// It was asked for by account: it is booked or refused, and never sent.
+    pub is_transfer: bool,
     /// What was asked.
     pub order: Order,
     /// Our fee, in centavos.
@@ -276,9 +281,9 @@ pub enum Answer {
     CatchingUp(Payout),
     /// To `Begin`, `Adopt`, `Record` and `Evidence`: where the payout stands.
     Stands(Payout, Stand),
-    /// To `Apply`: it has ended, now or before.
+    /// To `Apply` and `Book`: it has ended, now or before.
     Ended(Payout, End),
-    /// To `Apply`: no proof yet, or proof that disagrees.
+    /// To `Apply`: no proof yet, or proof that disagrees. To `Book`: it is not time yet.
     Open(Payout),
     /// To `Receive`: the record as it stands.
     Received {
@@ -336,6 +341,10 @@ pub struct Owners {
     pub named: BTreeMap<ReceivedId, AccountId>,
     /// The deposit that a payout sends back.
     pub deposits: BTreeMap<PayoutId, ReceivedId>,
+    /// The customer that a payout is booked to.
+    pub payees: BTreeMap<PayoutId, AccountId>,
+    /// Whose CLABE it is, of those that payouts are asked for.
+    pub clabes: BTreeMap<String, AccountId>,
 }
 
 impl Command {
@@ -343,7 +352,7 @@ impl Command {
     pub fn payout(&self) -> Option<PayoutId> {
         match self {
             Self::Open(_) | Self::Accept(_) => None,
-            Self::Cancel(payout) | Self::Apply(payout) => Some(*payout),
+            Self::Cancel(payout) | Self::Apply(payout) | Self::Book(payout) => Some(*payout),
             Self::Begin(begin) => Some(begin.payout),
             Self::Adopt(adopt) => Some(adopt.payout),
             Self::Record(record) => Some(record.payout),
@@ -355,11 +364,21 @@ impl Command {
         }
     }
 
+    /// The payout that it asks for.
+    pub fn asked(&self) -> Option<&Accept> {
+        match self {
+            Self::Accept(accept) => Some(accept),
+            Self::Open(_) | Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
+            Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
+            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => None,
+        }
+    }
+
     /// The received record it is about.
     pub fn received(&self) -> Option<ReceivedId> {
         match self {
             Self::Open(_) | Self::Accept(_) | Self::Cancel(_) | Self::Apply(_) | Self::Begin(_) => None,
-            Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => None,
+            Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) | Self::Book(_) => None,
             Self::Receive(receive) => Some(receive.id()),
             Self::Deposit(received) => Some(*received),
             Self::Return(back) => Some(back.received),
@@ -374,7 +393,7 @@ impl Command {
             Self::Open(open) => Some((open.caller.clone(), open.key.clone())),
             Self::Accept(accept) => Some((accept.caller.clone(), accept.key.clone())),
             Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
-            Self::Evidence(_) | Self::Apply(_) => None,
+            Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) => None,
             Self::SendBack(back) => Some(back.request()),
         }
@@ -386,7 +405,15 @@ impl Command {
         match self {
             Self::Open(open) if open.request.opening.is_some() => BTreeSet::from([SETTLEMENT_STP]),
             Self::Open(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => BTreeSet::new(),
-            Self::Accept(accept) => BTreeSet::from([accept.order.account]),
+            Self::Accept(accept) => match owners.clabes.get(accept.order.clabe.as_str()) {
+                Some(payee) => BTreeSet::from([accept.order.account, *payee, FEE_INCOME, IVA_PAYABLE]),
+                None => BTreeSet::from([accept.order.account]),
+            },
+            Self::Book(payout) => payer(payout)
+                .into_iter()
+                .chain(owners.payees.get(payout).copied())
+                .chain([FEE_INCOME, IVA_PAYABLE])
+                .collect(),
             Self::Cancel(payout) => payer(payout).into_iter().collect(),
             Self::Apply(payout) => payer(payout)
                 .into_iter()
@@ -415,7 +442,7 @@ impl Command {
     /// True when it reads or changes the bank's row.
     pub fn needs_bank(&self) -> bool {
         match self {
-            Self::Open(_) | Self::Accept(_) | Self::Apply(_) => false,
+            Self::Open(_) | Self::Accept(_) | Self::Apply(_) | Self::Book(_) => false,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => false,
             Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => true,
         }
@@ -426,7 +453,7 @@ impl Command {
         match self {
             Self::Cancel(_) | Self::Begin(_) | Self::SendBack(_) => true,
             Self::Open(_) | Self::Accept(_) | Self::Adopt(_) => false,
-            Self::Record(_) | Self::Evidence(_) | Self::Apply(_) => false,
+            Self::Record(_) | Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => false,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) => false,
         }
     }

@@ -6,12 +6,14 @@
 //! | `sending` | begin, adopt, record: who may send, what was sent and forgotten, what became of it |
 //! | `proof` | evidence: what is known |
 //! | `ending` | apply: the end that follows |
+//! | `booking` | book: money that goes from one account of giro's own to another |
 //! | `received` | receive, deposit, return: money that came in |
 //! | `decided` | cure, send back: what people decide about what stands apart |
 //! | `judge` | none: what a row allows, which all of them ask |
 //! | `reach` | none: whether the bank answers, which record and evidence write on its row |
 //! | `outlook` | none: the same, told to people |
 
+mod booking;
 mod decided;
 mod ending;
 mod judge;
@@ -54,7 +56,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use workflows::domain::{AccountId, Attention, Centavos, State};
 
-pub use decided::GIRO;
+pub(crate) use booking::NOT_OPEN;
 pub(crate) use decided::send_back_hash;
 pub use judge::stand;
 
@@ -74,6 +76,7 @@ pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes)
         Command::Record(record) => sending::record(rules, rows, record),
         Command::Evidence(finding) => proof::evidence(rules, rows, finding),
         Command::Apply(payout) => ending::apply(rules, rows, *payout),
+        Command::Book(payout) => booking::book(rules, rows, *payout),
         Command::Receive(receive) => received::receive(rows, receive),
         Command::Deposit(id) => received::deposit(rows, *id),
         Command::Return(back) => received::give_back(rules, rows, back),

@@ -1,9 +1,9 @@
-//! The outbox row of a transition: `payout.<state>`, `deposit.<state>`, `return.<state>`, with ids, state, amount,
+//! The outbox row of a transition: `payout.<state>`, `transfer.<state>`, `deposit.<state>`, `return.<state>`, with ids, state, amount,
 //! institution and last four digits.
 
 use proto::giro::v1 as wire;
 use serde_json::{Value, json};
-use workflows::domain::{Centavos, Evidence, ReceivedKind, ReceivedState, State};
+use workflows::domain::{Centavos, Evidence, ReceivedKind, ReceivedState, State, TransferId};
 
 use super::rows::{Event, Payout, Received};
 
@@ -31,11 +31,18 @@ fn of_payout(payout: &Payout) -> Result<Value, serde_json::Error> {
         occurred_at: Some(at.into()),
         returned_amount: payout.returned_amount.map_or(0, Centavos::get),
         sends_back: payout.sends_back.map(|id| id.to_string()).unwrap_or_default(),
+        process_after: payout.process_after.map(Into::into),
+        transfer: if payout.is_transfer {
+            TransferId::from(payout.id).to_string()
+        } else {
+            String::new()
+        },
+        bank: payout.bank.clone(),
     };
     Ok(json!({
         "subject": payout.id.uuid(),
         "seq": payout.event_seq,
-        "type": format!("payout.{}", payout.state),
+        "type": format!("{}.{}", thing(payout), payout.state),
         "event": serde_json::to_value(message)?,
         "created_at": at,
     }))
@@ -78,6 +85,11 @@ fn of_received(received: &Received) -> Result<Value, serde_json::Error> {
         "event": serde_json::to_value(message)?,
         "created_at": at,
     }))
+}
+
+/// What kind of thing a row is, to those who read events.
+pub(crate) const fn thing(payout: &Payout) -> &'static str {
+    if payout.is_transfer { "transfer" } else { "payout" }
 }
 
 /// A state as events say it.

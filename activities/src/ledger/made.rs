@@ -78,6 +78,7 @@ pub(crate) fn paid(
         tax_id: TaxId::unknown(),
         concept: Concept::new("Pago 1").expect("a concept"),
         reference: NumericReference::new(1).expect("a reference"),
+        process_after: None,
     };
     let (key, sender) = (TrackingKey::derive(payout), Sender(Uuid::new_v4()));
     let date = on.strftime("%Y%m%d").to_string();
@@ -105,6 +106,7 @@ pub(crate) fn paid(
             key: payout.to_string(),
             hash: hex(&order.hash(CALLER)),
             bank: "stp".to_owned(),
+            is_transfer: false,
             order,
             fee: Centavos::new(500),
             iva: Centavos::new(80),

@@ -26,7 +26,7 @@ pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Comman
         match command {
             Command::Open(open) => crash::at(point, &open.account),
             Command::Accept(accept) => crash::at(point, &accept.payout),
-            Command::Cancel(payout) | Command::Apply(payout) => crash::at(point, payout),
+            Command::Cancel(payout) | Command::Apply(payout) | Command::Book(payout) => crash::at(point, payout),
             Command::Begin(begin) => crash::at(point, &begin.payout),
             Command::Record(record) => crash::at(point, &record.payout),
             Command::Evidence(finding) => crash::at(point, &finding.payout),
@@ -41,7 +41,7 @@ pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Comman
 }
 
 /// None for what is only done while a process catches up with the bank: it does all of it again at its next start. And for
-/// money that came in: whoever drives it asks again, and the row answers.
+/// money that came in or stays: whoever drives it asks again, and the row answers.
 fn point(moment: Moment, command: &Command) -> Option<Point> {
     let [before_writes, before_commit, after_commit] = match command {
         Command::Open(_) => [Point::OpenBeforeWrites, Point::OpenBeforeCommit, Point::OpenAfterCommit],
@@ -78,7 +78,7 @@ fn point(moment: Moment, command: &Command) -> Option<Point> {
         Command::Adopt(_) | Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => {
             return None;
         }
-        Command::SendBack(_) => return None,
+        Command::SendBack(_) | Command::Book(_) => return None,
     };
     Some(match moment {
         Moment::BeforeWrites => before_writes,

@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgPool;
-use workflows::domain::{AccountId, Attention, MovementId, PayoutId};
+use workflows::{
+    GIRO,
+    domain::{AccountId, Attention, MovementId, PayoutId},
+};
 
 pub use causes::{Covered, Single, Standing, standing};
 pub use payouts::{Raising, Wanted, payouts};
@@ -48,7 +51,7 @@ pub struct Seen {
 }
 
 /// Payout, raised, bank, the cause it waits for, now.
-type SeenRow = (Value, Option<Value>, Value, Option<String>, Value);
+type SeenRow = (Value, Option<Value>, Option<Value>, Option<String>, Value);
 
 impl Seen {
     fn read((payout, raised, bank, waits, now): SeenRow) -> Result<Self, StoreError> {
@@ -56,7 +59,8 @@ impl Seen {
             waits_for: waits.map(Cause::try_from).transpose().map_err(StoreError::Disagree)?,
             payout: row(payout)?,
             raised: raised.map(row).transpose()?,
-            bank: row(bank)?,
+            // What is booked has no bank: nothing keeps it waiting but its time.
+            bank: bank.map_or_else(|| Ok(BankRow::new(GIRO, false)), row)?,
             now: row(now)?,
         })
     }
@@ -110,9 +114,9 @@ pub async fn movements(
 /// A payout as it stands, and why a person should look at it now: the row's own reason, or its deadline past.
 pub async fn payout(pool: &PgPool, id: PayoutId) -> Result<Option<Seen>, StoreError> {
     let found = sqlx::query!(
-        r#"select to_jsonb(p) as "row!", to_jsonb(a) as raised, to_jsonb(b) as "bank!", to_jsonb(giro_now()) as "now!",
+        r#"select to_jsonb(p) as "row!", to_jsonb(a) as raised, to_jsonb(b) as bank, to_jsonb(giro_now()) as "now!",
                waits_for(p.state, p.changed_at, p.deadline_at, b, giro_now()) as waits
-           from payout p left join payout_attention a on a.payout = p.id join bank b on b.name = p.bank
+           from payout p left join payout_attention a on a.payout = p.id left join bank b on b.name = p.bank
            where p.id = $1"#,
         id.uuid()
     );

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use workflows::domain::{
     AccountId, Attention, BankCalendar, Centavos, Evidence, MovementId, PayoutId, ReceivedId, Refusal, State,
-    TrackingKey,
+    TrackingKey, TransferId,
 };
 
 pub use received::Received;
@@ -205,6 +205,15 @@ pub struct Payout {
     /// so for sure.
     #[serde(default)]
     pub accepted_on: Option<Server>,
+    /// The money is held at once, and moves or is sent not before this.
+    #[serde(default)]
+    pub process_after: Option<Timestamp>,
+    /// The customer of giro's own that gets it; `None`: it goes through a bank.
+    #[serde(with = "as_uuid::option", default)]
+    pub to_account: Option<AccountId>,
+    /// It was asked for by account, not by CLABE.
+    #[serde(default)]
+    pub is_transfer: bool,
     /// The record by which it came back.
     #[serde(with = "as_uuid::option", default)]
     pub returned_by: Option<ReceivedId>,
@@ -228,6 +237,20 @@ impl Payout {
     /// What is held for it: amount, fee and IVA. They fitted when they were accepted.
     pub fn gross(&self) -> Centavos {
         Centavos::new(self.amount.get() + self.fee.get() + self.iva.get())
+    }
+
+    /// Until when it is held by its caller's wish; `None`: its time has come, or was always now.
+    pub fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.process_after.filter(|at| *at > now)
+    }
+
+    /// The id of the workflow that drives it.
+    pub fn workflow_id(&self) -> String {
+        if self.is_transfer {
+            TransferId::from(self.id).workflow_id()
+        } else {
+            self.id.workflow_id()
+        }
     }
 
     /// The last four digits of the beneficiary's CLABE, the most that events and summaries show.
@@ -497,6 +520,8 @@ pub enum Kind {
     Suspense,
     /// What was set apart, given to a customer by people.
     Cure,
+    /// From one account of giro's own to another.
+    Transfer,
 }
 
 /// Whose movement it is.
@@ -517,7 +542,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Amount,
         Self::Fee,
         Self::Iva,
@@ -529,12 +554,13 @@ impl Kind {
         Self::Deposit,
         Self::Suspense,
         Self::Cure,
+        Self::Transfer,
     ];
 
     /// The step that makes it: a subject takes each step once.
     pub const fn step(self) -> &'static str {
         match self {
-            Self::Amount | Self::Fee | Self::Iva => "resolve",
+            Self::Amount | Self::Fee | Self::Iva | Self::Transfer => "resolve",
             Self::Opening => "opening",
             Self::Return | Self::FeeRefund | Self::IvaRefund | Self::Interest => "return",
             // One step: money that came in is placed once.
@@ -546,7 +572,13 @@ impl Kind {
     /// The fixed ordinal of the leg within its step.
     pub const fn ordinal(self) -> u8 {
         match self {
-            Self::Amount | Self::Opening | Self::Return | Self::Deposit | Self::Suspense | Self::Cure => 0,
+            Self::Amount
+            | Self::Opening
+            | Self::Return
+            | Self::Deposit
+            | Self::Suspense
+            | Self::Cure
+            | Self::Transfer => 0,
             Self::Fee | Self::FeeRefund => 1,
             Self::Iva | Self::IvaRefund => 2,
             Self::Interest => 3,
@@ -556,7 +588,7 @@ impl Kind {
     /// What its subject is.
     pub const fn subject(self) -> SubjectKind {
         match self {
-            Self::Amount | Self::Fee | Self::Iva => SubjectKind::Payout,
+            Self::Amount | Self::Fee | Self::Iva | Self::Transfer => SubjectKind::Payout,
             Self::Return | Self::FeeRefund | Self::IvaRefund | Self::Interest => SubjectKind::Payout,
             Self::Opening => SubjectKind::Account,
             Self::Deposit | Self::Suspense | Self::Cure => SubjectKind::Received,
@@ -577,6 +609,7 @@ impl Kind {
             Self::Deposit => "deposit",
             Self::Suspense => "suspense",
             Self::Cure => "cure",
+            Self::Transfer => "transfer",
         }
     }
 }

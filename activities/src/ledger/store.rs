@@ -102,6 +102,7 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
         .map(ReceivedId::uuid)
         .collect();
     owners.named = named(connection, &records).await?;
+    owners.clabes = own(connection, commands).await?;
     let accounts: Vec<Uuid> = commands
         .iter()
         .flat_map(|command| command.accounts(&owners))
@@ -131,13 +132,7 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
         .values()
         .filter_map(|request| request.payout)
         .chain(payouts)
-        .chain(commands.iter().filter_map(|command| match command {
-            Command::Accept(accept) => Some(accept.payout),
-            Command::Open(_) | Command::Cancel(_) | Command::Begin(_) | Command::Adopt(_) => None,
-            Command::Record(_) | Command::Evidence(_) | Command::Apply(_) => None,
-            Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => None,
-            Command::SendBack(_) => None,
-        }))
+        .chain(commands.iter().filter_map(|command| Some(command.asked()?.payout)))
         .collect::<BTreeSet<_>>()
         .into_iter()
         .map(PayoutId::uuid)
@@ -183,9 +178,17 @@ pub(super) async fn foresee(pool: &PgPool, accept: &Accept) -> Result<Rows, Stor
     let mut found = Rows::empty(now(&mut connection).await?);
     requests(&mut connection, &[&Command::Accept(accept.clone())], &mut found).await?;
     drop(connection);
-    if let Some(account) = account(pool, accept.order.account).await? {
-        found.accounts.insert(account.id, account);
+    let command = Command::Accept(accept.clone());
+    let mut connection = pool.acquire().await?;
+    let owners = Owners {
+        clabes: own(&mut connection, &[&command]).await?,
+        ..Owners::default()
+    };
+    drop(connection);
+    for id in command.accounts(&owners) {
+        found.accounts.extend(account(pool, id).await?.map(|row| (row.id, row)));
     }
+    found.named = owners.clabes;
     let before: Vec<PayoutId> = found.requests.values().filter_map(|request| request.payout).collect();
     for id in before {
         found.payouts.extend(payout(pool, id).await?.map(|row| (row.id, row)));
@@ -197,9 +200,12 @@ pub(super) async fn foresee(pool: &PgPool, accept: &Accept) -> Result<Rows, Stor
 /// any lock.
 async fn owners(connection: &mut PgConnection, payouts: &BTreeSet<PayoutId>) -> Result<Owners, StoreError> {
     let ids: Vec<Uuid> = payouts.iter().map(|id| id.uuid()).collect();
-    let found = sqlx::query!("select id, account, sends_back from payout where id = any($1)", &ids)
-        .fetch_all(connection)
-        .await?;
+    let found = sqlx::query!(
+        "select id, account, sends_back, to_account from payout where id = any($1)",
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
     let mut owners = Owners::default();
     for row in found {
         let id = PayoutId::new(row.id);
@@ -207,8 +213,33 @@ async fn owners(connection: &mut PgConnection, payouts: &BTreeSet<PayoutId>) -> 
         owners
             .deposits
             .extend(row.sends_back.map(|deposit| (id, ReceivedId::new(deposit))));
+        owners
+            .payees
+            .extend(row.to_account.map(|payee| (id, AccountId::new(payee))));
     }
     Ok(owners)
+}
+
+/// Whose CLABEs they are that payouts are asked for, of customers of giro's own: a CLABE never changes hands.
+async fn own(connection: &mut PgConnection, commands: &[&Command]) -> Result<BTreeMap<String, AccountId>, StoreError> {
+    let clabes: Vec<String> = commands
+        .iter()
+        .filter_map(|command| command.asked())
+        .map(|accept| accept.order.clabe.as_str().to_owned())
+        .collect();
+    if clabes.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let found = sqlx::query!(
+        r#"select clabe as "clabe!", id from account where clabe = any($1) and code = 2101"#,
+        &clabes
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(found
+        .into_iter()
+        .map(|row| (row.clabe, AccountId::new(row.id)))
+        .collect())
 }
 
 /// The customer whose CLABE each record names.
@@ -266,7 +297,7 @@ async fn requests(connection: &mut PgConnection, commands: &[&Command], found: &
         .filter_map(|command| match command {
             Command::Open(open) => Some(open.request.clabe.as_str().to_owned()),
             Command::Accept(_) | Command::Cancel(_) | Command::Begin(_) | Command::Adopt(_) => None,
-            Command::Record(_) | Command::Evidence(_) | Command::Apply(_) => None,
+            Command::Record(_) | Command::Evidence(_) | Command::Apply(_) | Command::Book(_) => None,
             Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => None,
             Command::SendBack(_) => None,
         })

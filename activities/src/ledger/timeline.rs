@@ -102,10 +102,10 @@ pub async fn timeline(pool: &PgPool, payout: PayoutId) -> Result<Vec<Entry>, Sto
                select at, 2, 0, jsonb_build_object('kind', 'evidence', 'evidence', kind,
                    'decided_by', decided_by, 'document', document) from evidence where payout = $1
                union all
-               select created_at, 3, seq, jsonb_build_object('kind', 'state', 'state', replace(type, 'payout.', ''),
+               select created_at, 3, seq, jsonb_build_object('kind', 'state', 'state', split_part(type, '.', 2),
                    'seq', seq, 'send_no', coalesce((event ->> 'sendNo')::int, 0)) from outbox where subject = $1
                union all
-               select created_at, 4, array_position(array['amount', 'fee', 'iva', 'return', 'interest', 'fee_refund', 'iva_refund'], kind),
+               select created_at, 4, array_position(array['amount', 'transfer', 'fee', 'iva', 'return', 'interest', 'fee_refund', 'iva_refund'], kind),
                    jsonb_build_object('kind', 'movement', 'id', id, 'leg', kind,
                    'debit_account', debit_account, 'credit_account', credit_account, 'amount', amount,
                    'effective_on', effective_on) from movement where subject = $1

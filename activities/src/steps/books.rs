@@ -6,12 +6,12 @@ use jiff::SignedDuration;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::{
-    contract::{self, Accept, Applied, Arrival, ArrivalStanding, Subject, markers},
+    contract::{self, Accept, Applied, Arrival, ArrivalStanding, Booked, Subject, markers},
     domain::{Centavos, FieldCode, FieldError, Institutions, PayoutId},
     wire::DirectStart,
 };
 
-use super::standing;
+use super::{at_its_time, seconds_until, standing};
 use crate::{
     crash::{self, Point},
     failure,
@@ -47,6 +47,8 @@ pub struct DirectStarts {
 
 /// A payout id of a direct start must be this fresh, so that an old history cannot pay again.
 const FRESH: SignedDuration = SignedDuration::from_hours(24);
+/// Money that could not be moved, because the books are broken, is tried again after this.
+const BROKEN: SignedDuration = SignedDuration::from_secs(60);
 
 impl LedgerSteps {
     /// `direct`: `None` refuses runs that bring their own request.
@@ -89,6 +91,7 @@ impl LedgerSteps {
             key: start.payout.to_string(),
             hash: hex(&order.hash(&direct.caller)),
             bank: direct.bank.clone(),
+            is_transfer: false,
             order,
             fee: direct.fee,
             iva: direct.iva,
@@ -143,6 +146,31 @@ impl LedgerSteps {
                 standing: standing(&payout, now),
             },
             None => Applied::Unknown,
+        })
+    }
+
+    /// Moves money between two accounts of giro's own, once it is time.
+    #[activity(definition = markers::Book)]
+    pub async fn book(self: Arc<Self>, _: ActivityContext, subject: Subject) -> Result<Booked, ActivityError> {
+        let booked = self.ledger.book(subject.payout).await.map_err(failure::ledger)?;
+        let now = self.ledger.now().await.map_err(failure::store)?;
+        Ok(match booked {
+            Some((payout, Some(end))) => Booked::Ended {
+                end,
+                standing: standing(&payout, now),
+            },
+            Some((payout, None)) => {
+                // Broken books have no time that they wait for: they are looked at again.
+                let until = payout
+                    .waits_until(now)
+                    .unwrap_or(now.saturating_add(BROKEN).unwrap_or(now));
+                Booked::Waits {
+                    wait_seconds: seconds_until(now, until),
+                    standing: standing(&payout, now),
+                    waits_for: at_its_time(until),
+                }
+            }
+            None => Booked::Unknown,
         })
     }
 

@@ -11,7 +11,7 @@ use workflows::{
     sentences::{filled, support::Next},
 };
 
-use super::{seconds_until, standing};
+use super::{at_its_time, bank_closed, seconds_until, standing};
 use crate::{
     bank::{Bank, Call, CameBy, Fence, Found, NoTurn, NotSent, Order, Payer, Payment, Sender, Submitted, What},
     catch_up::{Begun, CATCHING_UP, CaughtUp},
@@ -21,7 +21,7 @@ use crate::{
         Ledger, LedgerError,
         command::{Begin, By, Finding, Record, Stand},
         core::{
-            outlook::{Step, why_no_resend},
+            outlook::{self, Step, why_no_resend},
             stand,
         },
         rows::{BankRow, PausedBy, Payout},
@@ -373,12 +373,23 @@ impl BankSteps {
             Stand::NotSent { until } => {
                 // Thousands wait for the same moment: they do not all come back in one second.
                 let wait = seconds_until(now, until);
+                let waits_for = match payout.waits_until(now) {
+                    Some(at) => Some(at_its_time(at)),
+                    None => self.closed_until(&payout.bank, now).await?.map(bank_closed),
+                };
                 Submit::NotSent {
+                    waits_for,
                     wait_seconds: spread(wait, (wait / 2).min(LONGEST_SPREAD)),
                     standing,
                 }
             }
         })
+    }
+
+    /// Until when the bank's calendar, or its own word, keeps it closed.
+    async fn closed_until(&self, bank: &str, now: jiff::Timestamp) -> Result<Option<jiff::Timestamp>, ActivityError> {
+        let bank = self.ledger.bank(bank).await.map_err(failure::store)?;
+        Ok(bank.and_then(|bank| outlook::closed_until(self.ledger.rules(), &bank, now)))
     }
 
     /// What follows from where a payout stands, for the person who asked.
@@ -395,6 +406,9 @@ impl BankSteps {
             Stand::Closed => Next::Ends.sentence().en.to_owned(),
             Stand::Resend => {
                 return (Next::Resends.sentence().en.to_owned(), true);
+            }
+            Stand::NotSent { .. } if payout.waits_until(*now).is_some() => {
+                payout.waits_until(*now).map(at_its_time).unwrap_or_default()
             }
             Stand::NotSent { .. } if held_by_people(bank) => Step::AwaitBank.sentence().to_owned(),
             // The question woke the run.

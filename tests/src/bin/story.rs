@@ -1,5 +1,5 @@
-//! `giro-story`: what `cargo dev` tells once the stack is up: payouts and their fates, money that comes in, the books, the
-//! links.
+//! `giro-story`: what `cargo dev` tells once the stack is up: payouts and their fates, money that stays, waits or comes in,
+//! the books, the links.
 
 // It talks to a person.
 #![allow(clippy::print_stdout)]
@@ -13,14 +13,16 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{
     books::{Books, Sums},
-    client::{Giro, Reply, clabe, is, text},
+    client::{Giro, Reply, clabe, is, request, text},
     keys,
     sim::{Control, Incoming},
 };
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 use workflows::domain::Centavos;
 
 /// The story that `cargo dev` tells.
@@ -87,6 +89,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(200);
 /// A CLABE of the company's that no account has.
 const NOBODY: u32 = 999;
+/// How long a payout waits that is asked for a later time.
+const LATER: SignedDuration = SignedDuration::from_secs(8);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -124,6 +128,7 @@ async fn run(env: &Path) -> Result<()> {
         );
         ids.push(id);
     }
+    let later = scheduled(&giro, &account).await?;
     println!();
     let asked = unstick(&giro, &bank, &ids[SILENT]).await?;
     let mut ended = Vec::new();
@@ -131,6 +136,7 @@ async fn run(env: &Path) -> Result<()> {
         ended.push(giro.wait(id, PATIENCE, is(tale.state)).await?);
     }
     table(&ended, &asked);
+    stays(&giro, &account, &later).await?;
     arrivals(&giro, &bank).await?;
     compare(&env, &bank, &before).await?;
     links(&env, &ids)
@@ -173,6 +179,55 @@ fn table(ended: &[Value], asked: &str) {
     println!("\n  asked about the silent one, the bank said: {asked}");
 }
 
+/// Asks for a payout that goes out in a while, by the clock of the books; answers its id.
+async fn scheduled(giro: &Giro, account: &str) -> Result<String> {
+    let now: Timestamp = text(&giro.get("/readyz").await?.body, "/now")?.parse()?;
+    let mut body = request(account, 51_045);
+    body["process_after"] = json!(now + LATER);
+    let Reply { status, body, .. } = giro.post("/v1/payouts", &fresh(), &body).await?;
+    ensure!(status == 201, "a scheduled payout: {status} {body}");
+    let id = text(&body, "/id")?;
+    println!(
+        "  {id}  {}  for {} s later: held now, sent then",
+        right(&Centavos::new(51_045).to_string()),
+        LATER.as_secs()
+    );
+    Ok(id)
+}
+
+/// Money that goes from one customer of giro's to another, which no bank hears of; and the payout that waited for its time.
+async fn stays(giro: &Giro, account: &str, later: &str) -> Result<()> {
+    let other = giro.account(2, 0).await?;
+    let mut by_clabe = request(account, 15_000);
+    by_clabe["beneficiary"]["clabe"] = json!(clabe(2));
+    let booked = giro.post("/v1/payouts", &fresh(), &by_clabe).await?;
+    let by_account = json!({
+        "account": account, "to_account": other, "amount": 20_000, "currency": "MXN", "concept": "Renta",
+    });
+    let moved = giro.post("/v1/transfers", &fresh(), &by_account).await?;
+    for Reply { status, body, .. } in [&booked, &moved] {
+        ensure!(*status == 201 && body["state"] == "settled", "{status} {body}");
+    }
+    let waited = giro.wait(later, PATIENCE, is("settled")).await?;
+    println!("\n  what stays, and what waits:\n");
+    line(&booked.body, "a payout to another customer: booked, no bank");
+    line(&moved.body, "a transfer between two accounts");
+    line(&waited, "a payout for a later time, sent then");
+    Ok(())
+}
+
+/// An idempotency key that nobody has used.
+fn fresh() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// State, amount, what it was, and where the money is.
+fn line(thing: &Value, fate: &str) {
+    let word = |field: &str| thing[field].as_str().unwrap_or("-");
+    let amount = right(&Centavos::new(thing["amount"].as_i64().unwrap_or_default()).to_string());
+    println!("  {:<9} {amount}  {fate:<45} {}", word("state"), word("money"));
+}
+
 /// Money that others send: to a customer of giro's, and to an account that nobody has, which people then send back.
 async fn arrivals(giro: &Giro, bank: &Control) -> Result<()> {
     let ours = incoming(bank, clabe(1), 250_000).await?;
@@ -180,19 +235,14 @@ async fn arrivals(giro: &Giro, bank: &Control) -> Result<()> {
     let ours = came(giro, &ours, "applied").await?;
     let apart = came(giro, &nobody, "unapplied").await?;
     println!("\n  what came in:\n");
-    let show = |deposit: &Value, fate: &str| {
-        let word = |field: &str| deposit[field].as_str().unwrap_or("-").to_owned();
-        let amount = right(&Centavos::new(deposit["amount"].as_i64().unwrap_or_default()).to_string());
-        println!("  {:<9} {amount}  {fate:<45} {}", word("state"), word("money"));
-    };
-    show(&ours, "a deposit to the customer");
-    show(&apart, "a deposit to an account that nobody has");
+    line(&ours, "a deposit to the customer");
+    line(&apart, "a deposit to an account that nobody has");
     let id = text(&apart, "/id")?;
     let body = json!({ "reason": "nobody knows whose it is" });
     let Reply { status, body, .. } = giro.post(&format!("/v1/deposits/{id}/send-back"), &id, &body).await?;
     ensure!(status == 200, "send back: {status} {body}");
     let gone = came(giro, &nobody, "sent_back").await?;
-    show(&gone, "the same, once people sent it back");
+    line(&gone, "the same, once people sent it back");
     println!();
     Ok(())
 }

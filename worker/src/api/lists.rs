@@ -6,7 +6,10 @@ use activities::ledger::read::{self, Raising, Wanted};
 use axum::{extract::State as Shared, http::StatusCode, response::Response};
 use jiff::Timestamp;
 use utoipa::IntoParams;
-use workflows::domain::{AccountId, FieldCode, FieldError, PayoutId, State};
+use workflows::{
+    GIRO,
+    domain::{AccountId, FieldCode, FieldError, PayoutId, State},
+};
 
 use super::{
     Answered, Api,
@@ -33,7 +36,7 @@ pub(super) struct List {
     /// only wait for their bank, which `GET /v1/attention` counts.
     #[param(value_type = Option<form::Raising>, inline, example = "any")]
     attention: Option<Raising>,
-    /// That this bank pays out; `GET /v1/banks` names them.
+    /// That this bank pays out; `GET /v1/banks` names them. `giro`: booked between two accounts of giro's own.
     #[param(pattern = "^[!-~]{1,64}$", example = "stp")]
     bank: Option<String>,
     /// Whose, for a caller who operates; for any other, a name that is not its own has none.
@@ -141,6 +144,7 @@ async fn wanted(api: &Api, caller: &Caller, list: List) -> Answered<Option<Wante
     let of = whose.clone().unwrap_or_else(|| caller.name().to_owned());
     Ok(Some(Wanted {
         caller: whose,
+        is_transfer: false,
         states: list.state,
         raising: list.attention,
         bank: list.bank,
@@ -157,15 +161,16 @@ async fn wanted(api: &Api, caller: &Caller, list: List) -> Answered<Option<Wante
 /// A name that no bank has would read every payout to find none.
 async fn knows(api: &Api, bank: &str) -> Answered<()> {
     let banks = read::banks(api.ledger.pool()).await?;
-    if banks.iter().any(|row| row.name == bank) {
+    // What is booked between two accounts of giro's own has no bank but giro.
+    let names: Vec<&str> = banks.iter().map(|row| row.name.as_str()).chain([GIRO]).collect();
+    if names.contains(&bank) {
         return Ok(());
     }
-    let names: Vec<&str> = banks.iter().map(|row| row.name.as_str()).collect();
     Err(wrong("/bank", format!("the banks are {}", names.join(", "))))
 }
 
 /// When the last payout of the page before was accepted.
-async fn cursor(api: &Api, caller: &Caller, id: PayoutId) -> Answered<Timestamp> {
+pub(super) async fn cursor(api: &Api, caller: &Caller, id: PayoutId) -> Answered<Timestamp> {
     let found = read::payout(api.ledger.pool(), id).await?;
     let seen = found.filter(|seen| caller.sees(&seen.payout.caller));
     seen.map(|seen| seen.payout.accepted_at)

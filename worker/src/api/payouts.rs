@@ -9,7 +9,7 @@ use activities::{
         command::{Accept, Answer},
         core::hex,
         read::{self, Seen},
-        rows::Payout,
+        rows::{BankRow, Payout},
         timeline,
     },
 };
@@ -90,8 +90,7 @@ pub(super) async fn create(
     if replayed {
         return Ok(replay(shown(&api, &api.payout(&caller, payout.id).await?)));
     }
-    let (starter, new) = (api.starter.clone(), payout.clone());
-    behind(async move { starter.start(&new).await });
+    drive(&api, &payout);
     let place = [(header::LOCATION, payout_path(payout.id))];
     let since = api.payout(&caller, payout.id).await?;
     crash::at(Point::CreateBeforeAnswer, &payout.id);
@@ -131,16 +130,40 @@ pub(super) async fn validate(
         Wish::Known(payout) => (api.payout(&caller, payout).await?.payout, true),
     };
     let now = api.ledger.now().await?;
-    let row = api
-        .ledger
-        .bank(&payout.bank)
-        .await?
-        .ok_or(Problem::from(Code::Internal))?;
+    let row = match payout.to_account {
+        // It has no bank: nothing is in its way but its time.
+        Some(_) => BankRow::new(&payout.bank, false),
+        None => api
+            .ledger
+            .bank(&payout.bank)
+            .await?
+            .ok_or(Problem::from(Code::Internal))?,
+    };
     let calendar = &api.ledger.rules().calendar;
     let bank = Bank::of(&row, calendar, now).seen_by(&caller);
-    let day = bank.sends_at.and_then(|at| calendar.operating_date(at).ok());
-    let preview = Preview::of(&payout, replayed, bank, day.map(|day| day.date()), api.context());
+    let opens = match payout.to_account {
+        Some(_) => Some(now),
+        None => bank.sends_at,
+    };
+    // When the bank opens is known for now only: later that day it may be shut again.
+    let sends_at = opens.map(|at| payout.process_after.map_or(at, |asked| asked.max(at)));
+    let day = sends_at.and_then(|at| calendar.operating_date(at).ok());
+    let preview = Preview::of(
+        &payout,
+        replayed,
+        bank,
+        (sends_at, day.map(|day| day.date())),
+        api.context(),
+    );
     Ok(reply(StatusCode::OK, preview))
+}
+
+/// Starts the run of what was just accepted; what was booked at once needs none.
+pub(super) fn drive(api: &Api, payout: &Payout) {
+    if payout.state.is_open() {
+        let (starter, new) = (api.starter.clone(), payout.clone());
+        behind(async move { starter.start(&new).await });
+    }
 }
 
 /// A request that reads.
@@ -169,6 +192,7 @@ async fn wish(api: &Api, caller: &Caller, key: &Key, body: &[u8]) -> Answered<Wi
         key: key.as_str().to_owned(),
         hash: hex(&order.hash(caller.name())),
         bank: stp::NAME.to_owned(),
+        is_transfer: false,
         order,
         fee,
         iva,
@@ -191,7 +215,7 @@ async fn known(api: &Api, caller: &Caller, key: &Key, request: &PayoutRequest) -
 }
 
 /// The payout that accept answered with, and whether it was there before; or the problem.
-fn accepted(answer: Answer) -> Answered<(Payout, bool)> {
+pub(super) fn accepted(answer: Answer) -> Answered<(Payout, bool)> {
     match answer {
         Answer::Accepted { payout, replayed } => Ok((payout, replayed)),
         Answer::Refused { refusal, replayed } => Err(Problem::from(Code::Refused(refusal)).replayed(replayed)),
@@ -292,19 +316,25 @@ pub(super) async fn cancel(
 ) -> Answered<Response> {
     trace::about(id);
     let was_cancelled = api.payout(&caller, id).await?.payout.state == State::Cancelled;
+    take_back(&api, id).await?;
+    let body = shown(&api, &api.payout(&caller, id).await?);
+    Ok(if was_cancelled {
+        replay(body)
+    } else {
+        reply(StatusCode::OK, body)
+    })
+}
+
+/// Gives the money of a payout or a transfer back, and wakes its run; or the problem.
+pub(super) async fn take_back(api: &Api, id: PayoutId) -> Answered<()> {
     crash::at(Point::CancelBeforeCommand, &id);
     let answer = api.ledger.cancel(id).await?;
     crash::at(Point::CancelAfterCommand, &id);
     match answer {
-        Answer::Cancelled(_) => {
+        Answer::Cancelled(payout) => {
             let starter = api.starter.clone();
-            behind(async move { starter.look(id).await });
-            let body = shown(&api, &api.payout(&caller, id).await?);
-            Ok(if was_cancelled {
-                replay(body)
-            } else {
-                reply(StatusCode::OK, body)
-            })
+            behind(async move { starter.look(&payout).await });
+            Ok(())
         }
         Answer::TooLate(payout) => {
             let money = sentences::money(payout.state);

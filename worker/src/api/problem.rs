@@ -133,6 +133,7 @@ impl Code {
             Self::Refused(Refusal::AccountNotOpen) => "The account is not open",
             Self::Refused(Refusal::InsufficientFunds) => "Not enough money available",
             Self::Refused(Refusal::SameAccount) => "Payer and beneficiary are the same",
+            Self::Refused(Refusal::BeneficiaryNotOpen) => "The beneficiary's account is not open",
             Self::Unauthenticated => "Who asks is not known",
             Self::Forbidden => "The caller may not do this",
             Self::TooLate => "Too late to cancel",
@@ -173,6 +174,9 @@ impl Code {
             }
             Self::Refused(Refusal::InsufficientFunds) => {
                 "Available money is less than amount, fee and IVA. This answer is kept for this key; use a new key to ask again."
+            }
+            Self::Refused(Refusal::BeneficiaryNotOpen) => {
+                "The beneficiary's account, of giro's own, is frozen or closed. This answer is kept for this key; use a new key to ask again."
             }
             Self::Refused(Refusal::SameAccount) => {
                 "The beneficiary's CLABE is the payer's own. This answer is kept for this key; use a new key to ask again."

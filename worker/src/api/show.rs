@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use workflows::domain::{AccountId, PayoutId};
+use workflows::domain::{AccountId, PayoutId, TransferId};
 
 use super::idempotency::REPLAYED;
 
@@ -27,6 +27,11 @@ pub(super) fn replay(body: impl Serialize) -> Response {
 /// Where a payout is found.
 pub(super) fn payout_path(id: PayoutId) -> String {
     format!("/v1/payouts/{id}")
+}
+
+/// Where a transfer is found.
+pub(super) fn transfer_path(id: TransferId) -> String {
+    format!("/v1/transfers/{id}")
 }
 
 /// Where an account is found.

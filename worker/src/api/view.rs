@@ -15,6 +15,7 @@ pub mod reconciliation;
 pub mod request;
 pub mod timeline;
 pub mod told;
+pub mod transfer;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,4 +36,5 @@ pub enum Thing {
     Reconciliation,
     Deposit,
     Return,
+    Transfer,
 }

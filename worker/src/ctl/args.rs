@@ -7,11 +7,11 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use clap_complete::Shell;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::DateTime};
 use reqwest::Url;
-use workflows::domain::{AccountId, Attention, Centavos, PayoutId, ReceivedId, ReceivedState, State};
+use workflows::domain::{AccountId, Attention, Centavos, PayoutId, ReceivedId, ReceivedState, State, TransferId};
 
-use super::when::{Day, When};
+use super::when::{Day, When, mexico_city};
 
 const EXITS: &str = "\
 Exit codes:
@@ -84,16 +84,15 @@ impl Output {
 }
 
 #[derive(Subcommand)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one, for as long as the process lives"
-)]
 pub(super) enum Command {
     /// Payouts: find them, look at one, unstick it, take it back, ask for one.
     #[command(subcommand, visible_alias = "payout")]
     Payouts(Payouts),
     /// What a person should look at, by its cause: banks that are away or paused, payouts with a reason of their own.
     Attention,
+    /// Transfers between two accounts of giro's own: ask for one, look at it, take it back.
+    #[command(subcommand, visible_alias = "transfer")]
+    Transfers(Transfers),
     /// Accounts: what they have, and what moved.
     #[command(subcommand, visible_alias = "account")]
     Accounts(Accounts),
@@ -251,6 +250,9 @@ pub(super) struct Create {
     /// Numeric reference, 1 to 9999999.
     #[arg(long, value_name = "N")]
     pub(super) reference: u32,
+    /// Hold the money now, and send not before: 2026-12-24T09:00 in Mexico City, or with an offset.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub(super) after: Option<Timestamp>,
     #[command(flatten)]
     pub(super) key: Key,
     /// Say what would come of it; nothing is written.
@@ -263,6 +265,63 @@ impl Create {
     pub(super) fn centavos(&self) -> i64 {
         self.amount.map(Centavos::get).or(self.centavos).unwrap_or_default()
     }
+}
+
+#[derive(Subcommand)]
+pub(super) enum Transfers {
+    /// List transfers, the newest first.
+    List(ListTransfers),
+    /// Show one: where the money is, and when it moves.
+    Show {
+        /// tr_ and 32 hex digits; the id of its run (transfer-tr_...) does too.
+        #[arg(value_name = "ID", value_parser = transfer)]
+        id: TransferId,
+    },
+    /// Take one back, as long as its money is held.
+    Cancel {
+        /// tr_ and 32 hex digits.
+        #[arg(value_name = "ID", value_parser = transfer)]
+        id: TransferId,
+        #[command(flatten)]
+        sure: Sure,
+        #[command(flatten)]
+        key: Key,
+    },
+    /// Move money from one account to another.
+    Create(CreateTransfer),
+}
+
+#[derive(Args)]
+pub(super) struct ListTransfers {
+    /// Only in this state; repeat it for several.
+    #[arg(long, value_parser = words(State::ALL, State::word))]
+    pub(super) state: Vec<String>,
+    /// Only from this account.
+    #[arg(long, value_name = "ID")]
+    pub(super) account: Option<AccountId>,
+    #[command(flatten)]
+    pub(super) much: Much,
+}
+
+#[derive(Args)]
+pub(super) struct CreateTransfer {
+    /// The account that pays.
+    #[arg(long, value_name = "ID")]
+    pub(super) account: AccountId,
+    /// The account that gets it.
+    #[arg(long, value_name = "ID")]
+    pub(super) to: AccountId,
+    /// Pesos: 1250 or 1250.00.
+    #[arg(long, value_name = "PESOS", value_parser = pesos)]
+    pub(super) amount: Centavos,
+    /// What it is for.
+    #[arg(long)]
+    pub(super) concept: String,
+    /// Hold the money now, and move it not before: 2026-12-24T09:00 in Mexico City, or with an offset.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub(super) after: Option<Timestamp>,
+    #[command(flatten)]
+    pub(super) key: Key,
 }
 
 #[derive(Subcommand)]
@@ -437,6 +496,18 @@ fn base(text: &str) -> Result<Url, String> {
 fn payout(text: &str) -> Result<PayoutId, String> {
     let id = text.strip_prefix("payout-").unwrap_or(text);
     id.parse().map_err(|error| format!("{error}"))
+}
+
+fn transfer(text: &str) -> Result<TransferId, String> {
+    let id = text.strip_prefix("transfer-").unwrap_or(text);
+    id.parse().map_err(|error| format!("{error}"))
+}
+
+/// A moment that does not depend on now: a request that is repeated says the same.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let local = || text.parse::<DateTime>().ok()?.to_zoned(mexico_city()).ok();
+    let read = text.parse().ok().or_else(|| local().map(|at| at.timestamp()));
+    read.ok_or_else(|| "write 2026-12-24T09:00 (Mexico City) or 2026-12-24T09:00:00-06:00".to_owned())
 }
 
 fn pesos(text: &str) -> Result<Centavos, String> {

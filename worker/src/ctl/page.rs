@@ -156,6 +156,11 @@ fn order(payout: &Payout) -> Vec<(&'static str, Text)> {
 
 fn times(payout: &Payout, paper: &Paper, now: Timestamp) -> Vec<(&'static str, Text)> {
     let mut facts = vec![("accepted", Text::from(paper.since(payout.accepted_at, now)))];
+    facts.extend(
+        payout
+            .process_after
+            .map(|at| ("asked for", Text::from(paper.clock.full(at)))),
+    );
     if let Some(ended) = payout.ended_at {
         let took = between(payout.accepted_at, ended).map_or_else(String::new, |took| format!(", after {}", age(took)));
         facts.push(("ended", Text::from(format!("{}{took}", paper.clock.full(ended)))));

@@ -362,8 +362,17 @@ async fn ask(session: &Session, create: &Create) -> Result<Exit, Failure> {
     let answer = asking(session, create, "/v1/payouts").await?;
     session.tell(&answer, |payout: &Payout| {
         let what = title(payout.amount, &payout.beneficiary);
-        let held = "`giroctl payouts wait` with its id waits for its end.";
-        format!("Accepted: {what}.\n{}{held}\n", line(payout))
+        let held = match payout.state.is_open() {
+            true => "`giroctl payouts wait` with its id waits for its end.\n",
+            false => "",
+        };
+        let when = payout
+            .process_after
+            .filter(|_| payout.state.is_open())
+            .map_or_else(String::new, |at| {
+                format!("Held until {}.\n", session.paper.clock.full(at))
+            });
+        format!("Accepted: {what}.\n{}{when}{held}", line(payout))
     })
 }
 
@@ -386,19 +395,21 @@ async fn asking(session: &Session, create: &Create, path: &str) -> Result<Answer
         },
         concept: create.concept.clone(),
         reference: create.reference,
+        process_after: create.after,
     };
-    // Told before it is sent: whoever is interrupted repeats it under this key, and it is done once.
-    let made = uuid::Uuid::now_v7().to_string();
-    let key = create.key.key.as_deref().unwrap_or(&made);
-    if create.key.key.is_none() && !create.dry_run {
-        eprintln!("key {key}   (interrupted? the same command with --key {key} does it once)");
-    }
-    session.post(path, Some(key), &body).await
+    let key = match create.dry_run {
+        true => uuid::Uuid::now_v7().to_string(),
+        false => session.key(create.key.key.as_deref()),
+    };
+    session.post(path, Some(&key), &body).await
 }
 
 fn foreseen(preview: &Preview, paper: &Paper) -> String {
     let charges = format!("fee {}, IVA {}", amount(preview.fee), amount(preview.iva));
     let send = match preview.would_send_at {
+        Some(at) if preview.process_after.is_some_and(|asked| asked >= at) => {
+            format!("at {}, as is asked for", paper.clock.full(at))
+        }
         Some(_) if preview.bank_is_open => "at once".to_owned(),
         Some(at) => format!(
             "at {}: {} is not sent to before",

@@ -104,6 +104,18 @@ impl Session {
         self.client.get(path, query, patience).await
     }
 
+    /// The key of a request that must be done once, told before it is sent: whoever is interrupted repeats it under this key.
+    pub(super) fn key(&self, given: Option<&str>) -> String {
+        given.map_or_else(
+            || {
+                let key = uuid::Uuid::now_v7().to_string();
+                eprintln!("key {key}   (interrupted? the same command with --key {key} does it once)");
+                key
+            },
+            str::to_owned,
+        )
+    }
+
     /// POSTs under a key, or under a new one.
     pub(super) async fn post(&self, path: &str, key: Option<&str>, body: &impl Serialize) -> Result<Answer, Failure> {
         self.client.post(path, key, body, self.patience()).await

@@ -2,7 +2,7 @@
 
 use activities::{
     keys::{self, Listed, NewKey, Revoked, Scope},
-    ledger::core::{GIRO, hex},
+    ledger::core::hex,
 };
 use anyhow::Context;
 use aws_lc_rs::{
@@ -13,6 +13,8 @@ use comfy_table::Table;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use secrecy::ExposeSecret;
 use sqlx::{Connection, PgConnection};
+
+use workflows::GIRO;
 
 use crate::config::{Config, check::is_name};
 

@@ -106,9 +106,9 @@ async fn drive(starter: &Starter, payout: &Payout, bank_is_back: bool) -> Option
         Ok(driven) => {
             // Its run may still sleep out the pause of a bank that has come back.
             if bank_is_back && payout.state == State::Accepted {
-                starter.look(payout.id).await;
+                starter.look(payout).await;
             }
-            info!(payout = %payout.id, workflow = payout.id.workflow_id(), state = %payout.state, ?driven, "past its deadline: driven");
+            info!(payout = %payout.id, workflow = payout.workflow_id(), state = %payout.state, ?driven, "past its deadline: driven");
             Some(driven)
         }
         Err(error) => {

@@ -17,7 +17,9 @@ use temporalio_sdk::{
 };
 use tokio::{sync::watch, task::JoinHandle};
 use tracing::info;
-use workflows::{DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow, bank_queue};
+use workflows::{
+    DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow, TransferWorkflow, bank_queue,
+};
 
 use super::{open_ledger, stop_signal, stopped};
 use crate::{config::Config, schedule, scrape, starter, telemetry};
@@ -55,6 +57,7 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
             .register_workflow::<ReconciliationWorkflow>()?
             .register_workflow::<DepositWorkflow>()?
             .register_workflow::<ReturnWorkflow>()?
+            .register_workflow::<TransferWorkflow>()?
             .register_activities(steps)
             .sticky_queue_schedule_to_start_timeout(STICKY)
             .graceful_shutdown_period(GRACE)

@@ -33,6 +33,10 @@ words! {
         NotPayable = "not_payable",
         /// Neither RFC nor CURP.
         TaxId = "tax_id",
+        /// Not a time with its offset.
+        Moment = "moment",
+        /// A time further ahead than giro holds money for.
+        TooFar = "too_far",
         /// Not `MXN`.
         UnsupportedCurrency = "unsupported_currency",
         /// Not an id of this kind.
@@ -61,6 +65,8 @@ words! {
         WorkflowId = "workflow_id",
         /// A bank that giro does not pay through.
         UnknownBank = "unknown_bank",
+        /// The books have no such account.
+        UnknownAccount = "unknown_account",
         /// The books have no such payout.
         UnknownPayout = "unknown",
         /// Runs may not bring their own request here.

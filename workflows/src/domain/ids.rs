@@ -91,6 +91,10 @@ prefixed! {
     PayoutId, "po"
 }
 prefixed! {
+    /// One transfer between two accounts of giro's own, written `tr_<hex>`: in the books a payout that is booked.
+    TransferId, "tr"
+}
+prefixed! {
     /// One account of the books, written `acc_<hex>`.
     AccountId, "acc"
 }
@@ -116,6 +120,24 @@ impl PayoutId {
     /// The id of the workflow that drives this payout: `payout-<id>`.
     pub fn workflow_id(self) -> String {
         format!("payout-{self}")
+    }
+}
+
+impl TransferId {
+    /// The payout that it is in the books.
+    pub const fn payout(self) -> PayoutId {
+        PayoutId(self.0)
+    }
+
+    /// The id of the workflow that drives this transfer: `transfer-<id>`.
+    pub fn workflow_id(self) -> String {
+        format!("transfer-{self}")
+    }
+}
+
+impl From<PayoutId> for TransferId {
+    fn from(payout: PayoutId) -> Self {
+        Self(payout.0)
     }
 }
 

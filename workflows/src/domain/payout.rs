@@ -25,6 +25,9 @@ impl State {
     pub const EDGES: &'static [(Self, Self)] = &[
         (Self::Accepted, Self::Sending),
         (Self::Accepted, Self::Cancelled),
+        // Of what is booked between two accounts of giro's own: it is never sent.
+        (Self::Accepted, Self::Settled),
+        (Self::Accepted, Self::Failed),
         (Self::Sending, Self::Sending),
         (Self::Sending, Self::Accepted),
         (Self::Sending, Self::Sent),
@@ -122,6 +125,8 @@ words! {
         InsufficientFunds = "insufficient_funds",
         /// Beneficiary and payer are the same account.
         SameAccount = "same_account",
+        /// The beneficiary's account, of giro's own, is frozen or closed.
+        BeneficiaryNotOpen = "beneficiary_not_open",
     }
 }
 

@@ -2,10 +2,11 @@
 
 mod decode;
 mod reader;
+mod transfer;
 
 use std::fmt;
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -18,6 +19,8 @@ use super::{
     AccountId, BeneficiaryName, Centavos, Clabe, Concept, FieldError, InstitutionCode, Institutions, NumericReference,
     TaxId, text,
 };
+
+pub use transfer::{TransferOrder, TransferRequest};
 
 /// Characters of the reason of an opening credit, after cleaning.
 const LONGEST_REASON: usize = 200;
@@ -45,6 +48,9 @@ pub struct PayoutRequest {
     /// 1 to 9,999,999.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Value>,
+    /// RFC 3339 with its offset: the order does not go out before. Optional.
+    #[serde(default, alias = "processAfter", skip_serializing_if = "Option::is_none")]
+    pub process_after: Option<Value>,
 }
 
 /// The beneficiary of a [`PayoutRequest`].
@@ -96,14 +102,16 @@ macro_rules! never_shown {
     ($($name:ident),+) => {
         $(
             /// The type's name only: the fields are people's.
-            impl fmt::Debug for $name {
-                fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            impl std::fmt::Debug for $name {
+                fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                     out.write_str(stringify!($name))
                 }
             }
         )+
     };
 }
+
+use never_shown;
 
 never_shown!(PayoutRequest, BeneficiaryRequest, AccountRequest, OpeningCreditRequest);
 
@@ -126,6 +134,8 @@ pub struct Order {
     pub concept: Concept,
     /// 1 to 9,999,999.
     pub reference: NumericReference,
+    /// The order does not go out before; `None`, or a time that is past: at once.
+    pub process_after: Option<Timestamp>,
 }
 
 /// A valid account request.
@@ -167,6 +177,7 @@ impl PayoutRequest {
             Field::object("beneficiary", "beneficiary", BENEFICIARY),
             Field::value("concept", "concept"),
             Field::value("reference", "reference"),
+            Field::value("process_after", "processAfter"),
         ];
         decode(bytes, PAYOUT)
     }
@@ -174,19 +185,23 @@ impl PayoutRequest {
     /// The order that this request asks for, its institution found as of operating date `on`; or every field that is
     /// wrong, in the order of the fields.
     pub fn parse(&self, institutions: &Institutions, on: Date) -> Result<Order, Vec<FieldError>> {
-        self.read(|reader, clabe| reader.institution("/beneficiary/clabe", clabe, institutions, on))
+        self.read(
+            |reader, clabe| reader.institution("/beneficiary/clabe", clabe, institutions, on),
+            Some(on),
+        )
     }
 
-    /// What this request was remembered by, whatever the catalogue says of its institution since; `None` when it does
-    /// not read.
+    /// What this request was remembered by, whatever the catalogue says of its institution since, and however far from
+    /// today its time is; `None` when it does not read.
     pub fn known_as(&self, caller: &str) -> Option<[u8; 32]> {
-        let read = self.read(|_, _| Some(InstitutionCode::new(0)));
+        let read = self.read(|_, _| Some(InstitutionCode::new(0)), None);
         read.ok().map(|order| order.hash(caller))
     }
 
     fn read(
         &self,
         institution: impl Fn(&mut Reader, &Clabe) -> Option<InstitutionCode>,
+        today: Option<Date>,
     ) -> Result<Order, Vec<FieldError>> {
         let mut reader = Reader::default();
         let account = reader.account("/account", self.account.as_ref());
@@ -202,6 +217,7 @@ impl PayoutRequest {
         let tax_id = beneficiary.and_then(|raw| reader.tax_id("/beneficiary/tax_id", raw.tax_id.as_ref()));
         let concept = reader.checked("/concept", self.concept.as_ref(), Concept::new);
         let reference = reader.reference("/reference", self.reference.as_ref());
+        let process_after = reader.moment("/process_after", self.process_after.as_ref(), today);
         let order = || {
             currency?;
             Some(Order {
@@ -213,6 +229,7 @@ impl PayoutRequest {
                 tax_id: tax_id?,
                 concept: concept?,
                 reference: reference?,
+                process_after: process_after?,
             })
         };
         order().ok_or(reader.errors)
@@ -231,6 +248,9 @@ impl Order {
         form.tax_id("beneficiary.tax_id", &self.tax_id);
         form.field("concept", self.concept.as_str());
         form.field("reference", &self.reference.to_string());
+        if let Some(at) = &self.process_after {
+            form.field("process_after", &at.to_string());
+        }
         form.finish()
     }
 }

@@ -214,6 +214,10 @@ pub const fn refusal(refusal: Refusal) -> Sentence {
             "Su pago no se realizó: el saldo disponible no alcanza para el monto, la comisión y el IVA.",
             "Your payment was not made: the available balance does not cover the amount, the fee and its tax (IVA).",
         ),
+        Refusal::BeneficiaryNotOpen => say(
+            "La cuenta del beneficiario no puede recibir pagos por ahora. Por favor, consúltelo con el beneficiario.",
+            "The beneficiary's account cannot receive payments for now. Please ask the beneficiary about it.",
+        ),
         Refusal::SameAccount => say(
             "Su pago no se realizó: la cuenta de destino es la misma que la de origen. Por favor, elija una cuenta distinta.",
             "Your payment was not made: the destination account is the same as the source. Please choose another.",

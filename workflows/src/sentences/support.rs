@@ -272,6 +272,10 @@ pub const fn refusal(refusal: Refusal) -> Sentence {
             "el disponible es menor que monto, comisión e IVA: abone a la cuenta o pida menos, con una llave nueva",
             "available money is less than amount, fee and IVA: credit the account or ask for less, with a new key",
         ),
+        Refusal::BeneficiaryNotOpen => say(
+            "La cuenta del beneficiario, en giro, está bloqueada o cerrada: no recibe dinero.",
+            "The beneficiary's account, at giro, is frozen or closed: it takes no money.",
+        ),
         Refusal::SameAccount => say(
             "la CLABE del beneficiario es la del cliente: corríjala y use una llave nueva",
             "the beneficiary's CLABE is the payer's own: correct it, and use a new key",
@@ -296,6 +300,12 @@ words! {
         NoAnswer = "no_answer",
         /// A person was told.
         Asking = "asking",
+        /// It goes between two accounts of giro's own.
+        NoBank = "no_bank",
+        /// The caller asked for a later time.
+        AtItsTime = "at_its_time",
+        /// The bank's calendar or its own word keeps it closed.
+        BankClosed = "bank_closed",
         /// It certainly did not leave.
         NotSent = "not_sent",
         /// The same, told to a person who asked.
@@ -334,6 +344,18 @@ impl Next {
                 "the bank gave no answer in time; giro keeps asking",
             ),
             Self::Asking => say("giro sigue preguntando al banco", "giro keeps asking the bank"),
+            Self::NoBank => say(
+                "no hay banco que preguntar: va de una cuenta propia de giro a otra, a su hora",
+                "there is no bank to ask: it goes from one account of giro's own to another, at its time",
+            ),
+            Self::AtItsTime => say(
+                "espera la hora pedida: {time}, hora del centro de México",
+                "it waits for the time that was asked for: {time}, Mexico City",
+            ),
+            Self::BankClosed => say(
+                "el banco está cerrado hasta {time}, hora del centro de México; después giro le entrega la orden",
+                "bank closed until {time}, Mexico City; giro hands it the order then",
+            ),
             Self::NotSent => say(
                 "no se envió: se intenta de nuevo dentro de {seconds} s",
                 "not sent: tried again within {seconds} s",

@@ -40,7 +40,7 @@ fn settled() -> Dossier {
         .map(|((state, sends), seq)| row(*state, seq, *sends))
         .collect();
     let mut payout = rows.last().expect("the last").clone();
-    payout.request_hash = hex(&asked(&payout).expect("it reads").hash("payments"));
+    payout.request_hash = hex(&asked(&payout).expect("it reads"));
     let events = rows.into_iter().map(|payout| {
         let written = event::outbox_row(&Event::Payout(Box::new(payout))).expect("it writes");
         EventRow {

@@ -133,6 +133,7 @@ fn due() -> BTreeSet<(&'static str, &'static str, &'static str)> {
     let edges = State::EDGES.iter();
     let mut due: BTreeSet<_> = edges.map(|(from, to)| ("edge", from.word(), to.word())).collect();
     due.insert(("edge", "none", State::Accepted.word()));
+    due.insert(("edge", "none", State::Settled.word()));
     due.extend(Evidence::ALL.iter().map(|kind| ("evidence", kind.word(), "")));
     let told = Attention::ALL.iter().filter(|reason| **reason != Attention::Deadline);
     due.extend(told.map(|reason| ("attention", reason.word(), "")));

@@ -1,8 +1,9 @@
 //! Cure, send back: what people decide about money that was set apart, and what becomes of what is sent back.
 
 use sha2::{Digest, Sha256};
-use workflows::domain::{
-    Attention, Centavos, PayoutId, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State, TaxId,
+use workflows::{
+    GIRO,
+    domain::{Attention, Centavos, PayoutId, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State, TaxId},
 };
 
 use super::{
@@ -200,9 +201,6 @@ fn asked(rows: &Rows, (caller, key): (String, String), deposit: ReceivedId, payo
     }
 }
 
-/// Who asks for what giro itself sends back.
-pub const GIRO: &str = "giro";
-
 /// What a request to send a deposit back is, in hex: the same for ever.
 pub(crate) fn send_back_hash(received: ReceivedId) -> String {
     hex(&Sha256::digest(format!("send back {received}").as_bytes()))
@@ -227,6 +225,7 @@ fn going_back(rules: &Rules, rows: &Rows, back: &SendBack, of: &Received) -> Pay
         amount: of.amount,
         fee: Centavos::ZERO,
         iva: Centavos::ZERO,
+        process_after: None,
     };
     Payout {
         sends_back: Some(of.id),

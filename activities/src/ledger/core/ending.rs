@@ -1,6 +1,7 @@
 //! Apply: the one way to an end, posting or giving back by the evidence on the row.
 
-use workflows::domain::{End, PayoutId, State};
+use jiff::civil::Date;
+use workflows::domain::{AccountId, End, PayoutId, State};
 
 use super::{
     super::{
@@ -26,7 +27,13 @@ pub(super) fn apply(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, Wr
     };
     let mut row = before.clone();
     let (state, end, mut written) = match verdict {
-        Verdict::Post => (State::Settled, End::Settled, post(rows, before, &mut writes)),
+        Verdict::Post => {
+            let effective_on = before.effective_on.or(before.operating_date);
+            let posted = released(rows, before)
+                .zip(effective_on)
+                .and_then(|(payer, on)| post(rows, before, payer, (Kind::Amount, SETTLEMENT_STP), on, &mut writes));
+            (State::Settled, End::Settled, posted)
+        }
         Verdict::Release => (
             State::Failed,
             End::Failed,
@@ -45,12 +52,17 @@ pub(super) fn apply(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, Wr
     (Answer::Ended(row, end), writes)
 }
 
-/// Customer to settlement, fee income and IVA payable; zero legs are left out.
-fn post(rows: &Rows, payout: &Payout, writes: &mut Writes) -> Option<()> {
-    let effective_on = payout.effective_on.or(payout.operating_date)?;
-    let mut customer = released(rows, payout)?;
+/// From the payer, whose hold is off, the amount to where it goes, and fee and IVA; zero legs are left out.
+pub(super) fn post(
+    rows: &Rows,
+    payout: &Payout,
+    mut customer: Account,
+    (kind, to): (Kind, AccountId),
+    effective_on: Date,
+    writes: &mut Writes,
+) -> Option<()> {
     let legs = [
-        (Kind::Amount, SETTLEMENT_STP, payout.amount),
+        (kind, to, payout.amount),
         (Kind::Fee, FEE_INCOME, payout.fee),
         (Kind::Iva, IVA_PAYABLE, payout.iva),
     ];

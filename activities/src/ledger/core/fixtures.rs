@@ -236,6 +236,7 @@ pub(super) fn request(n: u128, account: AccountId, centavos: i64) -> Accept {
         key: format!("pay-{n}"),
         hash: format!("pay-{n}-{centavos}"),
         bank: "stp".to_owned(),
+        is_transfer: false,
         order: Order {
             account,
             amount: Centavos::new(centavos),
@@ -245,6 +246,7 @@ pub(super) fn request(n: u128, account: AccountId, centavos: i64) -> Accept {
             tax_id: TaxId::unknown(),
             concept: Concept::new("Pago 1").expect("a concept"),
             reference: NumericReference::new(1).expect("a reference"),
+            process_after: None,
         },
         fee: FEE,
         iva: IVA,

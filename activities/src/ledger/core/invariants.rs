@@ -6,12 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
-use workflows::domain::{AccountId, Attention, Centavos, Evidence, MovementId, ReceivedState, State};
+use workflows::{
+    GIRO,
+    domain::{AccountId, Attention, Centavos, Evidence, MovementId, ReceivedState, State},
+};
 
 use super::{
     super::{
         command::{Answer, Command, Stand},
-        rows::{CUSTOMER, Payout, Rows, Rules},
+        rows::{BankRow, CUSTOMER, Payout, Rows, Rules},
     },
     decide,
     fixtures::begin,
@@ -97,7 +100,16 @@ fn same(first: &Answer, again: &Answer) -> bool {
 
 /// One row by itself, as the checks of the table have it.
 pub(super) fn row(row: &Payout) -> Holds {
-    let unsent = matches!(row.state, State::Accepted | State::Cancelled);
+    if row.to_account.is_some() {
+        let never = (row.send_no, row.unproven, row.evidence, row.operating_date) == (0, 0, None, None);
+        hold!(never && row.bank == GIRO, "booked, and a bank has to do with it");
+        hold!(
+            !matches!(row.state, State::Sending | State::Sent | State::Returned),
+            "booked, and {}",
+            row.state
+        );
+    }
+    let unsent = matches!(row.state, State::Accepted | State::Cancelled) || row.to_account.is_some();
     hold!(
         (row.unproven == 0) == unsent,
         "{} with {} unproven",
@@ -111,11 +123,11 @@ pub(super) fn row(row: &Payout) -> Holds {
     );
     let proof = row.evidence.map(Evidence::says_paid);
     hold!(
-        row.state != State::Settled || proof == Some(true),
+        row.to_account.is_some() || row.state != State::Settled || proof == Some(true),
         "settled without proof"
     );
     hold!(
-        row.state != State::Failed || proof == Some(false),
+        row.to_account.is_some() || row.state != State::Failed || proof == Some(false),
         "failed without proof"
     );
     hold!(row.state.is_open() == row.ended_at.is_none(), "an end without a date");
@@ -216,7 +228,11 @@ pub(super) fn books(
 
 /// What people are told of a payout is what the commands would do.
 pub(super) fn told(rules: &Rules, rows: &Rows, row: &Payout) -> Holds {
-    let bank = rows.banks.get(&row.bank).ok_or("a payout without a bank")?;
+    let giro = BankRow::new(GIRO, false);
+    let bank = match row.to_account {
+        Some(_) => &giro,
+        None => rows.banks.get(&row.bank).ok_or("a payout without a bank")?,
+    };
     let told = outlook(rules, row, bank, rows.now);
     let may = |deed| told.may.iter().any(|may| may.deed == deed && may.why_not.is_none());
     let would = |command| decide(rules, rows, &command).0;
@@ -240,9 +256,14 @@ pub(super) fn told(rules: &Rules, rows: &Rows, row: &Payout) -> Holds {
         (now(Step::Send) || now(Step::Resend)) == sends,
         "send: {sends}, told {told:?} of {row:?}"
     );
-    let ends = matches!(would(Command::Apply(row.id)), Answer::Ended(..));
+    let end = if row.to_account.is_some() {
+        Command::Book(row.id)
+    } else {
+        Command::Apply(row.id)
+    };
+    let ends = matches!(would(end), Answer::Ended(..));
     hold!(
-        (now(Step::Post) || now(Step::Release) || !open) == ends,
+        (now(Step::Post) || now(Step::Release) || now(Step::Book) || !open) == ends,
         "end: {ends}, told {told:?} of {row:?}"
     );
     hold!(told.next.is_some() == open, "an open payout without a way on: {row:?}");

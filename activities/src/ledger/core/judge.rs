@@ -54,9 +54,11 @@ pub fn stand(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Sta
         return Stand::Closed;
     }
     match row.state {
-        State::Accepted if row.evidence.is_none() && !known_unsent(row) => Stand::NotSent {
-            until: gate(rules, bank, now).err().map_or(now, |shut| shut.until),
-        },
+        State::Accepted if row.evidence.is_none() && !known_unsent(row) => {
+            let open = gate(rules, bank, now).err().map_or(now, |shut| shut.until);
+            let until = row.waits_until(now).map_or(open, |at| at.max(open));
+            Stand::NotSent { until }
+        }
         State::Sending if may_resend(rules, row, bank, now) && gate(rules, bank, now).is_ok() => Stand::Resend,
         State::Accepted | State::Sending => Stand::Doubt,
         State::Sent => Stand::Sent,

@@ -132,9 +132,26 @@ fn op(run: &Run, payouts: u64, rng: &mut Rng) -> Op {
         },
         Op::SendBack { n: apart },
     ];
-    match rng.below(28) {
+    let later = if rng.below(4) == 0 { 40 } else { 0 };
+    let other = u8::try_from(rng.below(ACCOUNTS)).unwrap_or_default();
+    let booked = usize::try_from(rng.below(run.booked() as u64)).unwrap_or_default();
+    match rng.below(30) {
+        28 if u64::from(asked) < 2 * PAYOUTS => Op::Transfer {
+            account,
+            other,
+            centavos,
+            later,
+        },
+        28 | 29 => Op::Book {
+            n: booked,
+            cancel: rng.below(6) == 0,
+        },
         24..28 => comings[usize::try_from(rng.below(5)).unwrap_or_default()],
-        0..2 if fresh => Op::Accept { account, centavos },
+        0..2 if fresh => Op::Accept {
+            account,
+            centavos,
+            later,
+        },
         0..3 => odd[usize::try_from(rng.below(odd.len() as u64)).unwrap_or_default()],
         3..6 => {
             let passes = [(6, 1), (4, 11), (4, 31), (3, 131), (1, 5 * 3_600), (2, 20 * 3_600)];
@@ -143,7 +160,11 @@ fn op(run: &Run, payouts: u64, rng: &mut Rng) -> Op {
         _ => {
             let case = usize::try_from(rng.below(run.cases.len() as u64)).unwrap_or_default();
             let Some((row, world)) = run.case(case) else {
-                return Op::Accept { account, centavos };
+                return Op::Accept {
+                    account,
+                    centavos,
+                    later,
+                };
             };
             let mut moves = Vec::new();
             World::moves(

@@ -7,7 +7,7 @@ use workflows::{
 };
 
 use super::{
-    super::rows::{BankRow, PausedBy, Payout, Rules},
+    super::rows::{AwayBy, BankRow, PausedBy, Payout, Rules},
     judge::{NoCancel, NoResend, Verdict, gate, known_unsent, no_cancel, no_resend, verdict},
     later,
 };
@@ -35,6 +35,12 @@ pub struct Next {
 pub enum Step {
     /// Hands the order to the bank.
     Send,
+    /// Waits for the time that was asked for, and hands the order to the bank then.
+    AwaitTime,
+    /// Waits until the bank opens, and hands it the order then.
+    AwaitOpening,
+    /// Books it from one account of giro's own to another.
+    Book,
     /// Hands the same order to the bank again.
     Resend,
     /// Asks the bank what it knows.
@@ -53,6 +59,9 @@ impl Step {
     /// Every step.
     pub const ALL: &'static [Self] = &[
         Self::Send,
+        Self::AwaitTime,
+        Self::AwaitOpening,
+        Self::Book,
         Self::Resend,
         Self::Ask,
         Self::Post,
@@ -65,6 +74,9 @@ impl Step {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Send => "send",
+            Self::AwaitTime => "await_time",
+            Self::AwaitOpening => "await_opening",
+            Self::Book => "book",
             Self::Resend => "resend",
             Self::Ask => "ask",
             Self::Post => "post",
@@ -78,6 +90,9 @@ impl Step {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::Send => "giro hands the order to the bank",
+            Self::AwaitTime => "giro waits for the time that was asked for, and hands the order to the bank then",
+            Self::AwaitOpening => "the bank is closed: giro hands it the order when it opens",
+            Self::Book => "giro books it from one account to the other",
             Self::Resend => "giro hands the same order to the bank again",
             Self::Ask => "giro asks the bank again, within a minute",
             Self::Post => "giro books it as paid",
@@ -158,7 +173,7 @@ fn next(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Option<N
     match (row.state, row.evidence) {
         (State::Accepted, Some(_)) => step(Step::AwaitPeople, None),
         (State::Accepted, None) if known_unsent(row) => step(Step::Ask, None),
-        (State::Accepted, None) => waits_to_send(rules, bank, now),
+        (State::Accepted, None) => waits_to_send(rules, row, bank, now),
         (State::Sent, Some(Evidence::Refused | Evidence::Absent)) => step(Step::Ask, None),
         // Proven unpaid, and given back once no sender can be at work: not yet at the very instant.
         (State::Sending | State::Sent, Some(_)) => step(
@@ -176,7 +191,26 @@ fn next(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Option<N
 }
 
 /// When an unsent order goes out.
-fn waits_to_send(rules: &Rules, bank: &BankRow, now: Timestamp) -> Option<Next> {
+fn waits_to_send(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> Option<Next> {
+    let asked = row.waits_until(now);
+    if row.to_account.is_some() {
+        return Some(Next {
+            what: Step::Book,
+            at: asked,
+        });
+    }
+    if asked.is_some() {
+        return Some(Next {
+            what: Step::AwaitTime,
+            at: asked,
+        });
+    }
+    if let Some(until) = closed_until(rules, bank, now) {
+        return Some(Next {
+            what: Step::AwaitOpening,
+            at: Some(until),
+        });
+    }
     let at = match gate(rules, bank, now) {
         Ok(_) => None,
         Err(shut) => match bank.paused_by {
@@ -190,6 +224,14 @@ fn waits_to_send(rules: &Rules, bank: &BankRow, now: Timestamp) -> Option<Next> 
         },
     };
     Some(Next { what: Step::Send, at })
+}
+
+/// Until when the bank's calendar, or its own word that it only reads, keeps it closed; `None`: it is open, or shut by
+/// people or a fault.
+pub fn closed_until(rules: &Rules, bank: &BankRow, now: Timestamp) -> Option<Timestamp> {
+    let shut = gate(rules, bank, now).err()?;
+    let only_reads = bank.paused_by.is_none() && bank.away_by == Some(AwayBy::ReadOnly);
+    (shut.by_calendar || only_reads).then_some(shut.until)
 }
 
 fn why_no_cancel(why: NoCancel) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use workflows::domain::{Centavos, PayoutId, Refusal, State};
 
 use super::{
@@ -26,25 +26,71 @@ const ACCOUNTS: u8 = 5;
 /// One operation of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
-    Accept { account: u8, centavos: i64 },
-    Replay { n: u32 },
-    OtherBody { n: u32 },
-    SameAccount { account: u8 },
+    Accept {
+        account: u8,
+        centavos: i64,
+        later: At,
+    },
+    Transfer {
+        account: u8,
+        other: u8,
+        centavos: i64,
+        later: At,
+    },
+    Book {
+        n: usize,
+        cancel: bool,
+    },
+    Replay {
+        n: u32,
+    },
+    OtherBody {
+        n: u32,
+    },
+    SameAccount {
+        account: u8,
+    },
     UnknownAccount,
     UnknownPayout,
-    Open { account: u8, other: bool },
-    ClabeTaken { account: u8 },
-    Freeze { account: u8 },
-    Thaw { account: u8 },
+    Open {
+        account: u8,
+        other: bool,
+    },
+    ClabeTaken {
+        account: u8,
+    },
+    Freeze {
+        account: u8,
+    },
+    Thaw {
+        account: u8,
+    },
     Pause,
     Resume,
     Pass(At),
-    Deposit { account: Option<u8>, centavos: i64 },
-    Back { case: Option<usize>, tenths: i64 },
-    ComeAgain { n: usize, otherwise: bool },
-    Cure { n: usize, account: Option<u8> },
-    SendBack { n: usize },
-    Do { case: usize, step: Move },
+    Deposit {
+        account: Option<u8>,
+        centavos: i64,
+    },
+    Back {
+        case: Option<usize>,
+        tenths: i64,
+    },
+    ComeAgain {
+        n: usize,
+        otherwise: bool,
+    },
+    Cure {
+        n: usize,
+        account: Option<u8>,
+    },
+    SendBack {
+        n: usize,
+    },
+    Do {
+        case: usize,
+        step: Move,
+    },
 }
 
 /// Books, worlds, and the oracle beside them.
@@ -58,6 +104,18 @@ pub(super) struct Run {
     payouts: BTreeMap<PayoutId, (u8, i64, End)>,
     frozen: [bool; ACCOUNTS as usize],
     pub(super) comings: Comings,
+    booked: Vec<Booked>,
+}
+
+/// Money asked to go from one account to another.
+#[derive(Clone, Copy)]
+struct Booked {
+    id: PayoutId,
+    from: u8,
+    to: u8,
+    amount: i64,
+    at: Option<Timestamp>,
+    end: End,
 }
 
 impl Run {
@@ -77,7 +135,13 @@ impl Run {
             payouts: BTreeMap::new(),
             frozen,
             comings: Comings::default(),
+            booked: Vec::new(),
         }
+    }
+
+    /// Payouts and transfers between two accounts, so far.
+    pub(super) const fn booked(&self) -> usize {
+        self.booked.len()
     }
 
     /// Requests made so far.
@@ -95,6 +159,9 @@ impl Run {
     pub(super) fn possible(&self, op: Op) -> bool {
         if let Op::Replay { n } | Op::OtherBody { n } = op {
             return n <= self.asked();
+        }
+        if let Op::Book { n, .. } = op {
+            return n < self.booked.len();
         }
         if let Op::ComeAgain { n, .. } | Op::Cure { n, .. } | Op::SendBack { n } = op {
             return n < self.comings.count();
@@ -114,12 +181,26 @@ impl Run {
     /// Makes one operation, and compares everything.
     pub(super) fn make(&mut self, op: Op) -> Holds {
         match op {
-            Op::Accept { account, centavos } => {
-                self.ask(
-                    |n| request(n, account_id(account.into()), centavos),
-                    self.due(account, centavos),
-                )?;
+            Op::Accept {
+                account,
+                centavos,
+                later,
+            } => {
+                let process_after = self.in_a_while(later);
+                let make = |n| {
+                    let mut accept = request(n, account_id(account.into()), centavos);
+                    accept.order.process_after = process_after;
+                    accept
+                };
+                self.ask(make, self.due(account, centavos))?;
             }
+            Op::Transfer {
+                account,
+                other,
+                centavos,
+                later,
+            } => self.transfer(account, other, centavos, later)?,
+            Op::Book { n, cancel } => self.book(n, cancel)?,
             Op::SameAccount { account } => {
                 let due = if self.frozen[usize::from(account)] {
                     Refusal::AccountNotOpen
@@ -173,6 +254,112 @@ impl Run {
         self.balances()
     }
 
+    fn in_a_while(&self, later: At) -> Option<Timestamp> {
+        (later > 0).then(|| self.books.rows.now + SignedDuration::from_secs(later.into()))
+    }
+
+    /// Asks for money to go from one account to another, in odd sequences by account, in even ones by CLABE.
+    fn transfer(&mut self, from: u8, to: u8, centavos: i64, later: At) -> Holds {
+        let at = self.in_a_while(later);
+        let by_account = self.requests.len() % 2 == 1;
+        let make = |n| {
+            let mut accept = request(n, account_id(from.into()), centavos);
+            accept.order.clabe = clabe(to.into());
+            accept.order.process_after = at;
+            accept.is_transfer = by_account;
+            accept
+        };
+        let due = match self.due(from, centavos) {
+            Some(Refusal::AccountNotOpen) => Some(Refusal::AccountNotOpen),
+            _ if from == to => Some(Refusal::SameAccount),
+            Some(refusal) => Some(refusal),
+            None if self.frozen[usize::from(to)] => Some(Refusal::BeneficiaryNotOpen),
+            None => None,
+        };
+        let accept = make(self.requests.len() as u128 + 1);
+        let id = accept.payout;
+        let answer = self.books.try_run(&Command::Accept(accept.clone()))?;
+        let right = match (&answer, due) {
+            (Answer::Accepted { payout, .. }, None) => {
+                let end = if at.is_some() { End::Open } else { End::Paid };
+                self.booked.push(Booked {
+                    id,
+                    from,
+                    to,
+                    amount: centavos,
+                    at,
+                    end,
+                });
+                payout.state.is_open() == at.is_some()
+            }
+            (Answer::Refused { refusal, .. }, Some(due)) => *refusal == due,
+            _ => false,
+        };
+        self.requests.push((accept, due));
+        expect(right, "a transfer", &answer)
+    }
+
+    /// Its run comes to it, or its caller takes it back.
+    fn book(&mut self, n: usize, cancel: bool) -> Holds {
+        let Some(booked) = self.booked.get(n).copied() else {
+            return Ok(());
+        };
+        let command = if cancel {
+            Command::Cancel(booked.id)
+        } else {
+            Command::Book(booked.id)
+        };
+        let answer = self.books.try_run(&command)?;
+        let now = self.books.rows.now;
+        let was_cancelled = matches!(
+            &answer,
+            Answer::Cancelled(_) | Answer::Ended(_, workflows::domain::End::Cancelled)
+        );
+        let right = match (booked.end, cancel) {
+            (End::Open, true) => {
+                self.booked[n].end = End::Back;
+                was_cancelled
+            }
+            (End::Open, false) if booked.at.is_some_and(|at| at > now) => matches!(&answer, Answer::Open(_)),
+            (End::Open, false) if self.frozen[usize::from(booked.to)] => {
+                self.booked[n].end = End::Back;
+                matches!(&answer, Answer::Ended(_, workflows::domain::End::Failed))
+            }
+            (End::Open, false) => {
+                self.booked[n].end = End::Paid;
+                matches!(&answer, Answer::Ended(_, workflows::domain::End::Settled))
+            }
+            (End::Paid, false) => matches!(&answer, Answer::Ended(_, workflows::domain::End::Settled)),
+            (End::Back, _) => {
+                was_cancelled
+                    || matches!(
+                        &answer,
+                        Answer::TooLate(_) | Answer::Ended(_, workflows::domain::End::Failed)
+                    )
+            }
+            (End::Paid, true) => matches!(&answer, Answer::TooLate(_)),
+        };
+        expect(right, "a transfer that is driven", &answer)
+    }
+
+    /// What went and is held of one account for others, what it got of them, and how many were charged.
+    fn moved(&self, account: u8) -> (i64, i64, i64, i64) {
+        let mut sums = (0, 0, 0, 0);
+        for booked in &self.booked {
+            let Booked { from, to, amount, .. } = *booked;
+            match booked.end {
+                End::Open if from == account => sums.1 += gross(amount),
+                End::Paid => {
+                    sums.0 += if from == account { gross(amount) } else { 0 };
+                    sums.2 += if to == account { amount } else { 0 };
+                    sums.3 += i64::from(from == account);
+                }
+                End::Open | End::Back => {}
+            }
+        }
+        sums
+    }
+
     /// People send a deposit back: when that begins, it is a payout like any other.
     fn send_back(&mut self, n: usize) -> Holds {
         let payout = payout_id(1_000_000 + self.cases.len() as u128);
@@ -202,7 +389,8 @@ impl Run {
     /// Why a request must be refused now.
     fn due(&self, account: u8, centavos: i64) -> Option<Refusal> {
         let (_, gone, held) = self.purse(account);
-        let left = OPENING + self.comings.with(account) - gone - held;
+        let (over, over_held, got, _) = self.moved(account);
+        let left = OPENING + self.comings.with(account) + got - gone - held - over - over_held;
         match () {
             () if self.frozen[usize::from(account)] => Some(Refusal::AccountNotOpen),
             () if gross(centavos) > left => Some(Refusal::InsufficientFunds),
@@ -369,12 +557,19 @@ impl Run {
     /// Every account has what the oracle says.
     fn balances(&self) -> Holds {
         let mut paid = 0;
+        let mut charged = 0;
         for account in 0..ACCOUNTS {
             let (amounts, gone, held) = self.purse(account);
+            let (over, over_held, got, count) = self.moved(account);
             paid += amounts;
+            charged += count;
             self.has(
                 account_id(account.into()),
-                [gone, OPENING + self.comings.with(account), held],
+                [
+                    gone + over,
+                    OPENING + self.comings.with(account) + got,
+                    held + over_held,
+                ],
             )?;
         }
         let is_charged = |of: u8, end: End| of != NOBODY && end == End::Paid;
@@ -385,7 +580,7 @@ impl Run {
             .count();
         let (sent_back, _, _) = self.purse(NOBODY);
         paid += sent_back;
-        let count = i64::try_from(count).unwrap_or_default();
+        let count = i64::try_from(count).unwrap_or_default() + charged;
         self.comings.stand_apart(&self.books)?;
         let came = OPENING * i64::from(ACCOUNTS) + self.comings.placed();
         self.has(SETTLEMENT_STP, [came, paid, 0])?;

@@ -1,7 +1,10 @@
 //! Open, accept, cancel: requests, the only commands that can be refused, and whose refusals are remembered.
 
 use jiff::Timestamp;
-use workflows::domain::{AccountId, Attention, Centavos, PayoutId, Refusal, State, TrackingKey};
+use workflows::{
+    GIRO,
+    domain::{AccountId, Attention, Centavos, PayoutId, Refusal, State, TrackingKey},
+};
 
 use super::{
     super::{
@@ -11,6 +14,7 @@ use super::{
             SETTLEMENT_STP, Writes,
         },
     },
+    booking::{move_over, own},
     decided::stays_apart,
     ending::released,
     judge::no_cancel,
@@ -130,8 +134,9 @@ pub(super) fn accept(rules: &Rules, rows: &Rows, accept: &Accept) -> (Answer, Wr
         refusal: None,
         created_at: rows.now,
     };
-    let mut account = match payer(rows, accept) {
-        Ok(account) => account,
+    let asked = payer(rows, accept).and_then(|account| Ok((account, payee(rows, accept)?)));
+    let (mut account, payee) = match asked {
+        Ok(found) => found,
         Err(refusal) => {
             request.refusal = Some(refusal);
             writes.requests.push(request);
@@ -144,12 +149,20 @@ pub(super) fn accept(rules: &Rules, rows: &Rows, accept: &Accept) -> (Answer, Wr
             );
         }
     };
-    let payout = born(rules, rows, accept);
-    account.held = account.held.checked_add(payout.gross()).unwrap_or(account.held);
+    let mut payout = born(rules, rows, accept, payee);
     request.payout = Some(payout.id);
-    writes.accounts.push(account);
     writes.requests.push(request);
     writes.events.push(Event::Payout(Box::new(payout.clone())));
+    if payout.to_account.is_some() && payout.waits_until(rows.now).is_none() {
+        // Held and moved in one block: nobody can see it in between.
+        let Some(booked) = move_over(rules, rows, &payout, account, &mut writes) else {
+            return (Answer::Unknown, Writes::default());
+        };
+        payout = booked;
+    } else {
+        account.held = account.held.checked_add(payout.gross()).unwrap_or(account.held);
+        writes.accounts.push(account);
+    }
     writes.payouts.push(payout.clone());
     (
         Answer::Accepted {
@@ -189,15 +202,25 @@ fn payer(rows: &Rows, accept: &Accept) -> Result<Account, Refusal> {
     }
 }
 
+/// The customer of giro's own whose CLABE it is, where that is one; it must take money.
+fn payee(rows: &Rows, accept: &Accept) -> Result<Option<AccountId>, Refusal> {
+    match own(rows, accept.order.clabe.as_str()).map(|account| (account.id, account.status)) {
+        Some((id, AccountStatus::Open)) => Ok(Some(id)),
+        Some((_, AccountStatus::Frozen | AccountStatus::Closed)) => Err(Refusal::BeneficiaryNotOpen),
+        None if accept.is_transfer => Err(Refusal::BeneficiaryNotOpen),
+        None => Ok(None),
+    }
+}
+
 /// The row of a payout as accept makes it.
-fn born(rules: &Rules, rows: &Rows, accept: &Accept) -> Payout {
+fn born(rules: &Rules, rows: &Rows, accept: &Accept, payee: Option<AccountId>) -> Payout {
     let order = &accept.order;
     let terms = Terms {
         caller: accept.caller.clone(),
         request_key: accept.key.clone(),
         request_hash: accept.hash.clone(),
         account: order.account,
-        bank: accept.bank.clone(),
+        bank: payee.map_or_else(|| accept.bank.clone(), |_| GIRO.to_owned()),
         institution: order.institution.get(),
         clabe: Private::new(order.clabe.as_str()),
         beneficiary_name: Private::new(order.name.as_str()),
@@ -207,8 +230,13 @@ fn born(rules: &Rules, rows: &Rows, accept: &Accept) -> Payout {
         amount: order.amount,
         fee: accept.fee,
         iva: accept.iva,
+        process_after: order.process_after,
     };
-    new_payout(rules, rows.now, accept.payout, terms)
+    Payout {
+        to_account: payee,
+        is_transfer: accept.is_transfer,
+        ..new_payout(rules, rows.now, accept.payout, terms)
+    }
 }
 
 /// What a payout is, for ever.
@@ -227,6 +255,7 @@ pub(super) struct Terms {
     pub(super) amount: Centavos,
     pub(super) fee: Centavos,
     pub(super) iva: Centavos,
+    pub(super) process_after: Option<Timestamp>,
 }
 
 /// A payout whose money is held and that nobody has begun to send. Its tracking key comes from its id alone.
@@ -265,7 +294,7 @@ pub(super) fn new_payout(rules: &Rules, now: Timestamp, id: PayoutId, terms: Ter
         doubt: None,
         attention: None,
         attention_since: None,
-        deadline_at: Some(later(now, rules.accepted)),
+        deadline_at: Some(later(terms.process_after.unwrap_or(now).max(now), rules.accepted)),
         effective_on: None,
         event_seq: 1,
         version: 1,
@@ -277,6 +306,9 @@ pub(super) fn new_payout(rules: &Rules, now: Timestamp, id: PayoutId, terms: Ter
         deposit_key: None,
         deposit_date: None,
         accepted_on: None,
+        process_after: terms.process_after,
+        to_account: None,
+        is_transfer: false,
         returned_by: None,
         returned_amount: None,
         refunded: Centavos::ZERO,
@@ -300,7 +332,7 @@ pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, W
     }
     // Where the books may have lost its send, the bank says first whether there was one.
     let is_caught_up = |bank: &BankRow| bank.is_caught_up(rows.server.as_ref());
-    if !rows.banks.get(&before.bank).is_some_and(is_caught_up) {
+    if before.to_account.is_none() && !rows.banks.get(&before.bank).is_some_and(is_caught_up) {
         return (Answer::CatchingUp(before.clone()), writes);
     }
     if before.evidence.is_none() && begin_may_be_lost(rows, before) {

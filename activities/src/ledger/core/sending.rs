@@ -44,7 +44,11 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
         return stays(Stand::Closed);
     }
     match before.state {
-        State::Accepted => {}
+        State::Accepted => {
+            if let Some(until) = before.waits_until(rows.now) {
+                return stays(Stand::NotSent { until });
+            }
+        }
         State::Sending if before.sender == Some(begin.sender.0) => return stays(Stand::Go),
         State::Sending if may_resend(rules, before, bank, rows.now) => {}
         State::Sending => return stays(Stand::Doubt),
@@ -225,7 +229,8 @@ fn not_sent(
         row.not_found_at = None;
         transition(rules, row, State::Accepted, now, writes);
         // Going to and fro does not make it younger: a bank that is away is seen.
-        row.deadline_at = Some(later(row.accepted_at, rules.accepted));
+        let due = row.process_after.unwrap_or(row.accepted_at).max(row.accepted_at);
+        row.deadline_at = Some(later(due, rules.accepted));
     }
     until
 }

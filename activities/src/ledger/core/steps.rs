@@ -10,8 +10,8 @@ use super::{
     super::{
         command::{By, Command},
         rows::{
-            Event, FEE_INCOME, IVA_PAYABLE, Kind, NOT_APPLIED, PausedBy, Payout, Received, Rows, Rules, SETTLEMENT_STP,
-            SUSPENSE, TO_APPLY, Writes,
+            AccountStatus, Event, FEE_INCOME, IVA_PAYABLE, Kind, NOT_APPLIED, PausedBy, Payout, Received, Rows, Rules,
+            SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
         },
     },
     balanced,
@@ -35,11 +35,21 @@ pub(super) fn step(rules: &Rules, before: &Rows, command: &Command, writes: &Wri
             looked(rules, command, was, after)?;
         }
         let moved = was.is_none_or(|was| was.state != after.state || was.send_no != after.send_no);
-        let seq = was.map_or(0, |was| was.event_seq) + u32::from(moved);
+        // What is booked at once is held and moved in one block: it is born with both events.
+        let at_once = was.is_none() && after.to_account.is_some() && after.state == State::Settled;
+        events.extend(at_once.then_some((after.id, 1, State::Accepted)));
+        let seq = was.map_or(0, |was| was.event_seq) + u32::from(moved) + u32::from(at_once);
         hold!(after.event_seq == seq, "event {} where {seq} is next", after.event_seq);
         events.extend(moved.then_some((after.id, seq, after.state)));
         row(after)?;
-        let latest = before.now + LONGEST;
+        if was.is_none() {
+            hold!(at_once || after.state == State::Accepted, "born as {}", after.state);
+        }
+        let left = was.is_none_or(|was| was.state == State::Accepted)
+            && !matches!(after.state, State::Accepted | State::Cancelled);
+        let is_time = after.process_after.is_none_or(|at| at <= before.now);
+        hold!(!left || is_time, "{} before its time", after.state);
+        let latest = before.now.max(after.process_after.unwrap_or(before.now)) + LONGEST;
         hold!(
             after.deadline_at.is_none_or(|at| at <= latest),
             "nobody is told before {latest}"
@@ -166,6 +176,14 @@ fn ended(rules: &Rules, rows: &Rows, was: &Payout, after: &Payout) -> Holds {
         (State::Sending, State::Failed, Some(Evidence::Refused)) => alone && was.sender.is_none(),
         (State::Sending, State::Failed, Some(proof)) => !proof.says_paid() && quiet,
         (State::Sent, State::Failed, Some(Evidence::NotPaid | Evidence::TwoPeopleNotPaid)) => alone || quiet,
+        (State::Accepted, State::Settled, None) => was
+            .to_account
+            .and_then(|to| rows.accounts.get(&to))
+            .is_some_and(|to| to.status == AccountStatus::Open),
+        (State::Accepted, State::Failed, None) => was
+            .to_account
+            .and_then(|to| rows.accounts.get(&to))
+            .is_some_and(|to| to.status != AccountStatus::Open),
         (State::Accepted, State::Cancelled, proof) => proof.is_none_or(|proof| proof == Evidence::TwoPeopleNotPaid),
         _ => false,
     };
@@ -326,9 +344,10 @@ fn money(rules: &Rules, before: &Rows, writes: &Writes) -> Holds {
                 "returned by no record"
             ),
             State::Settled => {
-                add(after.account, [gross, 0, -gross]);
+                let held = if was.is_none() { 0 } else { -gross };
+                add(after.account, [gross, 0, held]);
                 let to = [
-                    (SETTLEMENT_STP, after.amount),
+                    (after.to_account.unwrap_or(SETTLEMENT_STP), after.amount),
                     (FEE_INCOME, after.fee),
                     (IVA_PAYABLE, after.iva),
                 ];

@@ -934,4 +934,5 @@ fn another_alarm_is_another_pause() {
 }
 
 mod arrivals;
+mod inside;
 mod loss;

@@ -18,6 +18,8 @@ pub struct Wanted {
     pub states: Vec<State>,
     /// That a person should look at.
     pub raising: Option<Raising>,
+    /// Transfers, or payouts.
+    pub is_transfer: bool,
     /// Paid by this bank.
     pub bank: Option<String>,
     /// From this account.
@@ -96,8 +98,9 @@ fn place(payout: &Value) -> Option<(Timestamp, PayoutId)> {
 fn question(wanted: &Wanted) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new(
         "select to_jsonb(p), to_jsonb(a), to_jsonb(b), waits_for(p.state, p.changed_at, p.deadline_at, b, (select giro_now())),
-             to_jsonb(giro_now()) from (select * from payout where true",
+             to_jsonb(giro_now()) from (select * from payout where is_transfer = ",
     );
+    query.push_bind(wanted.is_transfer);
     if let Some(caller) = &wanted.caller {
         query.push(" and caller = ").push_bind(caller.clone());
     }
@@ -161,7 +164,7 @@ fn question(wanted: &Wanted) -> QueryBuilder<Postgres> {
     query.push(" order by accepted_at desc, id desc limit ");
     query.push_bind(i64::from(wanted.limit));
     query.push(
-        ") p left join payout_attention a on a.payout = p.id join bank b on b.name = p.bank
+        ") p left join payout_attention a on a.payout = p.id left join bank b on b.name = p.bank
            order by p.accepted_at desc, p.id desc",
     );
     query

@@ -32,6 +32,8 @@ macro_rules! forms {
 forms! {
     /// A payout's id.
     PayoutId = text("^po_[0-9a-f]{32}$", "A payout, for ever.", "po_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f");
+    /// A transfer's id.
+    TransferId = text("^tr_[0-9a-f]{32}$", "A transfer, for ever.", "tr_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f");
     /// An account's id.
     AccountId = text("^acc_[0-9a-f]{32}$", "An account of the books.", "acc_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f");
     /// A received record's id.
@@ -95,7 +97,7 @@ forms! {
     );
     /// What a movement is.
     Leg = words(
-        "What a movement is: a payout's amount, fee or IVA, what came back of them, a deposit, what people decided.",
+        "What a movement is: a payout's amount, fee or IVA, what came back of them, a deposit, what people decided, a transfer.",
         &all(&rows::Kind::ALL, rows::Kind::word),
     );
     /// Whether an account takes part.

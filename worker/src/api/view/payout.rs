@@ -58,7 +58,7 @@ pub struct Payout {
     pub operating_date: Option<Date>,
     /// Sends that have begun.
     pub send_no: u32,
-    /// The bank that pays it out.
+    /// The bank that pays it out; `giro` when the beneficiary is a customer of giro's own, and no bank is asked.
     #[schema(example = "stp")]
     pub bank: String,
     /// The bank's own id of the order.
@@ -78,6 +78,9 @@ pub struct Payout {
     pub next: Option<Next>,
     /// What may be asked for now, and why not.
     pub may: Vec<May>,
+    /// The time that its caller asked for: it is sent, or booked, not before; null when that is at once.
+    #[serde(default)]
+    pub process_after: Option<Timestamp>,
     /// When the money was held.
     pub accepted_at: Timestamp,
     /// When the payout last changed.
@@ -274,6 +277,7 @@ impl Payout {
             waits_for: waits_for.map(|cause| Waiting::of(cause, bank, *now)),
             next: next.map(Next::of),
             may: may.into_iter().map(May::of).collect(),
+            process_after: payout.process_after,
             accepted_at: payout.accepted_at,
             changed_at: payout.changed_at,
             ended_at: payout.ended_at,
@@ -317,7 +321,7 @@ impl RaisedAttention {
 }
 
 impl Next {
-    fn of(next: outlook::Next) -> Self {
+    pub(super) fn of(next: outlook::Next) -> Self {
         Self {
             step: next.what.word().to_owned(),
             what: next.what.sentence().to_owned(),
@@ -420,6 +424,9 @@ pub struct Preview {
     pub bank_is_open: bool,
     /// When it would be sent, as far as is known; null while people have paused the bank.
     pub would_send_at: Option<Timestamp>,
+    /// The time that the request asks for; null when that is at once.
+    #[serde(default)]
+    pub process_after: Option<Timestamp>,
     /// The bank's day of an order sent then; null when that is unknown.
     pub operating_date: Option<Date>,
 }
@@ -430,7 +437,7 @@ impl Preview {
         payout: &rows::Payout,
         replayed: bool,
         bank: Bank,
-        day: Option<Date>,
+        (sends_at, day): (Option<Timestamp>, Option<Date>),
         context: Context<'_>,
     ) -> Self {
         Self {
@@ -447,8 +454,9 @@ impl Preview {
                 institution: context.institution(payout.institution),
             },
             reference: payout.reference,
-            bank_is_open: bank.is_open(),
-            would_send_at: bank.sends_at,
+            bank_is_open: payout.to_account.is_some() || bank.is_open(),
+            would_send_at: sends_at,
+            process_after: payout.process_after,
             operating_date: day,
             bank,
         }

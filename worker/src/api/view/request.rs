@@ -29,6 +29,36 @@ pub struct NewPayout {
     /// 1 to 9,999,999.
     #[schema(value_type = form::ReferenceGiven)]
     pub reference: u32,
+    /// RFC 3339 with its offset, within 90 days: the money is held now, and the order goes to the bank not before. Left out,
+    /// or past: at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-12-24T09:00:00-06:00")]
+    pub process_after: Option<Timestamp>,
+}
+
+/// A transfer to make.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTransfer {
+    /// The account that pays.
+    #[schema(value_type = form::AccountId)]
+    pub account: String,
+    /// The account that gets it, another customer's of giro's own.
+    #[schema(value_type = form::AccountId)]
+    pub to_account: String,
+    /// What it gets.
+    #[schema(value_type = form::AmountGiven)]
+    pub amount: i64,
+    /// What giro moves.
+    #[schema(value_type = form::Currency)]
+    pub currency: String,
+    /// What it is for; the same characters as in a payout.
+    #[schema(min_length = 1, max_length = 256)]
+    pub concept: String,
+    /// RFC 3339 with its offset, within 90 days: the money is held now and moves not before. Left out, or past: at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-12-24T09:00:00-06:00")]
+    pub process_after: Option<Timestamp>,
 }
 
 /// Who gets a payout.

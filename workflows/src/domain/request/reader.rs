@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan, civil::Date, tz::Offset};
 use serde_json::Value;
 
 use super::super::{
@@ -12,6 +12,8 @@ use super::super::{
 
 /// Characters of any text before cleaning; far above every real one, far below what costs time.
 const LONGEST_TEXT: usize = 256;
+/// A payout is asked for so many days ahead at most: its money is held all the while.
+const LONGEST_AHEAD: i64 = 90;
 
 /// Reads raw values one by one and keeps every error.
 #[derive(Default)]
@@ -140,6 +142,33 @@ impl Reader {
                 self.fail(pointer, FieldCode::UnknownInstitution, fix)
             }
         }
+    }
+
+    /// A moment that may be left out: RFC 3339 with its offset, to the microsecond that the books keep, and not too far
+    /// after `today`.
+    pub(super) fn moment(
+        &mut self,
+        pointer: &str,
+        raw: Option<&Value>,
+        today: Option<Date>,
+    ) -> Option<Option<Timestamp>> {
+        match raw {
+            None | Some(Value::Null) => return Some(None),
+            Some(Value::String(text)) if text.is_empty() => return Some(None),
+            Some(_) => {}
+        }
+        let text = self.text(pointer, raw)?;
+        let read = text.parse::<Timestamp>().ok();
+        let Some(at) = read.filter(|at| at.subsec_nanosecond() % 1_000 == 0) else {
+            let fix = "write a time with its offset, to the microsecond at most, as 2026-12-24T09:00:00-06:00";
+            return self.fail(pointer, FieldCode::Moment, fix);
+        };
+        let last = today.and_then(|today| today.checked_add(LONGEST_AHEAD.days()).ok());
+        if last.is_some_and(|last| Offset::UTC.to_datetime(at).date() > last) {
+            let fix = format_args!("write a time within {LONGEST_AHEAD} days: the money is held until then");
+            return self.fail(pointer, FieldCode::TooFar, fix);
+        }
+        Some(Some(at))
     }
 
     pub(super) fn reference(&mut self, pointer: &str, raw: Option<&Value>) -> Option<NumericReference> {
