@@ -75,7 +75,7 @@ pub(super) async fn judge(field: &Field, blows: &[Planned]) -> Result<Ended> {
     if let Err(error) = audit(field).await {
         field.violation(format!("the auditor: {error:#}"));
     }
-    if let Err(error) = runs(field, refused).await {
+    if let Err(error) = runs(field, &mut books).await {
         field.violation(format!("{error:#}"));
     }
     Ok(Ended {
@@ -199,7 +199,7 @@ async fn audit(field: &Field) -> Result<()> {
 }
 
 /// Temporal: no run is open whose payout has ended, and none failed.
-async fn runs(field: &Field, left: usize) -> Result<()> {
+async fn runs(field: &Field, books: &mut Books) -> Result<()> {
     let count = async |query: &str| {
         let counted = field.client.count_workflows(query, Default::default()).await;
         counted.map(|counted| counted.count()).context("Temporal counts")
@@ -208,6 +208,8 @@ async fn runs(field: &Field, left: usize) -> Result<()> {
     // A run hears of an end at its next look, and visibility is behind.
     loop {
         let open = count("ExecutionStatus = \"Running\" and WorkflowType = \"payout\"").await?;
+        // One that was left to the bank may have ended by itself since.
+        let left = usize::try_from(books.progress().await?.open)?;
         if open == left {
             break;
         }
