@@ -265,3 +265,18 @@ async fn a_schedule_reads_closed_days() -> Result<()> {
         sleep(Duration::from_millis(100)).await;
     }
 }
+
+/// `cargo month` in small: two weekends, a Sunday without the bank, and every day's statement equal to the books.
+#[tokio::test]
+async fn ten_days_are_lived_through_and_every_statement_equals_the_books() -> Result<()> {
+    let options = tests::month::Options {
+        name: "ten_days",
+        from: "2027-01-08".parse()?,
+        days: 11,
+        payouts: 2,
+    };
+    let report = tests::month::run(options, |line| eprintln!("{line}")).await?;
+    eprintln!("{report}");
+    ensure!(report.days.len() == 7, "{} days", report.days.len());
+    Ok(())
+}

@@ -17,5 +17,6 @@ pub mod crash;
 pub mod faults;
 pub mod keys;
 pub mod load;
+pub mod month;
 pub mod sim;
 pub mod stack;

@@ -1,0 +1,154 @@
+//! A simulated month: every day of it lived through by a whole giro under moved clocks, with what a month brings; at its end
+//! every day's statement must equal the books line by line, but for what was planted.
+
+mod day;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use jiff::{
+    Timestamp, ToSpan,
+    civil::{Date, Time},
+    tz,
+};
+use temporalio_client::WorkflowStartOptions;
+use tokio::time::{Duration, sleep};
+use workflows::{
+    ReconciliationWorkflow, contract::Reconciled, domain::Centavos, reconciliation::Reconciliation, wire::Anything,
+};
+
+use crate::{
+    books::Books,
+    stack::{Setup, Stack},
+};
+
+pub use verdict::Report;
+
+/// Mexico City has had no summer time since 2022.
+const MEXICO_CITY: tz::Offset = tz::offset(-6);
+/// What each customer starts with.
+const OPENING: i64 = 50_000_000;
+
+/// Which month.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Its name among the stacks.
+    pub name: &'static str,
+    /// Its first day.
+    pub from: Date,
+    /// How many days, weekends and holidays among them.
+    pub days: u16,
+    /// Usual payouts a day, besides those that meet something.
+    pub payouts: u16,
+}
+
+/// What is known of one payout that was asked for.
+#[derive(Clone, Debug)]
+struct Asked {
+    id: String,
+    amount: Centavos,
+    /// The day of the month that it was settled on.
+    on: u16,
+    /// Its money has come back.
+    is_back: bool,
+}
+
+/// A month under way.
+struct Month {
+    options: Options,
+    stack: Stack,
+    /// The customers: the first pays, the second gets.
+    accounts: [String; 2],
+    /// Settled payouts that may still come back.
+    settled: Vec<Asked>,
+    /// Payouts that wait for a later day: its number, and which.
+    waiting: Vec<(u16, String)>,
+    /// The payout whose order never came to the bank.
+    lost: Option<String>,
+    /// What was planted, by the operating date that it must be named on.
+    planted: BTreeMap<Date, Vec<String>>,
+    /// Who hears of each day.
+    told: fn(&str),
+}
+
+/// Lives through the month; `told` hears a line of each day.
+pub async fn run(options: Options, told: fn(&str)) -> Result<Report> {
+    let setup = Setup {
+        // Nothing is sent twice: what was lost on its way is proven absent by closed statements.
+        dedupes: false,
+        programs: &["worker", "api", "relay"],
+        ..Setup::default()
+    };
+    let stack = Stack::with(options.name, setup).await?;
+    let accounts = [
+        stack.giro.account(1, OPENING).await?,
+        stack.giro.account(2, OPENING).await?,
+    ];
+    let mut month = Month {
+        options,
+        stack,
+        accounts,
+        settled: Vec::new(),
+        waiting: Vec::new(),
+        lost: None,
+        planted: BTreeMap::new(),
+        told,
+    };
+    for n in 0..options.days {
+        month.day(n).await.with_context(|| format!("on {}", month.date(n)))?;
+    }
+    month.judge().await
+}
+
+impl Month {
+    /// The `n`th day.
+    fn date(&self, n: u16) -> Date {
+        self.options.from.saturating_add(i64::from(n).days())
+    }
+
+    /// Sets the clock of the books to a time of day in Mexico City; answers by how many seconds it is ahead.
+    fn books_at(&self, n: u16, time: Time) -> Result<i64> {
+        let wanted = MEXICO_CITY.to_timestamp(self.date(n).to_datetime(time))?;
+        let ahead = wanted.as_second() - Timestamp::now().as_second();
+        self.stack.giro_command(&["clock", "--offset", &ahead.to_string()])?;
+        Ok(ahead)
+    }
+
+    /// The same, with the bank's clock.
+    async fn at(&self, n: u16, time: Time) -> Result<()> {
+        let ahead = self.books_at(n, time)?;
+        self.stack.bank.clock(ahead).await
+    }
+
+    /// Holds the closed days that are due against the books, as the schedule does.
+    async fn reconcile(&self) -> Result<Reconciled> {
+        let client = self.stack.client().await?;
+        loop {
+            let id = format!("{}-month-{}", self.stack.queue(), uuid::Uuid::now_v7());
+            let options = WorkflowStartOptions::new(self.stack.queue(), id).build();
+            let run = client
+                .start_workflow(ReconciliationWorkflow::run, Anything, options)
+                .await?;
+            match run.get_result(Default::default()).await?.pop() {
+                Some(Reconciliation::Read(read)) => return Ok(read),
+                // The schedule's own run is at it.
+                Some(Reconciliation::Left { .. }) => sleep(Duration::from_secs(1)).await,
+                None => anyhow::bail!("no bank was read"),
+            }
+        }
+    }
+
+    /// A person looks at what paused the bank, and resumes it.
+    async fn resume(&self) -> Result<()> {
+        let pause = self.books().await?.pause().await?;
+        let (by, since) = pause.context("the bank is not paused")?;
+        ensure!(by == "stray_order", "paused by {by}");
+        let why = ["bank", "resume", "stp", "--reason", "it was planted", "--since", &since];
+        self.stack.giro_command(&why).map(drop)
+    }
+
+    async fn books(&self) -> Result<Books> {
+        Books::connect(&self.stack.database).await
+    }
+}
