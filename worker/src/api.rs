@@ -52,7 +52,7 @@ use activities::ledger::{
 use axum::{Router, middleware::from_fn, routing::get};
 use tokio::net::TcpListener;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use workflows::domain::{Institutions, OperatingDate, PayoutId};
+use workflows::domain::{Fees, Institutions, OperatingDate, PayoutId};
 
 pub use self::door::Door;
 use self::{
@@ -77,6 +77,8 @@ pub struct Api {
     pub config: Arc<Config>,
     /// Who can be paid.
     pub institutions: Arc<Institutions>,
+    /// What a payout costs.
+    pub fees: Fees,
 }
 
 /// A handler's answer.

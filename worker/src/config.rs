@@ -14,10 +14,10 @@ use std::{
 use activities::{bank::stp::StpConfig, ledger::rows::Rules};
 use anyhow::{Context, anyhow};
 use config::{ConfigError, File, FileFormat};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, civil::Date};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error};
-use workflows::domain::{BankCalendar, Centavos, Institutions};
+use workflows::domain::{BankCalendar, Centavos, Fees, Institutions, NotLater, Price};
 
 use self::{
     network::{Network, networks},
@@ -168,7 +168,7 @@ pub struct Webhooks {
 }
 
 /// What giro charges.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fee {
     /// For one payout.
@@ -179,6 +179,22 @@ pub struct Fee {
     pub iva_basis_points: u16,
     /// It goes back, with its IVA, when the payout is returned.
     pub refunded_on_return: bool,
+    /// Other prices, each from an operating date on, in the order of time.
+    pub changes: Vec<FeeChange>,
+}
+
+/// A price from a day on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeeChange {
+    /// The first operating date that it holds on.
+    pub from: Date,
+    /// For one payout.
+    #[serde(deserialize_with = "whole")]
+    pub centavos: i64,
+    /// IVA on it: 1600 = 16 %.
+    #[serde(deserialize_with = "whole")]
+    pub iva_basis_points: u16,
 }
 
 /// Money that comes in.
@@ -398,10 +414,15 @@ impl Webhooks {
 }
 
 impl Fee {
-    /// Fee and IVA of one payout; `None` past the range of the books, which `check` refuses.
-    pub fn charge(self) -> Option<(Centavos, Centavos)> {
-        let fee = Centavos::new(self.centavos);
-        Some((fee, fee.tax(self.iva_basis_points)?))
+    /// What a payout costs, by operating date. Errors: the changes are not in the order of time, which `check` refuses.
+    pub fn fees(&self) -> Result<Fees, NotLater> {
+        let price = |centavos, iva_basis_points| Price {
+            fee: Centavos::new(centavos),
+            iva_basis_points,
+        };
+        let changes = self.changes.iter();
+        let changes = changes.map(|change| (change.from, price(change.centavos, change.iva_basis_points)));
+        Fees::new(price(self.centavos, self.iva_basis_points), changes.collect())
     }
 }
 

@@ -64,6 +64,7 @@ pub async fn api(config: Config, only: Option<Only>) -> anyhow::Result<()> {
         ends,
         door,
         starter,
+        fees: config.fee.fees().context("[fee]")?,
         config: Arc::new(config),
         institutions,
     });

@@ -5,6 +5,7 @@ mod words;
 
 mod calendar;
 mod clabe;
+mod fees;
 mod field;
 mod ids;
 mod institution;
@@ -17,6 +18,7 @@ mod text;
 
 pub use calendar::{BankCalendar, CalendarError, Guard, OperatingDate, Window};
 pub use clabe::{Clabe, ClabeError, looks_like_a_card};
+pub use fees::{Fees, NotLater, Price};
 pub use field::{FieldCode, FieldError, FieldWord};
 pub use ids::{AccountId, MovementId, NotAnId, PayoutId, ReceivedId, TrackingKey, TransferId};
 pub use institution::{CatalogueError, Institution, InstitutionCode, Institutions, Standing as InstitutionStanding};

@@ -7,7 +7,7 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::{
     contract::{self, Accept, Applied, Arrival, ArrivalStanding, Booked, Subject, markers},
-    domain::{Centavos, FieldCode, FieldError, Institutions, PayoutId},
+    domain::{Fees, FieldCode, FieldError, Institutions, PayoutId},
     wire::DirectStart,
 };
 
@@ -37,10 +37,8 @@ pub struct DirectStarts {
     pub caller: String,
     /// The bank that pays.
     pub bank: String,
-    /// Our fee, in centavos.
-    pub fee: Centavos,
-    /// IVA on it, in centavos.
-    pub iva: Centavos,
+    /// What a payout costs.
+    pub fees: Fees,
     /// Which institution a CLABE belongs to.
     pub institutions: Arc<Institutions>,
 }
@@ -85,6 +83,13 @@ impl LedgerSteps {
             )
         })?;
         let order = start.request.parse(&direct.institutions, today.date())?;
+        let (fee, iva) = direct.fees.charge(today.date()).ok_or_else(|| {
+            refused(
+                "/amount",
+                FieldCode::OutOfRange,
+                "giro's fee is out of range: its operator must mend it",
+            )
+        })?;
         Ok(command::Accept {
             payout: start.payout,
             caller: direct.caller.clone(),
@@ -93,8 +98,8 @@ impl LedgerSteps {
             bank: direct.bank.clone(),
             is_transfer: false,
             order,
-            fee: direct.fee,
-            iva: direct.iva,
+            fee,
+            iva,
         })
     }
 }

@@ -185,7 +185,7 @@ async fn wish(api: &Api, caller: &Caller, key: &Key, body: &[u8]) -> Answered<Wi
             return known.map(Wish::Known).ok_or_else(|| Problem::fields(errors));
         }
     };
-    let (fee, iva) = api.config.fee.charge().ok_or(Problem::from(Code::Internal))?;
+    let (fee, iva) = api.fees.charge(on).ok_or(Problem::from(Code::Internal))?;
     Ok(Wish::New(Box::new(Accept {
         payout: PayoutId::new(Uuid::now_v7()),
         caller: caller.name().to_owned(),

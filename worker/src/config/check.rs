@@ -159,16 +159,24 @@ fn is_shown(text: &str) -> bool {
 }
 
 fn money(config: &Config, wrong: &mut Vec<String>) {
-    let fee = config.fee;
-    need((0..=LARGEST_FEE).contains(&fee.centavos), wrong, || {
-        format!(
-            "fee.centavos: write a number from 0 to {LARGEST_FEE}: {} at most",
-            Centavos::new(LARGEST_FEE)
-        )
-    });
-    need(fee.iva_basis_points <= 10_000, wrong, || {
-        "fee.iva_basis_points: write a number from 0 to 10000; 1600 is 16 %".to_owned()
-    });
+    let fee = &config.fee;
+    let changes = fee.changes.iter().enumerate();
+    let changes = changes.map(|(n, change)| (format!("fee.changes[{n}]"), change.centavos, change.iva_basis_points));
+    let first = ("fee".to_owned(), fee.centavos, fee.iva_basis_points);
+    for (key, centavos, iva_basis_points) in changes.chain([first]) {
+        need((0..=LARGEST_FEE).contains(&centavos), wrong, || {
+            format!(
+                "{key}.centavos: write a number from 0 to {LARGEST_FEE}: {} at most",
+                Centavos::new(LARGEST_FEE)
+            )
+        });
+        need(iva_basis_points <= 10_000, wrong, || {
+            format!("{key}.iva_basis_points: write a number from 0 to 10000; 1600 is 16 %")
+        });
+    }
+    if let Err(error) = fee.fees() {
+        wrong.push(format!("fee.changes: write them in the order of time: {error}"));
+    }
 }
 
 fn seconds(config: &Config, wrong: &mut Vec<String>) {

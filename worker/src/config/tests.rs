@@ -65,7 +65,7 @@ fn faults(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
 fn the_defaults_stand_alone() {
     let config = Config::read(None, HashMap::new()).expect("reads");
     assert_eq!(config.check(), Ok(()));
-    assert_eq!(config.fee.charge(), Some((Centavos::ZERO, Centavos::ZERO)));
+    assert_eq!(charged(&config, "2026-12-31"), Some((Centavos::ZERO, Centavos::ZERO)));
     assert!(config.stp.is_none() && config.webhooks.secret.is_none() && config.api.direct_start_caller.is_none());
     assert!(config.catalogue().is_ok());
     let rules = config.rules(config.bank_calendar().expect("compiled in"));
@@ -76,7 +76,10 @@ fn the_defaults_stand_alone() {
 fn the_file_of_the_launcher_is_taken() {
     let config = read(LAUNCHER, &[]).expect("reads");
     assert_eq!(config.check(), Ok(()));
-    assert_eq!(config.fee.charge(), Some((Centavos::new(500), Centavos::new(80))));
+    assert_eq!(
+        charged(&config, "2026-12-31"),
+        Some((Centavos::new(500), Centavos::new(80)))
+    );
     assert_eq!(config.deadlines.sending_seconds, 12);
     assert_eq!(config.api.ui(), None, "an empty address is none");
     assert!(config.stp.is_some_and(|stp| stp.refuses_repeated_keys));
@@ -112,6 +115,37 @@ fn who_may_call_is_a_list_or_words_with_commas() {
     assert!(allows(list, &[], "198.51.100.9") && !allows(list, &[], "203.0.113.9"));
     let variable = [("GIRO__WEBHOOKS__ALLOW", "192.0.2.7, 198.51.100.0/24")];
     assert!(allows("", &variable, "192.0.2.7") && !allows("", &variable, "192.0.2.8"));
+}
+
+/// Fee and IVA of a payout that is accepted for an operating date.
+fn charged(config: &Config, on: &str) -> Option<(Centavos, Centavos)> {
+    let fees = config.fee.fees().expect("in order");
+    fees.charge(on.parse().expect("a day"))
+}
+
+#[test]
+fn a_price_changes_on_its_day() {
+    let text = "[fee]\ncentavos = 500\nchanges = [{ from = \"2027-01-01\", centavos = 600, iva_basis_points = 800 }]";
+    let config = read(text, &[]).expect("reads");
+    assert_eq!(
+        charged(&config, "2026-12-31"),
+        Some((Centavos::new(500), Centavos::new(80)))
+    );
+    assert_eq!(
+        charged(&config, "2027-01-01"),
+        Some((Centavos::new(600), Centavos::new(48)))
+    );
+    let twice = text.replace(
+        " }]",
+        " }, { from = \"2027-01-01\", centavos = -1, iva_basis_points = 0 }]",
+    );
+    let told = format!("{:?}", faults(&twice, &[]));
+    for key in [
+        "fee.changes[1].centavos",
+        "fee.changes: write them in the order of time",
+    ] {
+        assert!(told.contains(key), "{key} in {told}");
+    }
 }
 
 #[test]

@@ -165,12 +165,10 @@ fn direct_starts(config: &Config) -> anyhow::Result<Option<DirectStarts>> {
     let Some(caller) = config.api.direct_start_caller.clone() else {
         return Ok(None);
     };
-    let (fee, iva) = config.fee.charge().context("[fee]: out of range")?;
     Ok(Some(DirectStarts {
         caller,
         bank: activities::bank::stp::NAME.to_owned(),
-        fee,
-        iva,
+        fees: config.fee.fees().context("[fee]")?,
         institutions: Arc::new(config.catalogue()?),
     }))
 }
