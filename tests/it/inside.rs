@@ -438,3 +438,57 @@ async fn money_that_waits_outlives_its_run() -> Result<()> {
     stack.balanced().await?;
     stack.audited()
 }
+
+/// Finance reads what the books hold: the chart, every leg, what is in flight; and the trial balance is 0.
+#[tokio::test]
+async fn finance_takes_away_what_the_books_hold() -> Result<()> {
+    let stack = stack("finance", &["api"]).await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let other = stack.giro.account(2, 0).await?;
+    moves(&stack, &transfer(&account, &other, 30_000)).await?;
+    let mut body = request(&account, 12_300);
+    body["beneficiary"]["clabe"] = json!(clabe(2));
+    ensure!(stack.giro.post("/v1/payouts", "a", &body).await?.status == 201);
+    let held = scheduled(&stack, &account, &later(&stack, 3_600).await?).await?;
+
+    let said = stack.giro_command(&["finance", "trial-balance", "--until", "2026-12-01", "--output", "json"])?;
+    let trial: Value = serde_json::from_str(&said)?;
+    let of = |code: i64| {
+        let mut rows = trial.as_array().into_iter().flatten();
+        let row = rows.find(|row| row["code"] == code).cloned().unwrap_or_default();
+        (row["debits"].as_i64(), row["credits"].as_i64(), row["balance"].as_i64())
+    };
+    ensure!(of(1101) == (Some(1_000_000), Some(0), Some(1_000_000)), "{trial}");
+    ensure!(of(2101) == (Some(42_880), Some(1_042_300), Some(999_420)), "{trial}");
+    ensure!((of(4101).2, of(2150).2) == (Some(500), Some(80)), "{trial}");
+    let before = stack.giro_command(&["finance", "trial-balance", "--until", "2026-11-30"])?;
+    ensure!(
+        before.contains("debits - credits: 0") && !before.contains("10,000.00"),
+        "{before}"
+    );
+
+    let ledger = stack.giro_command(&["finance", "ledger", "--from", "2026-12-01", "--to", "2026-12-31"])?;
+    let lines: Vec<&str> = ledger.lines().collect();
+    // The opening credit, the transfer, and amount, fee and IVA of the payout: two legs each.
+    ensure!(lines.len() == 1 + 2 * 5, "{ledger}");
+    ensure!(
+        lines[0]
+            .starts_with("operating_date,movement,leg,booked_at,kind,subject,code,account_name,account,debit,credit")
+    );
+    ensure!(
+        !ledger.contains("Cliente") && !ledger.contains(&clabe(2)),
+        "nothing of a person: {ledger}"
+    );
+    let flying = stack.giro_command(&["finance", "in-flight"])?;
+    let id = uuid::Uuid::parse_str(text(&held, "/id")?.trim_start_matches("po_"))?;
+    ensure!(
+        flying.lines().count() == 2 && flying.contains(&id.to_string()),
+        "{flying}"
+    );
+    let backwards = stack.giro_command(&["finance", "ledger", "--from", "2026-12-02", "--to", "2026-12-01"]);
+    ensure!(
+        format!("{:?}", backwards.err()).contains("--from"),
+        "a day after the last"
+    );
+    Ok(())
+}

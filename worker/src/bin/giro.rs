@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use worker::{
     config::Config,
-    operator::{self, audit, keys},
+    operator::{self, audit, finance, keys},
     programs, telemetry,
 };
 
@@ -47,6 +47,9 @@ enum Role {
     Relay,
     /// Hold the books against themselves, the bank's statements and Temporal, and name every row that does not hold.
     Audit(audit::Audit),
+    /// What finance takes away: trial balance, general ledger, what is in flight. It only reads.
+    #[command(subcommand)]
+    Finance(finance::Finance),
     /// Make the database when it is missing, and bring its schema up to date.
     Migrate,
     /// Pause or resume sending through a bank; list what it has and the books have not.
@@ -129,6 +132,7 @@ fn main() -> anyhow::Result<()> {
                 Role::Api { only } => return programs::api(config, only).await,
                 Role::Relay => return programs::relay(config).await,
                 Role::Audit(audit) => return audited(config, audit).await,
+                Role::Finance(finance) => return finance::run(&config, &finance).await?.map_or(Ok(()), told),
                 Role::Migrate => operator::migrate(&config).await?,
                 Role::Bank(BankCommand::Pause(bank)) => {
                     answered(operator::pause(&config, &bank.name, &bank.reason)).await?
@@ -167,7 +171,11 @@ async fn audited(config: Config, audit: audit::Audit) -> anyhow::Result<()> {
     if let Some(every) = audit.every {
         return audit::forever(config, audit, every).await;
     }
-    let audit::Outcome { said, wrong } = audit::once(&config, &audit).await?;
+    told(audit::once(&config, &audit).await?)
+}
+
+/// Prints an outcome; an error when something is wrong.
+fn told(audit::Outcome { said, wrong }: audit::Outcome) -> anyhow::Result<()> {
     println!("{said}");
     match wrong {
         None => Ok(()),
