@@ -40,11 +40,12 @@ fn to_the_other(mut accept: Accept) -> Accept {
 
 impl Books {
     fn books(&mut self) -> Option<End> {
-        match self.run(Command::Book(payout_id(1))) {
-            Answer::Ended(_, end) => Some(end),
-            Answer::Open(_) => None,
-            other => panic!("{other:?}"),
-        }
+        let answer = self.run(Command::Book(payout_id(1)));
+        let Answer::Ended(_, end) = answer else {
+            assert!(matches!(answer, Answer::Open(_)), "{answer:?}");
+            return None;
+        };
+        Some(end)
     }
 
     fn has(&self, account: AccountId) -> [i64; 3] {
