@@ -129,7 +129,7 @@ impl Month {
                 ..deposit(1, 11_100 + i64::from(n))
             });
         }
-        if n % 5 == 0 {
+        if n.is_multiple_of(5) {
             // A webhook that is lost: giro finds it in the list.
             all.push(Incoming {
                 webhook: false,
@@ -264,7 +264,7 @@ impl Month {
         let key = self.stack.key(&asked.id).await?;
         let whole = asked.amount.get();
         let back = Incoming {
-            monto: if n % 2 == 0 { whole } else { whole / 2 },
+            monto: if n.is_multiple_of(2) { whole } else { whole / 2 },
             devolucion: Some(key),
             tipo_pago: 17,
             causa: Some(3),
