@@ -72,3 +72,6 @@ create or replace view payout_attention as
                 then waits_for(p.state, p.changed_at, p.deadline_at, b, (select giro_now())) end as cause
     from payout p left join bank b on b.name = p.bank
     where p.attention is not null or (p.ended_at is null and p.deadline_at < (select giro_now()));
+
+-- Who waits for its time and was never looked after: a run that was not started is missed before that time, not after it.
+create index payout_unstarted on payout (accepted_at) where ended_at is null and process_after is not null and swept_at is null;

@@ -36,6 +36,11 @@ fn at_its_time(until: jiff::Timestamp) -> String {
     filled(Next::AtItsTime.sentence().en, &[("time", &in_mexico_city(until))])
 }
 
+/// That it is tried again, and when.
+fn again_in(seconds: u64) -> String {
+    filled(Next::NotSent.sentence().en, &[("seconds", &seconds)])
+}
+
 /// That the bank is closed.
 fn bank_closed(until: jiff::Timestamp) -> String {
     filled(Next::BankClosed.sentence().en, &[("time", &in_mexico_city(until))])

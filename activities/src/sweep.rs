@@ -36,7 +36,8 @@ pub async fn back_banks(pool: &PgPool) -> Result<BTreeSet<String>, StoreError> {
     Ok(heard(back.fetch_all(pool)).await?.into_iter().collect())
 }
 
-/// Takes up to `limit` open payouts past their deadline, who waits longest first, since its last sweep or its deadline: new
+/// Takes up to `limit` open payouts past their deadline, and once each that waits for its time: who was not started then must
+/// not wait until after it. Of those who waits longest first, since its last sweep or its deadline: new
 /// ones never keep out those that lost their runs. Each is taken ever less often, because looking after them must not take
 /// what they wait for. The clock is read once, so that the index on deadlines serves.
 pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {
@@ -48,6 +49,8 @@ pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
                  and (swept_at is null
                       or swept_at < (select giro_now()) - greatest(least(swept_at - deadline_at, make_interval(secs => $3)),
                                                           make_interval(secs => $2)))
+                  or ended_at is null and process_after is not null and swept_at is null
+                     and accepted_at < (select giro_now()) - interval '1 minute'
                order by coalesce(swept_at, deadline_at) limit $1 for no key update skip locked)
            returning to_jsonb(payout) as "row""#,
         limit,

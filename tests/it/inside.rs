@@ -6,10 +6,12 @@ use anyhow::{Context, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
+use temporalio_client::WorkflowExecutionStatus;
 use temporalio_common::protos::temporal::api::enums::v1::EventType;
 use tests::{
     books::Books,
     client::{clabe, is, request, text},
+    sim::{Incoming, Planted},
     stack::{PATIENCE, Setup, Stack},
 };
 use tokio::time::{Duration, Instant, sleep};
@@ -288,6 +290,63 @@ async fn a_payout_to_a_customer_of_giros_own_is_booked_at_once() -> Result<()> {
     stack.audited()
 }
 
+/// What was booked is no bank's: an order by its key is one that the books cannot explain, and a return of it is nobody's.
+#[tokio::test]
+async fn what_a_bank_says_by_the_key_of_what_stays_is_not_about_that() -> Result<()> {
+    let mut stack = stack("booked_key", ALL).await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let other = stack.giro.account(2, 0).await?;
+    let mut body = request(&account, 12_300);
+    body["beneficiary"]["clabe"] = json!(clabe(2));
+    let booked = stack.giro.post("/v1/payouts", "a", &body).await?.body;
+    let key = text(&booked, "/tracking_key")?;
+    let back = Incoming {
+        monto: 12_300,
+        devolucion: Some(key.clone()),
+        tipo_pago: 17,
+        causa: Some(3),
+        ..Incoming::default()
+    };
+    stack.bank.receive(&back).await?;
+    let start = Instant::now();
+    loop {
+        let returns = stack.giro.get("/v1/returns?state=suspended").await?.body;
+        if let Some(record) = returns["data"].as_array().and_then(|all| all.first()) {
+            ensure!(record["attention"]["reason"] == "payout_unknown", "{record}");
+            break;
+        }
+        ensure!(start.elapsed() < PATIENCE, "it was never placed: {returns}");
+        sleep(Duration::from_millis(100)).await;
+    }
+    let order = Planted {
+        clave: key.clone(),
+        empresa: "GIRO".to_owned(),
+        monto: 12_300,
+        cuenta_beneficiario: clabe(2),
+        estado: "LQ".to_owned(),
+    };
+    stack.bank.plant(&order).await?;
+    // Whoever starts holds the books against the bank's orders.
+    stack.kill("worker");
+    stack.run("worker")?;
+    let mut books = Books::connect(&stack.database).await?;
+    let start = Instant::now();
+    while books.pause().await?.is_none_or(|(by, _)| by != "stray_order") {
+        ensure!(start.elapsed() < PATIENCE, "the bank was not paused");
+        sleep(Duration::from_millis(100)).await;
+    }
+    let strays = books.strays().await?;
+    ensure!(strays.len() == 1 && strays[0].0 == key, "{strays:?}");
+    let payout = stack.giro.payout(&text(&booked, "/id")?).await?;
+    ensure!(
+        payout["state"] == "settled" && payout["attention"].is_null(),
+        "{payout}"
+    );
+    ensure!(balances(&stack, &other).await? == (12_300, 0));
+    ensure!(books.sums().await?.are_even());
+    Ok(())
+}
+
 /// At once, or held and moved at its time, by its run; taken back until then; given back where nobody takes it any more.
 #[tokio::test]
 async fn a_transfer_moves_at_once_or_at_its_time() -> Result<()> {
@@ -430,7 +489,16 @@ async fn money_that_waits_outlives_its_run() -> Result<()> {
     stack.pass(600).await?;
     let waits = Books::connect(&stack.database).await?.unquiet().await?;
     ensure!(waits.len() == 1 && waits[0].attention.is_none(), "{waits:?}");
+    // Long before its time it has a run again: it is not missed only after that.
+    let start = Instant::now();
+    while run.describe(Default::default()).await?.status() != WorkflowExecutionStatus::Running {
+        ensure!(start.elapsed() < PATIENCE, "nobody started its run");
+        sleep(Duration::from_millis(100)).await;
+    }
     stack.pass(3_000 + 90).await?;
+    // Who should look at it finds it, transfer or not.
+    let listed = stack.giro.get("/v1/payouts?attention=deadline").await?.body;
+    ensure!(listed["data"][0]["id"] == json!(id.replace("tr_", "po_")), "{listed}");
     stack.run("worker")?;
     transferred(&stack, &id, "settled").await?;
     ensure!(balances(&stack, &account).await? == (90_000, 0));

@@ -56,7 +56,7 @@ pub(super) async fn sorted<'a>(
         let found = sqlx::query_scalar!(
             r#"select jsonb_build_object('id', id, 'tracking_key', tracking_key, 'state', state, 'amount', amount,
                    'clabe', clabe, 'operating_date', operating_date, 'evidence', evidence) as "row"
-               from payout where tracking_key = any($1)"#,
+               from payout where tracking_key = any($1) and to_account is null"#,
             &keys
         )
         .fetch_all(pool);

@@ -244,6 +244,11 @@ impl Payout {
         self.process_after.filter(|at| *at > now)
     }
 
+    /// True for what was held and moved in one block: nobody had to drive it.
+    pub fn was_booked_at_once(&self) -> bool {
+        self.to_account.is_some() && self.ended_at == Some(self.accepted_at)
+    }
+
     /// The id of the workflow that drives it.
     pub fn workflow_id(&self) -> String {
         if self.is_transfer {

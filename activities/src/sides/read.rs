@@ -17,7 +17,7 @@ use crate::ledger::{
 /// of the next banking day.
 const LONGEST_WEEKEND: i64 = 10;
 
-/// A bank's payouts of these operating dates, and whoever has these keys.
+/// A bank's payouts of these operating dates, and whoever has these keys; what is booked has none that a bank knows.
 pub(crate) async fn booked(
     connection: &mut PgConnection,
     bank: &str,
@@ -31,7 +31,7 @@ pub(crate) async fn booked(
                   case when isfinite(ended_at) then (extract(epoch from ended_at) * 1000000)::bigint end as ended
            from payout
            where bank = $4 and operating_date = any(($1::text[])::date[]) and changed_at >= (($2::text)::date)::timestamptz
-              or tracking_key = any($3)"#,
+              or tracking_key = any($3) and to_account is null"#,
         &texts,
         floor,
         keys,

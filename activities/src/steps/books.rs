@@ -11,7 +11,7 @@ use workflows::{
     wire::DirectStart,
 };
 
-use super::{at_its_time, seconds_until, standing};
+use super::{again_in, at_its_time, seconds_until, standing};
 use crate::{
     crash::{self, Point},
     failure,
@@ -45,8 +45,10 @@ pub struct DirectStarts {
 
 /// A payout id of a direct start must be this fresh, so that an old history cannot pay again.
 const FRESH: SignedDuration = SignedDuration::from_hours(24);
-/// Money that could not be moved, because the books are broken, is tried again after this.
-const BROKEN: SignedDuration = SignedDuration::from_secs(60);
+/// Money that could not be moved, because the books are broken, is tried again after so many seconds.
+const BROKEN: u64 = 60;
+/// So long after its time money is not late: the books were asked just before.
+const JUST_DUE: SignedDuration = SignedDuration::from_secs(5);
 
 impl LedgerSteps {
     /// `direct`: `None` refuses runs that bring their own request.
@@ -165,14 +167,17 @@ impl LedgerSteps {
                 standing: standing(&payout, now),
             },
             Some((payout, None)) => {
-                // Broken books have no time that they wait for: they are looked at again.
-                let until = payout
-                    .waits_until(now)
-                    .unwrap_or(now.saturating_add(BROKEN).unwrap_or(now));
+                let due = payout.process_after.unwrap_or(payout.accepted_at);
+                let (wait_seconds, waits_for) = match payout.waits_until(now) {
+                    Some(at) => (seconds_until(now, at), at_its_time(at)),
+                    // Its time came while it was looked at; else the books are broken, and it is looked at again.
+                    None if due.duration_until(now) < JUST_DUE => (1, again_in(1)),
+                    None => (BROKEN, again_in(BROKEN)),
+                };
                 Booked::Waits {
-                    wait_seconds: seconds_until(now, until),
+                    wait_seconds,
                     standing: standing(&payout, now),
-                    waits_for: at_its_time(until),
+                    waits_for,
                 }
             }
             None => Booked::Unknown,

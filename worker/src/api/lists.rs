@@ -144,7 +144,8 @@ async fn wanted(api: &Api, caller: &Caller, list: List) -> Answered<Option<Wante
     let of = whose.clone().unwrap_or_else(|| caller.name().to_owned());
     Ok(Some(Wanted {
         caller: whose,
-        is_transfer: false,
+        // What a person should look at is found here, whichever it is.
+        is_transfer: list.attention.is_none().then_some(false),
         states: list.state,
         raising: list.attention,
         bank: list.bank,

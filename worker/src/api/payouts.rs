@@ -25,7 +25,7 @@ use uuid::Uuid;
 use workflows::{
     contract::Asked,
     domain::{PayoutId, PayoutRequest, State},
-    sentences,
+    sentences::{self, support},
 };
 
 use super::{
@@ -43,7 +43,7 @@ use super::{
         form,
         payout::{self as view, PayoutLinks, Preview},
         request::NewPayout,
-        timeline::Timeline,
+        timeline::{Happened, Timeline},
     },
 };
 use crate::starter::{Reason, Retried};
@@ -87,10 +87,13 @@ pub(super) async fn create(
     let (payout, replayed) = accepted(api.ledger.accept(accept).await?)?;
     trace::about(payout.id);
     crash::at(Point::CreateAfterAccept, &payout.id);
+    // A request that is repeated may be of one that lost its run before anybody drove it.
+    if !replayed || payout.process_after.is_some() {
+        drive(&api, &payout);
+    }
     if replayed {
         return Ok(replay(shown(&api, &api.payout(&caller, payout.id).await?)));
     }
-    drive(&api, &payout);
     let place = [(header::LOCATION, payout_path(payout.id))];
     let since = api.payout(&caller, payout.id).await?;
     crash::at(Point::CreateBeforeAnswer, &payout.id);
@@ -290,13 +293,18 @@ pub(super) async fn timeline(
     _: Params<Nothing>,
 ) -> Answered<Response> {
     trace::about(id);
-    api.payout(&caller, id).await?;
+    let seen = api.payout(&caller, id).await?;
+    // Whose CLABE it is among giro's own customers is nobody's business but theirs and giro's.
+    let sees_payee = seen.payout.is_transfer || caller.operates();
     let happened = timeline::timeline(api.ledger.pool(), id).await?;
     let timeline = Timeline {
         object: Thing::Timeline,
         payout: id,
-        data: happened.into_iter().map(Into::into).collect(),
-        links: PayoutLinks::of(id, api.context()),
+        data: happened
+            .into_iter()
+            .map(|entry| Happened::of(entry, sees_payee))
+            .collect(),
+        links: PayoutLinks::of(&seen.payout, api.context()),
     };
     Ok(reply(StatusCode::OK, timeline))
 }
@@ -380,6 +388,9 @@ pub(super) async fn retry(
     if !seen.payout.state.is_open() {
         return Ok(ended(&api, &seen));
     }
+    if seen.payout.to_account.is_some() {
+        return Ok(no_bank(&api, &seen).await);
+    }
     let asking = async {
         // As the sweeper does: a run that is missing or closed while the payout is open is replaced.
         if let Err(error) = api.starter.begin(&seen.payout, Reason::Overdue).await {
@@ -400,6 +411,23 @@ pub(super) async fn retry(
         Retried::Asked if !seen.payout.state.is_open() => ended(&api, &seen),
         Retried::Asked => reply(StatusCode::ACCEPTED, view::Retried::asked(payout)),
     })
+}
+
+/// There is no bank to ask: its run is started where it is missing, and woken.
+async fn no_bank(api: &Api, seen: &Seen) -> Response {
+    if let Err(error) = api.starter.begin(&seen.payout, Reason::Overdue).await {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "not driven now: the sweeper starts the run"
+        );
+    }
+    api.starter.look(&seen.payout).await;
+    let asked = Asked {
+        standing: None,
+        next: support::Next::NoBank.sentence().en.to_owned(),
+        resends: false,
+    };
+    reply(StatusCode::OK, view::Retried::answered(asked, shown(api, seen)))
 }
 
 /// One question of one caller, as Temporal knows it: keys of two callers may be the same, and say what they like.

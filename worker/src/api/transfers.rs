@@ -70,11 +70,11 @@ pub(super) async fn create(
     let (payout, replayed) = accepted(api.ledger.accept(accept).await?)?;
     trace::about(payout.id);
     crash::at(Point::CreateAfterAccept, &payout.id);
+    drive(&api, &payout);
     let seen = transfer(&api, &caller, payout.id.into()).await?;
     if replayed {
         return Ok(replay(shown(&api, &seen)?));
     }
-    drive(&api, &payout);
     crash::at(Point::CreateBeforeAnswer, &payout.id);
     // What accept wrote, not what has become of it since.
     let seen = Seen {
@@ -216,7 +216,7 @@ pub(super) async fn list(
     };
     let wanted = Wanted {
         caller: (!caller.operates()).then(|| caller.name().to_owned()),
-        is_transfer: true,
+        is_transfer: Some(true),
         states: list.state,
         account: list.account,
         after,

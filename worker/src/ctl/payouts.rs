@@ -237,7 +237,7 @@ fn told(happened: &Happened) -> (Text, String) {
                 "{} of {effective_on}, {} to {}",
                 amount(*centavos),
                 holder(*debit_account),
-                holder(*credit_account)
+                credit_account.map_or_else(|| "another customer".to_owned(), holder)
             );
             (Text::from(format!("booked {}", leg.word())), said)
         }

@@ -155,6 +155,8 @@ pub(super) fn give_back(rules: &Rules, rows: &Rows, back: &Return) -> (Answer, W
     };
     let payout = back.payout.and_then(|id| rows.payouts.get(&id));
     let payout = payout.filter(|payout| before.of_key.as_deref() == Some(payout.tracking_key.as_str()));
+    // What is booked was never at a bank: nothing of it can come back.
+    let payout = payout.filter(|payout| payout.to_account.is_none());
     let Some(payout) = payout else {
         return suspend(rows, before, ReceivedAttention::PayoutUnknown);
     };

@@ -131,7 +131,12 @@ pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Write
     let key = before.tracking_key.as_str();
     let differs = adopt.line.differs(key, before.amount, before.clabe.expose(), None);
     let mut row = before.clone();
-    if before.state == State::Accepted && before.evidence.is_none() && differs.is_empty() {
+    let is_time = before.waits_until(rows.now).is_none();
+    if before.state == State::Accepted && !is_time && differs.is_empty() {
+        // Nobody can have begun it: nothing is sent on top of that, nor given back, until people understand it.
+        raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
+    }
+    if before.state == State::Accepted && before.evidence.is_none() && is_time && differs.is_empty() {
         row.send_no += 1;
         row.sender = Some(adopt.sender.0);
         row.unproven += 1;

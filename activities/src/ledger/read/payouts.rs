@@ -18,8 +18,8 @@ pub struct Wanted {
     pub states: Vec<State>,
     /// That a person should look at.
     pub raising: Option<Raising>,
-    /// Transfers, or payouts.
-    pub is_transfer: bool,
+    /// Transfers, or payouts; `None`: both.
+    pub is_transfer: Option<bool>,
     /// Paid by this bank.
     pub bank: Option<String>,
     /// From this account.
@@ -98,9 +98,11 @@ fn place(payout: &Value) -> Option<(Timestamp, PayoutId)> {
 fn question(wanted: &Wanted) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new(
         "select to_jsonb(p), to_jsonb(a), to_jsonb(b), waits_for(p.state, p.changed_at, p.deadline_at, b, (select giro_now())),
-             to_jsonb(giro_now()) from (select * from payout where is_transfer = ",
+             to_jsonb(giro_now()) from (select * from payout where true",
     );
-    query.push_bind(wanted.is_transfer);
+    if let Some(is_transfer) = wanted.is_transfer {
+        query.push(" and is_transfer = ").push_bind(is_transfer);
+    }
     if let Some(caller) = &wanted.caller {
         query.push(" and caller = ").push_bind(caller.clone());
     }

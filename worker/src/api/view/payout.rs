@@ -210,7 +210,7 @@ pub struct PayoutLinks {
     pub this: String,
     /// What happened to it.
     pub timeline: String,
-    /// Its run in the Temporal UI, where one is configured.
+    /// Its run in the Temporal UI, where one is configured; what was booked at once needed none.
     pub workflow: Option<String>,
 }
 
@@ -228,6 +228,13 @@ pub(in crate::api) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The run in the Temporal UI; none where none is configured, or needed.
+    pub(super) fn run(self, payout: &rows::Payout) -> Option<String> {
+        let Context { ui, namespace, .. } = self;
+        let run = Some(payout.workflow_id()).filter(|_| !payout.was_booked_at_once())?;
+        ui.map(|ui| format!("{ui}/namespaces/{namespace}/workflows/{run}"))
+    }
+
     pub(super) fn institution(self, code: u32) -> InstitutionName {
         let found = self.institutions.code(InstitutionCode::new(code));
         InstitutionName {
@@ -289,19 +296,18 @@ impl Payout {
             money: sentences::money(payout.state).to_owned(),
             reason: told.reason,
             customer: told.customer,
-            links: PayoutLinks::of(payout.id, context),
+            links: PayoutLinks::of(payout, context),
         }
     }
 }
 
 impl PayoutLinks {
     /// Where a payout, its timeline and its run are found.
-    pub(in crate::api) fn of(id: PayoutId, context: Context<'_>) -> Self {
-        let Context { ui, namespace, .. } = context;
-        let this = payout_path(id);
+    pub(in crate::api) fn of(payout: &rows::Payout, context: Context<'_>) -> Self {
+        let this = payout_path(payout.id);
         Self {
             timeline: format!("{this}/timeline"),
-            workflow: ui.map(|ui| format!("{ui}/namespaces/{namespace}/workflows/{}", id.workflow_id())),
+            workflow: context.run(payout),
             this,
         }
     }

@@ -76,8 +76,9 @@ pub enum Happened {
         leg: Kind,
         #[schema(value_type = form::AccountId)]
         debit_account: AccountId,
-        #[schema(value_type = form::AccountId)]
-        credit_account: AccountId,
+        /// Null where it is another customer's, whom the payer knows by CLABE only.
+        #[schema(value_type = Option<form::AccountId>)]
+        credit_account: Option<AccountId>,
         #[schema(value_type = form::Centavos)]
         amount: Centavos,
         /// The operating date that it counts for.
@@ -94,8 +95,9 @@ pub enum Happened {
     },
 }
 
-impl From<Entry> for Happened {
-    fn from(Entry { at, what }: Entry) -> Self {
+impl Happened {
+    /// An entry; `sees_payee`: whoever looks may know which customer of giro's own got it.
+    pub(in crate::api) fn of(Entry { at, what }: Entry, sees_payee: bool) -> Self {
         match what {
             What::State { state, seq, send_no } => Self::State {
                 at,
@@ -139,7 +141,7 @@ impl From<Entry> for Happened {
                 id: MovementId::new(id),
                 leg,
                 debit_account: AccountId::new(debit_account),
-                credit_account: AccountId::new(credit_account),
+                credit_account: (sees_payee || leg != Kind::Transfer).then(|| AccountId::new(credit_account)),
                 amount,
                 effective_on,
             },

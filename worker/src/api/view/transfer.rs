@@ -79,8 +79,6 @@ impl Transfer {
         let cancel = |may: &outlook::May| may.deed == outlook::Deed::Cancel && may.why_not.is_none();
         let told = Told::of(payout, seen.raised.map(|raised| raised.reason));
         let id = TransferId::from(payout.id);
-        let Context { ui, namespace, .. } = context;
-        let was_held = payout.process_after.is_some_and(|at| at > payout.accepted_at);
         Some(Self {
             object: Thing::Transfer,
             id,
@@ -100,9 +98,7 @@ impl Transfer {
             effective_on: payout.effective_on,
             links: TransferLinks {
                 this: transfer_path(id),
-                workflow: ui
-                    .filter(|_| was_held)
-                    .map(|ui| format!("{ui}/namespaces/{namespace}/workflows/{}", id.workflow_id())),
+                workflow: context.run(payout),
             },
         })
     }

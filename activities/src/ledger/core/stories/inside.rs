@@ -1,19 +1,21 @@
 //! Money that waits for its time, and money that stays, as stories; each fails when its rule is broken.
 
 use jiff::{SignedDuration, Timestamp};
-use workflows::domain::{AccountId, End, Refusal, State};
+use workflows::domain::{AccountId, Attention, End, ReceivedAttention, ReceivedState, Refusal, State};
 
 use super::{
     super::{
         super::{
-            command::{Accept, Answer, Command, Stand},
+            command::{Accept, Adopt, Answer, Command, Receive, Return, Stand},
             rows::{AccountStatus, FEE_INCOME, IVA_PAYABLE, Kind, PausedBy, SETTLEMENT_STP},
         },
-        fixtures::{Books, FEE, IVA, account_id, begin, books, clabe, payout_id, request},
+        fixtures::{Books, FEE, IVA, account_id, begin, books, came, clabe, payout_id, request},
     },
-    AMOUNT, sender,
+    AMOUNT,
+    loss::line,
+    sender,
 };
-use crate::bank::{NotSent, Submitted};
+use crate::bank::{NotSent, ReceivedLine, Submitted};
 
 const GROSS: i64 = AMOUNT + FEE.get() + IVA.get();
 
@@ -189,4 +191,53 @@ fn only_what_stays_is_booked() {
     books.accept(1, one, AMOUNT);
     assert_eq!(books.run(Command::Book(payout_id(1))), Answer::Unknown);
     assert_eq!(books.has(one), [0, 500_000, GROSS]);
+}
+
+/// A bank that has an order of what nobody can have begun: nothing is sent on top of it when its time comes.
+#[test]
+fn an_order_of_what_waits_for_its_time_is_for_people() {
+    let (mut books, one, _) = two();
+    let accept = later(&books, 3_600);
+    books.run(Command::Accept(accept));
+    let adopt = Adopt {
+        payout: payout_id(1),
+        sender: sender(1),
+        line: line(&books),
+    };
+    books.stand(Command::Adopt(adopt));
+    let told = (books.row().state, books.row().attention);
+    assert_eq!(told, (State::Accepted, Some(Attention::EvidenceBeforeSend)));
+    books.tick(3_600);
+    assert_eq!(books.begin(2), Stand::Closed);
+    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+    assert_eq!(books.has(one), [0, 500_000, GROSS]);
+}
+
+/// What was booked was never at a bank: what comes back by its key is nobody's, and it stays settled.
+#[test]
+fn nothing_comes_back_of_what_stays() {
+    let (mut books, one, other) = two();
+    let accept = to_the_other(request(1, one, AMOUNT));
+    books.run(Command::Accept(accept));
+    let line = ReceivedLine {
+        payment_type: 17,
+        of_key: Some(books.row().tracking_key.to_string()),
+        ..came("BBVA1", AMOUNT)
+    };
+    let receive = Receive {
+        bank: "stp".to_owned(),
+        line,
+    };
+    let received = receive.id();
+    books.run(Command::Receive(Box::new(receive)));
+    let answer = books.run(Command::Return(Return {
+        received,
+        payout: Some(payout_id(1)),
+    }));
+    assert!(
+        matches!(&answer, Answer::Placed(row) if row.state == ReceivedState::Suspended
+        && row.attention == Some(ReceivedAttention::PayoutUnknown))
+    );
+    assert_eq!(books.row().state, State::Settled);
+    assert_eq!(books.has(other), [0, AMOUNT + 1, 0]);
 }

@@ -18,7 +18,7 @@ use super::{
 use crate::bank::{Found, NotSent, Said, StatementLine, Submitted};
 
 /// Payout 1 as the bank's statement would have it.
-fn line(books: &Books) -> StatementLine {
+pub(super) fn line(books: &Books) -> StatementLine {
     let row = books.row();
     StatementLine {
         tracking_key: row.tracking_key.to_string(),
