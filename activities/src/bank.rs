@@ -3,6 +3,7 @@
 pub mod fence;
 mod pace;
 mod reason;
+mod receipt;
 mod received;
 mod statement;
 pub mod stp;
@@ -20,6 +21,7 @@ use crate::{ledger::rows::Question, meters};
 pub use fence::{Fence, Late};
 pub use pace::{Call, NoTurn, Pace};
 pub use reason::{reason, returned};
+pub use receipt::{Receipt, receipt, same_person};
 pub use received::{Incoming, ReceivedEntry, ReceivedFound, ReceivedLine};
 pub use statement::{Direction, Said, StatementLine, StatementPage, StatementUnknown, one_day};
 

@@ -19,6 +19,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/v1/payouts/validate", &["pay"]),
     ("GET", "/v1/payouts/{id}", &["read"]),
     ("GET", "/v1/payouts/{id}/timeline", &["read"]),
+    ("GET", "/v1/payouts/{id}/receipt", &["read"]),
     ("POST", "/v1/payouts/{id}/cancel", &["pay", "operate"]),
     ("POST", "/v1/payouts/{id}/retry", &["pay", "operate"]),
     ("GET", "/v1/transfers", &["read"]),

@@ -472,3 +472,41 @@ async fn the_api_describes_itself_without_any_network() -> Result<()> {
     );
     Ok(())
 }
+
+/// Support finds the receipt of a settled payout, and sees when the account was somebody else's.
+#[tokio::test]
+async fn a_settled_payout_has_its_receipt() -> Result<()> {
+    let stack = Stack::start("receipt").await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let receipt = async |id: &str| anyhow::Ok(stack.giro.get(&format!("/v1/payouts/{id}/receipt")).await?.body);
+    let settled = stack.giro.pay(&account, 12_300).await?;
+    stack.giro.wait(&settled, PATIENCE, is("settled")).await?;
+    let shown = receipt(&settled).await?;
+    ensure!(
+        text(&shown, "/url")?.starts_with("https://www.banxico.org.mx/cep/"),
+        "{shown}"
+    );
+    ensure!(
+        shown["name_matches"] == true && shown["beneficiary_name"] == "MARIA BELTRAN SOTO",
+        "{shown}"
+    );
+    ensure!(
+        shown["look_up"]["receiver"] == 40_012 && shown["look_up"]["amount"] == 12_300,
+        "{shown}"
+    );
+    let mut body = request(&account, 12_300);
+    body["concept"] = json!("CEP de otro");
+    let other = stack.giro.post("/v1/payouts", "other", &body).await?;
+    let other = text(&other.body, "/id")?;
+    stack.giro.wait(&other, PATIENCE, is("settled")).await?;
+    let shown = receipt(&other).await?;
+    ensure!(
+        shown["name_matches"] == false && text(&shown, "/what")?.contains("another name"),
+        "{shown}"
+    );
+    let failed = stack.giro.pay(&account, 12_394).await?;
+    stack.giro.wait(&failed, PATIENCE, is("failed")).await?;
+    let shown = receipt(&failed).await?;
+    ensure!(shown["url"].is_null() && shown["look_up"].is_null(), "{shown}");
+    Ok(())
+}

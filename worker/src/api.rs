@@ -106,6 +106,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(payouts::validate))
         .routes(routes!(payouts::show))
         .routes(routes!(payouts::timeline))
+        .routes(routes!(payouts::receipt))
         .routes(routes!(payouts::cancel))
         .routes(routes!(payouts::retry))
         .routes(routes!(transfers::create, transfers::list))

@@ -35,8 +35,10 @@ use super::{
     ReceivedFound, StatementLine, StatementPage, StatementUnknown, Submitted, What,
 };
 
+pub(in crate::bank) use codes::fold;
 pub use query::QueryFormat;
 pub(in crate::bank) use reasons::reason;
+pub(in crate::bank) use record::read_receipt as receipt;
 pub use webhook::parse_webhook;
 
 /// The name of STP in rows, queues and search attributes.

@@ -5,6 +5,8 @@ mod payouts;
 mod received;
 mod statement;
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -124,6 +126,44 @@ pub async fn payout(pool: &PgPool, id: PayoutId) -> Result<Option<Seen>, StoreEr
     found
         .map(|found| Seen::read((found.row, found.raised, found.bank, found.waits, found.now)))
         .transpose()
+}
+
+/// What a bank answered to a question.
+#[derive(Clone)]
+pub struct Confirmation {
+    /// When.
+    pub at: Timestamp,
+    /// HTTP status.
+    pub status: u16,
+    /// The bytes: they hold names and CLABEs.
+    pub received: Vec<u8>,
+}
+
+impl fmt::Debug for Confirmation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Confirmation({} {})", self.at, self.status)
+    }
+}
+
+/// The bank's newest answers that say that a payout is paid, five at most.
+pub async fn confirmations(pool: &PgPool, payout: PayoutId) -> Result<Vec<Confirmation>, StoreError> {
+    let found = sqlx::query!(
+        r#"select to_jsonb(at) as "at!", status as "status!", received from exchange
+           where payout = $1 and question = 'inquire' and said like 'paid%' and status is not null
+           order by at desc limit 5"#,
+        payout.uuid()
+    );
+    let found = found.fetch_all(pool).await?;
+    found
+        .into_iter()
+        .map(|found| {
+            Ok(Confirmation {
+                at: row(found.at)?,
+                status: u16::try_from(found.status).unwrap_or_default(),
+                received: found.received,
+            })
+        })
+        .collect()
 }
 
 /// A caller's accounts, the newest first; `after` is the last one of the page before.

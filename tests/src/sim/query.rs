@@ -396,6 +396,15 @@ fn incoming_record(came: &IncomingView) -> Result<Record> {
     })
 }
 
+/// Whose account the beneficiary's bank says it is: in capitals, as banks write it; somebody else's where the concept asks for
+/// that.
+fn confirmed(order: &OrderView, name: String) -> String {
+    match order.field("conceptoPago") {
+        "CEP de otro" => "PEDRO PARAMO RULFO".to_owned(),
+        _ => name.to_uppercase(),
+    }
+}
+
 /// The record of a sent order, or of the return (type 0) received for it.
 fn record(order: &OrderView, date: u32, sent: bool) -> Result<Record> {
     let lie = i64::from(order.fault == Fault::WrongEcho && !order.spoken);
@@ -421,7 +430,12 @@ fn record(order: &OrderView, date: u32, sent: bool) -> Result<Record> {
         ("institucionOperante", field("institucionOperante")),
         ("causaDevolucion", returned.then(|| RETURN_CAUSE.to_owned())),
         ("estado", Some(order.estado.clone())),
-        ("nombreCep", cep.as_ref().and_then(|_| field("nombreBeneficiario"))),
+        (
+            "nombreCep",
+            cep.as_ref()
+                .and_then(|_| field("nombreBeneficiario"))
+                .map(|name| confirmed(order, name)),
+        ),
         ("rfcCep", cep.as_ref().and_then(|_| field("rfcCurpBeneficiario"))),
         ("sello", None),
         ("urlCEP", cep),

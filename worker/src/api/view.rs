@@ -11,6 +11,7 @@ pub mod institution;
 pub mod page;
 pub mod payout;
 pub mod problem;
+pub mod receipt;
 pub mod reconciliation;
 pub mod request;
 pub mod timeline;
@@ -37,4 +38,5 @@ pub enum Thing {
     Deposit,
     Return,
     Transfer,
+    Receipt,
 }

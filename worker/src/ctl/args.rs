@@ -131,6 +131,11 @@ pub(super) enum Payouts {
         #[command(flatten)]
         payout: PayoutArg,
     },
+    /// Show where Banxico has its receipt (CEP), and whose account it was.
+    Receipt {
+        #[command(flatten)]
+        payout: PayoutArg,
+    },
     /// Have the bank asked now. Always safe: it is sent again only where giro's own rules allow.
     Retry {
         #[command(flatten)]

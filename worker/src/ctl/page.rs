@@ -46,6 +46,9 @@ pub(super) fn page(payout: &Payout, base: &str, paper: &Paper, now: Timestamp) -
     text.push_str(&paper.facts(facts));
     // A link that is wrapped cannot be followed.
     text.push_str(&format!("\nhistory      giroctl payouts timeline {}\n", payout.id));
+    if matches!(payout.state, State::Settled | State::Returned) && payout.send_no > 0 {
+        text.push_str(&format!("receipt      giroctl payouts receipt {}\n", payout.id));
+    }
     if let Some(run) = &payout.links.workflow {
         text.push_str(&format!("run          {}\n", plain(run)));
     }

@@ -7,6 +7,7 @@ use workflows::domain::Centavos;
 use super::codes::{self, StateClass};
 use super::order::aaaammdd;
 use super::received;
+use crate::bank::receipt::{Receipt, at_banxico};
 use crate::bank::{BalanceUnknown, Found, FoundDoubt, Order, ReceivedFound};
 
 /// STP: the frame of an answer. The query services say `estado`; the legacy ones answer in the frame of a registration.
@@ -187,6 +188,28 @@ pub(super) fn read_order(status: u16, body: &[u8], order: &Order, company: &str)
             incomplete("idEF")
         }
     }
+}
+
+/// STP: the fields of a record that tell of its receipt; they come once the beneficiary's bank has confirmed.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Confirmed<'a> {
+    #[serde(borrow, default)]
+    clave_rastreo: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "urlCEP")]
+    url_cep: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    nombre_cep: Option<&'a RawValue>,
+}
+
+/// The receipt in an answer about the order under `key`, when it has one.
+pub(in crate::bank) fn read_receipt(status: u16, body: &[u8], key: &str) -> Option<Receipt> {
+    let raw = found(status, body).ok().flatten()?;
+    let record = object::<Confirmed<'_>>(raw.as_bytes())?;
+    let is_ours = scalar(record.clave_rastreo).as_deref() == Some(key);
+    let url = scalar(record.url_cep).and_then(|url| at_banxico(&url));
+    let name = scalar(record.nombre_cep).filter(|name| (1..=200).contains(&name.chars().count()));
+    (is_ours && (url.is_some() || name.is_some())).then_some(Receipt { url, name })
 }
 
 /// What an answer says of an order that came to us under `key`.

@@ -295,3 +295,35 @@ proptest! {
         prop_assert_eq!(centavos(&Centavos::new(cents).decimal()), Some(Centavos::new(cents)));
     }
 }
+
+#[test]
+fn a_receipt_is_of_its_own_order_and_at_banxico() {
+    let key = "GIRO0123456789ABCDEFGHJKMNPQR";
+    let answer = |more: &str, estado: i64| {
+        format!(r#"{{"estado":{estado},"respuesta":{{"claveRastreo":"{key}","estado":"LQ"{more}}}}}"#)
+    };
+    let read = |body: &str, key: &str| read_receipt(200, body.as_bytes(), key);
+    let url = "https://www.banxico.org.mx/cep/go?i=90646";
+    let whole = answer(&format!(r#","urlCEP":"{url}","nombreCep":"JOSE NUNEZ""#), 0);
+    let receipt = read(&whole, key).expect("a receipt");
+    assert_eq!(
+        (receipt.url.as_deref(), receipt.name.as_deref()),
+        (Some(url), Some("JOSE NUNEZ"))
+    );
+    assert_eq!(read(&whole, "GIRO1"), None, "another order's");
+    let elsewhere = read(
+        &answer(r#","urlCEP":"https://evil.example/cep","nombreCep":"JOSE""#, 0),
+        key,
+    );
+    assert_eq!(elsewhere.expect("a name").url, None);
+    for none in [
+        answer("", 0),
+        answer(r#","urlCEP":null,"nombreCep":"""#, 0),
+        answer(&format!(r#","urlCEP":"{url}""#), 5),
+        "no frame".to_owned(),
+    ] {
+        assert_eq!(read(&none, key), None, "{none}");
+    }
+    let legacy = format!(r#"{{"resultado":{{"ordenPago":{{"claveRastreo":"{key}","urlCEP":"{url}"}}}}}}"#);
+    assert!(read(&legacy, key).is_some(), "the older format has it too");
+}
