@@ -33,7 +33,7 @@ use crate::{
 };
 use day::{Day, Unanswered};
 use store::Read;
-pub use store::{Named, Reading, of_day};
+pub use store::{Differing, Named, Reading, differing, of_day};
 
 /// Banking days back that are read at the most; what is open for longer, people decide.
 const MOST_DAYS: usize = 20;

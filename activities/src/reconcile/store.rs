@@ -74,6 +74,36 @@ pub struct Reading {
     pub named: Vec<Named>,
 }
 
+/// Closed days of a bank that differ from the books, by their newest readings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differing {
+    /// Whose days they are.
+    pub bank: String,
+    /// Which, the oldest first.
+    pub days: Vec<Date>,
+    /// Since when the first of them has been seen to differ.
+    pub since: Timestamp,
+}
+
+/// Each bank that has days that differ.
+pub async fn differing(pool: &PgPool) -> Result<Vec<Differing>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select bank as "bank!", array_agg(date::text order by date) as "days!",
+                  (extract(epoch from min(since)) * 1000000)::bigint as "since!"
+           from (select distinct on (r.bank, r.operating_date) r.bank, r.operating_date as date, r.differences,
+                        min(r.at) filter (where r.differences > 0) over (partition by r.bank, r.operating_date) as since
+                 from reconciliation r order by r.bank, r.operating_date, r.at desc) newest
+           where differences > 0 group by bank order by bank"#
+    )
+    .fetch_all(pool);
+    let rows = heard(rows).await?.into_iter().map(|row| Differing {
+        bank: row.bank,
+        days: row.days.iter().map(|date| date_of(date)).collect(),
+        since: time(Some(row.since)),
+    });
+    Ok(rows.collect())
+}
+
 /// The newest reading of this day by each bank.
 pub async fn of_day(pool: &PgPool, date: Date) -> Result<Vec<Reading>, StoreError> {
     let rows = sqlx::query!(

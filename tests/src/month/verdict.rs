@@ -78,6 +78,14 @@ impl Month {
             }
             date = date.saturating_add(1.day());
         }
+        let told = self.stack.giro.get("/v1/attention").await?.body;
+        let causes = told["data"].as_array().into_iter().flatten();
+        let differing = causes.filter(|cause| cause["cause"] == "day_differs");
+        let many: u64 = differing.filter_map(|cause| cause["days"].as_u64()).sum();
+        ensure!(
+            usize::try_from(many)? == self.planted.len(),
+            "people are told of {many} days: {told}"
+        );
         let orders = self.stack.bank.orders().await?;
         let strange = books.against(&orders).await?;
         let planted: Vec<&String> = self.planted.values().flatten().collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use activities::ledger::read;
+use activities::{ledger::read, reconcile};
 use axum::{extract::State as Shared, http::StatusCode, response::Response};
 
 use super::{
@@ -16,8 +16,8 @@ use super::{
 /// List what a person should look at
 ///
 /// One row for each cause, on one page: a bank that is away, paused or misconfigured stands here once, with the count of
-/// the payouts that wait past their deadline for nothing else; then the reasons that payouts have of their own. Empty:
-/// nobody has to do anything. Rows go by themselves when their cause is gone.
+/// the payouts that wait past their deadline for nothing else; then the reasons that payouts have of their own, those of money
+/// that came in, and for who operates closed days that differ from a bank's statement. Empty: nobody has to do anything. Rows go by themselves when their cause is gone.
 #[utoipa::path(get, path = "/v1/attention", tag = "payouts", operation_id = "listAttention",
     responses((status = 200, description = "Every cause.", body = Page<Attention>)))]
 pub(super) async fn list(
@@ -28,8 +28,10 @@ pub(super) async fn list(
     let whose = (!caller.operates()).then(|| caller.name());
     let standing = read::standing(api.ledger.pool(), whose).await?;
     let now = api.ledger.now().await?;
-    Ok(reply(
-        StatusCode::OK,
-        Page::whole(Attention::all(&standing, caller.operates(), now)),
-    ))
+    let mut all = Attention::all(&standing, caller.operates(), now);
+    if caller.operates() {
+        let days = reconcile::differing(api.ledger.pool()).await?;
+        all.extend(days.iter().filter_map(Attention::of_days));
+    }
+    Ok(reply(StatusCode::OK, Page::whole(all)))
 }

@@ -22,6 +22,9 @@ pub(super) fn problem(code: Code) -> String {
     format!("/docs/problems/{}", code.word())
 }
 
+/// The cause of closed days that differ from a bank's statement.
+pub(super) const DAY_DIFFERS: &str = "day_differs";
+
 /// Where a cause of attention is explained: a path of this API.
 pub(super) fn runbook(cause: &str) -> String {
     format!("/docs/runbook/{cause}")
@@ -62,6 +65,7 @@ fn of_cause(word: &str) -> Option<&'static str> {
         _ if is_reason => format!("### `{word}`"),
         "people" | "configuration" => format!("### Paused by {word}"),
         "stray_order" => format!("### Paused by `{word}`"),
+        DAY_DIFFERS => format!("### Closed day: `{word}`"),
         "away" | "catching_up" | "recovering" => format!("### Bank `{word}`"),
         _ => return None,
     };

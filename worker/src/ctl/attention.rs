@@ -39,9 +39,10 @@ fn block(cause: &Attention, base: &str, paper: &Paper, now: Timestamp) -> String
     let mut facts = vec![
         ("attention", Text::new(name, Tone::Bad)),
         ("since", Text::from(paper.since(cause.since, now))),
-        match cause.arrivals {
-            0 => ("payouts", Text::from(payouts(cause, paper, now))),
-            many => ("records", Text::from(many.to_string())),
+        match (cause.arrivals, cause.days) {
+            (0, 0) => ("payouts", Text::from(payouts(cause, paper, now))),
+            (0, many) => ("days", Text::from(many.to_string())),
+            (many, _) => ("records", Text::from(many.to_string())),
         },
         ("means", Text::from(&cause.what)),
     ];
@@ -76,7 +77,7 @@ fn payouts(cause: &Attention, paper: &Paper, now: Timestamp) -> String {
 
 /// What the banks keep waiting, under a list of payouts that have reasons of their own.
 pub(super) fn footer(causes: &[Attention]) -> String {
-    let banks = causes.iter().filter(|cause| cause.bank.is_some());
+    let banks = causes.iter().filter(|cause| cause.bank.is_some() && cause.days == 0);
     let lines = banks.map(|cause| {
         format!(
             "\nattention {}: {}; overdue for it: {} (giroctl attention says more).\n",

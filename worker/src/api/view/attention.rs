@@ -1,8 +1,11 @@
 //! What a person should look at: one row for each cause, with what giro does about it and what people may do.
 
-use activities::ledger::{
-    read,
-    rows::{AwayBy, BankRow, Cause, PausedBy},
+use activities::{
+    ledger::{
+        read,
+        rows::{AwayBy, BankRow, Cause, PausedBy},
+    },
+    reconcile::Differing,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,6 +36,9 @@ pub struct Attention {
     /// Deposits or returns that have this reason: of those that the caller may see.
     #[serde(default)]
     pub arrivals: i64,
+    /// Closed days that differ from the bank's statement.
+    #[serde(default)]
+    pub days: usize,
     /// Since when a person has been wanted for the first of them; null without one.
     pub oldest: Option<Timestamp>,
     /// What it means.
@@ -59,6 +65,10 @@ pub struct AttentionLinks {
     #[serde(default)]
     #[schema(example = "/v1/deposits?attention=any")]
     pub arrivals: Option<String>,
+    /// The oldest closed day that differs.
+    #[serde(default)]
+    #[schema(example = "/v1/reconciliations/2027-01-18")]
+    pub day: Option<String>,
 }
 
 /// Why an open payout waits for its bank.
@@ -129,6 +139,7 @@ impl Attention {
             since,
             payouts: *count,
             arrivals: 0,
+            days: 0,
             oldest: *oldest,
             what,
             next,
@@ -138,6 +149,7 @@ impl Attention {
             links: AttentionLinks {
                 payouts: Some(format!("/v1/payouts?attention=bank&bank={name}")),
                 arrivals: None,
+                day: None,
             },
             bank: Some(name),
         }
@@ -152,6 +164,7 @@ impl Attention {
             since: oldest,
             payouts: count,
             arrivals: 0,
+            days: 0,
             oldest: Some(oldest),
             what: sentences::attention(reason).to_owned(),
             next: "giro goes on asking; each payout says what comes next".to_owned(),
@@ -161,8 +174,34 @@ impl Attention {
             links: AttentionLinks {
                 payouts: Some(format!("/v1/payouts?attention={reason}")),
                 arrivals: None,
+                day: None,
             },
         }
+    }
+
+    /// Closed days of a bank that differ; `None`: there are none.
+    pub(in crate::api) fn of_days(differing: &Differing) -> Option<Self> {
+        let (bank, first) = (&differing.bank, differing.days.first()?);
+        Some(Self {
+            object: Thing::Attention,
+            cause: docs::DAY_DIFFERS.to_owned(),
+            bank: Some(bank.clone()),
+            since: differing.since,
+            payouts: 0,
+            arrivals: 0,
+            days: differing.days.len(),
+            oldest: Some(differing.since),
+            what: format!("{bank}'s statement of a closed day and the books are not equal"),
+            next: "giro reads each such day again every hour, and proves no order's absence by it".to_owned(),
+            you_may: format!("look at what it names: giroctl banks day {first}"),
+            pause_reason: None,
+            doc: docs::runbook(docs::DAY_DIFFERS),
+            links: AttentionLinks {
+                payouts: None,
+                arrivals: None,
+                day: Some(format!("/v1/reconciliations/{first}")),
+            },
+        })
     }
 
     fn of_received(told: &read::Told) -> Self {
@@ -186,6 +225,7 @@ impl Attention {
             since: told.since,
             payouts: 0,
             arrivals: told.count,
+            days: 0,
             oldest: Some(told.since),
             what: support::received_attention(reason).en.to_owned(),
             next: waits.to_owned(),
@@ -195,6 +235,7 @@ impl Attention {
             links: AttentionLinks {
                 payouts: None,
                 arrivals: Some(format!("/v1/{many}?attention=any")),
+                day: None,
             },
             cause,
         }

@@ -10,6 +10,8 @@ use utoipa::{
 };
 use workflows::domain::{self, LARGEST_ORDER};
 
+use crate::api::docs;
+
 /// A name in the document, and its schema.
 macro_rules! forms {
     ($($(#[$doc:meta])* $name:ident = $schema:expr;)+) => {
@@ -129,6 +131,7 @@ fn listed_causes() -> Vec<&'static str> {
     let reasons = all(domain::Attention::ALL, domain::Attention::word);
     words.extend(reasons);
     words.extend(RECEIVED_CAUSES);
+    words.push(docs::DAY_DIFFERS);
     let mut seen = std::collections::BTreeSet::new();
     words.retain(|word| seen.insert(*word));
     words
