@@ -73,5 +73,5 @@ create or replace view payout_attention as
     from payout p left join bank b on b.name = p.bank
     where p.attention is not null or (p.ended_at is null and p.deadline_at < (select giro_now()));
 
--- Who waits for its time and was never looked after: a run that was not started is missed before that time, not after it.
-create index payout_unstarted on payout (accepted_at) where ended_at is null and process_after is not null and swept_at is null;
+-- Who waits for its time, by when it was last looked after: a run that is lost is missed before that time, not after it.
+create index payout_waiting on payout (coalesce(swept_at, accepted_at)) where ended_at is null and process_after is not null;

@@ -20,6 +20,8 @@ alter table account add constraint account_in_chart foreign key (code) reference
 
 create schema finance;
 
+create view finance.chart as select code, name as account_name, name_es as account_name_es, kind, normal from chart;
+
 -- Accounts without anything of a person.
 create view finance.accounts as
     select a.id as account, a.code, c.name as account_name, a.status, a.debits, a.credits, a.held, a.opened_at
@@ -44,10 +46,10 @@ create view finance.days as
 create function finance.trial_balance(until date)
     returns table (code smallint, account_name text, normal text, debits bigint, credits bigint, balance bigint)
 language sql stable as $$
-    select c.code, c.name, c.normal, coalesce(sum(l.debit), 0)::bigint, coalesce(sum(l.credit), 0)::bigint,
+    select c.code, c.account_name, c.normal, coalesce(sum(l.debit), 0)::bigint, coalesce(sum(l.credit), 0)::bigint,
            (coalesce(sum(l.debit - l.credit), 0) * case c.normal when 'debit' then 1 else -1 end)::bigint
-    from chart c left join finance.ledger l on l.code = c.code and l.operating_date <= until
-    group by c.code, c.name, c.normal order by c.code
+    from finance.chart c left join finance.ledger l on l.code = c.code and l.operating_date <= until
+    group by c.code, c.account_name, c.normal order by c.code
 $$;
 
 -- What is held and has not ended: payouts on their way, and what waits for its time.
@@ -56,13 +58,14 @@ create view finance.in_flight as
            p.amount + p.fee + p.iva as held, p.accepted_at
     from payout p where p.ended_at is null;
 
-do $$ begin
+-- A view reads with the rights of its owner: who may read it needs none on what stands behind it.
+do $$ declare reader text; begin
+    for reader in select rolname from pg_roles where rolname in ('giro_app', 'giro_finance') loop
+        execute format('grant usage on schema finance to %I', reader);
+        execute format('grant select on all tables in schema finance to %I', reader);
+        execute format('grant execute on all functions in schema finance to %I', reader);
+    end loop;
     if exists (select from pg_roles where rolname = 'giro_app') then
         grant select on chart to giro_app;
-    end if;
-    if exists (select from pg_roles where rolname = 'giro_finance') then
-        grant usage on schema finance to giro_finance;
-        grant select on all tables in schema finance to giro_finance;
-        grant execute on all functions in schema finance to giro_finance;
     end if;
 end $$;

@@ -36,8 +36,7 @@ pub async fn back_banks(pool: &PgPool) -> Result<BTreeSet<String>, StoreError> {
     Ok(heard(back.fetch_all(pool)).await?.into_iter().collect())
 }
 
-/// Takes up to `limit` open payouts past their deadline, and once each that waits for its time: who was not started then must
-/// not wait until after it. Of those who waits longest first, since its last sweep or its deadline: new
+/// Takes up to `limit` open payouts past their deadline, who waits longest first, since its last sweep or its deadline: new
 /// ones never keep out those that lost their runs. Each is taken ever less often, because looking after them must not take
 /// what they wait for. The clock is read once, so that the index on deadlines serves.
 pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {
@@ -49,8 +48,6 @@ pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
                  and (swept_at is null
                       or swept_at < (select giro_now()) - greatest(least(swept_at - deadline_at, make_interval(secs => $3)),
                                                           make_interval(secs => $2)))
-                  or ended_at is null and process_after is not null and swept_at is null
-                     and accepted_at < (select giro_now()) - interval '1 minute'
                order by coalesce(swept_at, deadline_at) limit $1 for no key update skip locked)
            returning to_jsonb(payout) as "row""#,
         limit,
@@ -59,13 +56,35 @@ pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
     )
     .fetch_all(pool);
     let found: Vec<Option<Value>> = heard(due).await?;
-    // One row that does not read must not keep the others from being driven.
-    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "an overdue payout does not read"));
+    Ok(taken(found))
+}
+
+/// Takes up to `limit` payouts that wait for their time, a minute after they were accepted and every ten minutes from then on:
+/// who lost its run must not be missed only after that time.
+pub async fn waiting(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {
+    let waiting = sqlx::query_scalar!(
+        r#"update payout set swept_at = giro_now()
+           where id in (
+               select id from payout
+               where ended_at is null and process_after > (select giro_now())
+                 and coalesce(swept_at, accepted_at) < (select giro_now()) - interval '1 minute'
+                 and (swept_at is null or swept_at < (select giro_now()) - interval '10 minutes')
+               order by coalesce(swept_at, accepted_at) limit $1 for no key update skip locked)
+           returning to_jsonb(payout) as "row""#,
+        limit
+    )
+    .fetch_all(pool);
+    Ok(taken(heard(waiting).await?))
+}
+
+/// Rows that were marked. One that does not read must not keep the others from being driven.
+fn taken(found: Vec<Option<Value>>) -> Vec<Payout> {
+    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "a swept payout does not read"));
     let taken: Vec<Payout> = found.into_iter().flatten().filter_map(|row| read(row).ok()).collect();
     taken
         .iter()
         .for_each(|payout| crash::at(Point::SweepAfterMark, &payout.id));
-    Ok(taken)
+    taken
 }
 
 /// The same of money that came in and has no place yet.

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use workflows::{
     DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow, TransferWorkflow,
     domain::{End, PayoutId, Refusal},
-    payout::Outcome,
+    outcome::Outcome,
 };
 
 use crate::{

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use workflows::{
     attributes,
     domain::{End, PayoutId},
-    payout::Outcome,
+    outcome::Outcome,
 };
 
 use crate::histories::{Run, count, events, record};

@@ -34,7 +34,7 @@ use workflows::{
         Attention, Centavos, End, Evidence, FieldCode, FieldError, Institutions, Order, PayoutId, PayoutRequest,
         ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, Refusal, State, TrackingKey, TransferId,
     },
-    payout::Outcome,
+    outcome::Outcome,
     reconciliation::Reconciliation,
     wire::{AcceptedStart, Anything, DirectStart, Start, Transfer},
 };

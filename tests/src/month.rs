@@ -13,7 +13,10 @@ use jiff::{
     tz,
 };
 use temporalio_client::WorkflowStartOptions;
-use tokio::time::{Duration, sleep};
+use tokio::{
+    net::TcpSocket,
+    time::{Duration, sleep},
+};
 use workflows::{
     ReconciliationWorkflow, contract::Reconciled, domain::Centavos, reconciliation::Reconciliation, wire::Anything,
 };
@@ -29,6 +32,8 @@ pub use verdict::Report;
 const MEXICO_CITY: tz::Offset = tz::offset(-6);
 /// What each customer starts with.
 const OPENING: i64 = 50_000_000;
+/// Fee and IVA of a payout, as a story's giro charges them.
+const CHARGE: i64 = 580;
 
 /// Which month.
 #[derive(Clone, Copy, Debug)]
@@ -64,10 +69,14 @@ struct Month {
     settled: Vec<Asked>,
     /// Payouts that wait for a later day: its number, and which.
     waiting: Vec<(u16, String)>,
+    /// The bank's port while the bank is away: nobody listens there, and nobody else gets it.
+    away: Option<TcpSocket>,
     /// The payout whose order never came to the bank.
     lost: Option<String>,
     /// What was planted, by the operating date that it must be named on.
     planted: BTreeMap<Date, Vec<String>>,
+    /// What each customer must have, by what was asked and what came, in centavos.
+    tally: [i64; 2],
     /// Who hears of each day.
     told: fn(&str),
 }
@@ -91,8 +100,10 @@ pub async fn run(options: Options, told: fn(&str)) -> Result<Report> {
         accounts,
         settled: Vec::new(),
         waiting: Vec::new(),
+        away: None,
         lost: None,
         planted: BTreeMap::new(),
+        tally: [OPENING; 2],
         told,
     };
     for n in 0..options.days {

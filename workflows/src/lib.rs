@@ -6,6 +6,7 @@
 //! | `deposit`, `returns` | the same of money that comes in |
 //! | `transfer` | the same of money that stays: from one account of giro's own to another |
 //! | `reconciliation` | the banks' closed days, held against the books |
+//! | `outcome` | how a run ended |
 //! | `saga`, `arrival` | the verbs they are written in, with their timeouts and retries |
 //! | `verbs` | what every run does alike |
 //! | `contract` | the activities that the verbs call, declared here and implemented in `activities` |
@@ -20,6 +21,7 @@ pub mod contract;
 pub mod deposit;
 #[macro_use]
 pub mod domain;
+pub mod outcome;
 pub mod payout;
 pub mod reconciliation;
 pub mod returns;

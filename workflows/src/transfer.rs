@@ -8,7 +8,7 @@ use crate::{
     attributes,
     contract::{Booked, Ledger, Standing, Subject},
     domain::{FieldCode, FieldError, PayoutId},
-    payout::Outcome,
+    outcome::Outcome,
     sentences::{self, support::Next},
     verbs::{self, Looks},
     wire::{Anything, Transfer, TransferStart},

@@ -4,11 +4,14 @@ use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use jiff::civil::{Date, Time, time};
 use serde_json::{Value, json};
-use tokio::time::{Duration, Instant, sleep};
+use tokio::{
+    net::TcpSocket,
+    time::{Duration, Instant, sleep},
+};
 use uuid::Uuid;
 use workflows::domain::Centavos;
 
-use super::{Asked, MEXICO_CITY, Month};
+use super::{Asked, CHARGE, MEXICO_CITY, Month};
 use crate::{
     client::{BENEFICIARY, clabe, is, request, text},
     sim::{Fault, Incoming, Planted},
@@ -51,13 +54,19 @@ impl Month {
     pub(super) async fn day(&mut self, n: u16) -> Result<()> {
         if n == OUTAGE {
             self.stack.kill("bank-sim");
+            let port = TcpSocket::new_v4()?;
+            port.set_reuseaddr(true)?;
+            port.bind(([127, 0, 0, 1], self.stack.ports["bank-sim"]).into())?;
+            self.away = Some(port);
             self.books_at(n, MORNING)?;
             let held = self.stack.giro.pay(&self.accounts[0], 70_045).await?;
+            self.tally[0] -= 70_045 + CHARGE;
             self.waiting.push((n + 1, held));
             (self.told)(&format!("{}  the bank does not answer all day", self.date(n)));
             return Ok(());
         }
         if n == OUTAGE + 1 {
+            drop(self.away.take());
             self.stack.run("bank-sim")?;
             self.stack.ready().await?;
         }
@@ -109,6 +118,14 @@ impl Month {
             anyhow::Ok((ended, id, amount))
         }))
         .await?;
+        for (ended, _, amount) in &asked {
+            self.tally[0] -= match ended["state"].as_str() {
+                Some("settled") => amount + CHARGE,
+                // It came back whole; the fee stays.
+                Some("returned") => CHARGE,
+                _ => 0,
+            };
+        }
         let before = self.settled.len();
         let settled = asked.into_iter().filter(|(ended, ..)| ended["state"] == "settled");
         self.settled.extend(settled.map(|(_, id, amount)| Asked {
@@ -121,7 +138,7 @@ impl Month {
     }
 
     /// Deposits to the customers; now and then for nobody.
-    async fn comes(&self, n: u16) -> Result<usize> {
+    async fn comes(&mut self, n: u16) -> Result<usize> {
         let mut all = vec![deposit(1, 20_000 + i64::from(n)), deposit(2, 30_000 + i64::from(n))];
         if n == KEY_AGAIN || n == KEY_AGAIN + 1 {
             all.push(Incoming {
@@ -138,7 +155,10 @@ impl Month {
         }
         for sent in &all {
             let key = self.stack.bank.receive(sent).await?.clave_rastreo;
-            self.came(&key, "applied", n).await?;
+            let of = usize::from(sent.cuenta_beneficiario == clabe(2));
+            let came = self.came(&key, "applied", n).await?;
+            ensure!(came["account"] == json!(self.accounts[of]), "{came}");
+            self.tally[of] += sent.monto;
         }
         if n == SENT_BACK || n == APPLIED {
             let key = self.stack.bank.receive(&deposit(NOBODY, 55_500)).await?.clave_rastreo;
@@ -158,6 +178,7 @@ impl Month {
                 .await?;
             ensure!(reply.status == 200, "{reply:?}");
             self.came(&key, end, n).await?;
+            self.tally[0] += if n == APPLIED { 55_500 } else { 0 };
         }
         Ok(all.len())
     }
@@ -201,6 +222,9 @@ impl Month {
         for reply in [moved, booked] {
             ensure!(reply.status == 201 && reply.body["state"] == "settled", "{reply:?}");
         }
+        let (one, other) = (1_000 + i64::from(n), 2_000 + i64::from(n));
+        self.tally[0] += other - one;
+        self.tally[1] += one - other - CHARGE;
         let later = n + 3;
         if n % 4 == 1 && later < self.options.days && later != OUTAGE {
             let at = MEXICO_CITY.to_timestamp(self.date(later).to_datetime(time(10, 0, 0, 0)))?;
@@ -208,6 +232,7 @@ impl Month {
             body["process_after"] = json!(at);
             let held = self.stack.giro.post("/v1/payouts", &fresh(), &body).await?;
             ensure!(held.body["next"]["step"] == "await_time", "{held:?}");
+            self.tally[0] -= 60_045 + CHARGE;
             self.waiting.push((later, text(&held.body, "/id")?));
         }
         Ok(())
@@ -236,6 +261,7 @@ impl Month {
         if n == OTHERWISE {
             let key = self.stack.bank.receive(&deposit(1, 12_300)).await?.clave_rastreo;
             self.came(&key, "applied", n).await?;
+            self.tally[0] += 12_300;
             let again = Incoming {
                 clave: key.clone(),
                 ..deposit(1, 45_600)
@@ -274,6 +300,7 @@ impl Month {
         let returned = self.stack.giro.wait(&asked.id, PATIENCE, is("returned")).await?;
         ensure!(returned["returned"]["amount"] == back.monto, "{returned}");
         asked.is_back = true;
+        self.tally[0] += back.monto;
         Ok(1)
     }
 
@@ -281,6 +308,7 @@ impl Month {
     async fn evening(&mut self, n: u16) -> Result<String> {
         self.at(n, time(17, 53, 0, 0)).await?;
         let id = self.stack.giro.pay(&self.accounts[0], 90_045).await?;
+        self.tally[0] -= 90_045 + CHARGE;
         let waits = |payout: &Value| payout["next"]["step"] == "await_opening";
         self.stack.giro.wait(&id, PATIENCE, waits).await?;
         self.at(n, time(18, 10, 30, 0)).await?;

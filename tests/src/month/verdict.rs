@@ -9,7 +9,7 @@ use jiff::{
 };
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Row};
-use workflows::domain::Centavos;
+use workflows::domain::{BankCalendar, Centavos};
 
 use super::Month;
 
@@ -69,12 +69,19 @@ impl Month {
                 "{proven}"
             );
         }
+        for (account, due) in self.accounts.iter().zip(self.tally) {
+            let has = self.stack.giro.get(&format!("/v1/accounts/{account}")).await?.body;
+            ensure!(has["balances"]["available"] == due, "{account} must have {due}: {has}");
+        }
+        self.audited()?;
+        let calendar = BankCalendar::builtin()?;
         let mut days = Vec::new();
         let mut date = self.options.from;
         while date < self.date(last) {
-            let found = self.stack.giro.get(&format!("/v1/reconciliations/{date}")).await?.body;
-            if let Some(day) = found["data"].as_array().and_then(|all| all.first()) {
-                days.push(self.closed(date, day)?);
+            if calendar.is_banking_day(date)? {
+                let found = self.stack.giro.get(&format!("/v1/reconciliations/{date}")).await?.body;
+                let day = found["data"].as_array().and_then(|all| all.first());
+                days.push(self.closed(date, day.with_context(|| format!("{date} was never read: {found}"))?)?);
             }
             date = date.saturating_add(1.day());
         }
@@ -103,6 +110,14 @@ impl Month {
             states: books.states().await?,
             named: planted.len(),
         })
+    }
+
+    /// The auditor finds nothing but what was planted.
+    fn audited(&self) -> Result<()> {
+        let Err(found) = self.stack.audit(&["--days", "0"]) else {
+            return Ok(());
+        };
+        anyhow::bail!("{found:#}")
     }
 
     /// One day as it was read last: it agrees in every line and sum but for what was planted, which is named.
@@ -134,6 +149,9 @@ impl Month {
                 "{date} does not name {key}: {day}"
             );
         }
+        // Each is a line and, with the others, one sum of the day.
+        let lines = planted.len() + usize::from(!planted.is_empty());
+        ensure!(differs.len() == lines, "{date} differs in more than was planted: {day}");
         Ok(Closed {
             date,
             orders: (number("orders")?, number("agreed")?),

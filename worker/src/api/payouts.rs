@@ -312,8 +312,8 @@ pub(super) async fn timeline(
 
 /// Look at the receipt of a payout
 ///
-/// Where Banxico has its CEP, as the bank linked it, and whose account the beneficiary's bank has confirmed; until then what to
-/// enter at Banxico by hand. It is for people: nothing about money is decided by it. The one place besides a deposit that shows a
+/// Where Banxico has its CEP, as the bank linked it when it said that it is paid, and whose account the beneficiary's bank had
+/// confirmed; and what to enter at Banxico by hand. It is for people: nothing about money is decided by it. The one place besides a deposit that shows a
 /// name.
 #[utoipa::path(get, path = "/v1/payouts/{id}/receipt", tag = "payouts", operation_id = "getPayoutReceipt",
     params(("id" = inline(form::PayoutId), Path, description = "The payout.")),
@@ -445,13 +445,18 @@ pub(super) async fn retry(
 
 /// There is no bank to ask: its run is started where it is missing, and woken.
 async fn no_bank(api: &Api, seen: &Seen) -> Response {
-    if let Err(error) = api.starter.begin(&seen.payout, Reason::Overdue).await {
-        tracing::warn!(
-            error = format!("{error:#}"),
-            "not driven now: the sweeper starts the run"
-        );
+    let driving = async {
+        let begun = api.starter.begin(&seen.payout, Reason::Overdue).await;
+        api.starter.look(&seen.payout).await;
+        begun
+    };
+    match tokio::time::timeout(PATIENCE, driving).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(_)) | Err(_) => {
+            tracing::warn!("not driven now: the sweeper starts the run");
+            return reply(StatusCode::ACCEPTED, view::Retried::asked(shown(api, seen)));
+        }
     }
-    api.starter.look(&seen.payout).await;
     let asked = Asked {
         standing: None,
         next: support::Next::NoBank.sentence().en.to_owned(),

@@ -69,12 +69,31 @@ async fn sweep(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
         }
     };
     arrive(ledger, starter, at_once).await;
+    await_their_time(ledger, starter, (at_once / 4).max(1)).await;
     let driven: Vec<Option<Driven>> = stream::iter(&overdue)
         .map(|payout| drive(starter, payout, back.contains(&payout.bank)))
         .buffer_unordered(STARTS)
         .collect()
         .await;
     i64::try_from(overdue.len()).is_ok_and(|count| count == at_once) && driven.contains(&Some(Driven::Started))
+}
+
+/// Gives a run to who waits for its time and has none.
+async fn await_their_time(ledger: &Ledger, starter: &Starter, at_once: i64) {
+    match sweep::waiting(ledger.pool(), at_once).await {
+        Ok(waiting) => {
+            let starting = stream::iter(&waiting).for_each_concurrent(STARTS, |payout| async move {
+                if let Err(error) = starter.begin(payout, Reason::Overdue).await {
+                    warn!(payout = %payout.id, error = format!("{error:#}"), "waits for its time, and Temporal does not start it");
+                }
+            });
+            starting.await;
+        }
+        Err(error) => {
+            meters::unswept();
+            warn!(%error, "what waits for its time cannot be swept");
+        }
+    }
 }
 
 /// Starts the runs of money that came in and has no place yet.

@@ -136,7 +136,8 @@ pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Write
         // Nobody can have begun it: nothing is sent on top of that, nor given back, until people understand it.
         raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
     }
-    if before.state == State::Accepted && before.evidence.is_none() && is_time && differs.is_empty() {
+    let is_understood = before.attention != Some(Attention::EvidenceBeforeSend);
+    if before.state == State::Accepted && before.evidence.is_none() && is_time && is_understood && differs.is_empty() {
         row.send_no += 1;
         row.sender = Some(adopt.sender.0);
         row.unproven += 1;

@@ -44,7 +44,7 @@ pub struct WantedReceived {
 
 /// Whose it is: of a return the payout's caller, of a deposit the caller of the account that has it, or that it names.
 const SEEN: &str = "select to_jsonb(r),
-        coalesce((select p.caller from payout p where p.tracking_key = r.of_key),
+        coalesce((select p.caller from payout p where p.to_account is null and p.tracking_key = r.of_key),
                  (select a.caller from account a where a.id = r.account),
                  (select a.caller from account a where a.clabe = r.clabe)),
         case when r.attention is not null then to_jsonb(r.attention_since)
@@ -81,7 +81,7 @@ pub async fn all_received(pool: &PgPool, wanted: &WantedReceived) -> Result<Vec<
     let mut query = QueryBuilder::<Postgres>::new(SEEN);
     query.push(" and r.kind = ").push_bind(wanted.kind.word());
     if let Some(caller) = &wanted.caller {
-        query.push(" and (exists (select from payout p where p.tracking_key = r.of_key and p.caller = ");
+        query.push(" and (exists (select from payout p where p.to_account is null and p.tracking_key = r.of_key and p.caller = ");
         query.push_bind(caller.clone());
         query.push(") or exists (select from account a where a.id = r.account and a.caller = ");
         query.push_bind(caller.clone());
@@ -128,7 +128,7 @@ pub async fn received_attention(pool: &PgPool, caller: Option<&str>) -> Result<V
                to_jsonb(min(coalesce(attention_since, deadline_at))) as "since!"
            from received r where (attention is not null or deadline_at < giro_now())
              and ($1::text is null or $1 = coalesce(
-                 (select p.caller from payout p where p.tracking_key = r.of_key),
+                 (select p.caller from payout p where p.to_account is null and p.tracking_key = r.of_key),
                  (select a.caller from account a where a.id = r.account),
                  (select a.caller from account a where a.clabe = r.clabe)))
            group by 1, 2 order by 1, 2"#,

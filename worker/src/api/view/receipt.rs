@@ -20,16 +20,17 @@ pub struct Receipt {
     pub object: Thing,
     #[schema(value_type = form::PayoutId)]
     pub payout: PayoutId,
-    /// The receipt at Banxico, as the bank linked it; null until the beneficiary's bank has confirmed.
+    /// The receipt at Banxico, as the bank linked it when it said that it is paid; null where the beneficiary's bank had not
+    /// confirmed by then: giro does not ask again.
     #[schema(example = "https://www.banxico.org.mx/cep/go?i=90646&s=20260401&d=...")]
     pub url: Option<String>,
-    /// The account holder's name, as the beneficiary's bank has it; null until it has confirmed.
+    /// The account holder's name, as the beneficiary's bank has it; null where it had not confirmed by then.
     pub beneficiary_name: Option<String>,
     /// Whether that is who the payout was for, whatever the case, accents and order of words; null while it is not known.
     pub name_matches: Option<bool>,
     /// When the bank said so.
     pub seen_at: Option<Timestamp>,
-    /// What to enter at Banxico by hand; null while there is nothing to find.
+    /// What to enter at Banxico by hand, with the whole CLABE, which giro does not show; null while there is nothing to find.
     pub look_up: Option<LookUp>,
     /// What there is to say of it.
     #[schema(example = "the beneficiary's bank has confirmed it")]
@@ -50,6 +51,7 @@ pub struct LookUp {
     /// The institution that received it.
     #[schema(example = 40012)]
     pub receiver: u32,
+    /// The page wants pesos.
     #[schema(value_type = form::Centavos)]
     pub amount: Centavos,
 }
@@ -62,12 +64,13 @@ impl Receipt {
         let matches = name.map(|name| bank::same_person(name, payout.beneficiary_name.expose()));
         let what = match (payout.to_account, is_paid, matches, &found) {
             (Some(_), ..) => "it was booked between two accounts of giro's own: SPEI has no receipt of it",
-            (None, false, ..) => "there is one once it is settled",
+            (None, false, ..) if payout.state.is_open() => "there is one once it is settled",
+            (None, false, ..) => "there is none: it was not paid",
             (None, true, Some(false), _) => {
                 "the beneficiary's bank has another name for the account: ask the payer who it was for"
             }
             (None, true, _, Some(_)) => "the beneficiary's bank has confirmed it",
-            (None, true, _, None) => "the bank has linked none yet: look it up at Banxico",
+            (None, true, _, None) => "the bank linked none when it said that it is paid: look it up at Banxico",
         };
         let look_up = payout.operating_date.filter(|_| is_paid && payout.to_account.is_none());
         Self {
