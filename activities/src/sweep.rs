@@ -79,7 +79,7 @@ pub async fn waiting(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
 
 /// Rows that were marked. One that does not read must not keep the others from being driven.
 fn taken(found: Vec<Option<Value>>) -> Vec<Payout> {
-    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "a swept payout does not read"));
+    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "an overdue payout does not read"));
     let taken: Vec<Payout> = found.into_iter().flatten().filter_map(|row| read(row).ok()).collect();
     taken
         .iter()
