@@ -65,11 +65,7 @@ impl Month {
             (self.told)(&format!("{}  the bank does not answer all day", self.date(n)));
             return Ok(());
         }
-        if n == OUTAGE + 1 {
-            drop(self.away.take());
-            self.stack.run("bank-sim")?;
-            self.stack.ready().await?;
-        }
+        self.bank_is_back().await?;
         self.at(n, MORNING).await?;
         let due = self.due(n).await?;
         let settled = self.pays(n).await?;
@@ -82,6 +78,16 @@ impl Month {
             "{}  {settled:>3} settled, {due} at last, {came} came in, {back} came back late; {read}",
             self.date(n)
         ));
+        Ok(())
+    }
+
+    /// Where the bank was away, it is there again.
+    pub(super) async fn bank_is_back(&mut self) -> Result<()> {
+        if let Some(port) = self.away.take() {
+            drop(port);
+            self.stack.run("bank-sim")?;
+            self.stack.ready().await?;
+        }
         Ok(())
     }
 
