@@ -61,12 +61,17 @@ impl Month {
             self.books_at(n, MORNING)?;
             let held = self.stack.giro.pay(&self.accounts[0], 70_045).await?;
             self.tally[0] -= 70_045 + CHARGE;
+            let noticed = |payout: &Value| {
+                payout["bank_said"]
+                    .as_str()
+                    .is_some_and(|said| said.starts_with("not sent"))
+            };
+            self.stack.giro.wait(&held, PATIENCE, noticed).await?;
             self.waiting.push((n + 1, held));
             (self.told)(&format!("{}  the bank does not answer all day", self.date(n)));
             return Ok(());
         }
-        self.bank_is_back().await?;
-        self.at(n, MORNING).await?;
+        self.begins(n, MORNING).await?;
         let due = self.due(n).await?;
         let settled = self.pays(n).await?;
         let came = self.comes(n).await?;
@@ -81,14 +86,19 @@ impl Month {
         Ok(())
     }
 
-    /// Where the bank was away, it is there again.
-    pub(super) async fn bank_is_back(&mut self) -> Result<()> {
-        if let Some(port) = self.away.take() {
-            drop(port);
-            self.stack.run("bank-sim")?;
-            self.stack.ready().await?;
-        }
-        Ok(())
+    /// Sets the clocks. Where the bank was away it is there again, and is sent nothing before its own clock is right.
+    pub(super) async fn begins(&mut self, n: u16, time: Time) -> Result<()> {
+        let Some(port) = self.away.take() else {
+            return self.at(n, time).await;
+        };
+        let pause = ["bank", "pause", "stp", "--reason", "it comes back"];
+        self.stack.giro_command(&pause)?;
+        drop(port);
+        self.stack.run("bank-sim")?;
+        self.stack.ready().await?;
+        self.at(n, time).await?;
+        let resume = ["bank", "resume", "stp", "--reason", "it is back"];
+        self.stack.giro_command(&resume).map(drop)
     }
 
     /// What waited for today, or for the bank to be back: each is woken as its own timer would, and settles.

@@ -48,9 +48,8 @@ impl Month {
     /// Waits for what only later statements prove, and holds every day against them.
     pub(super) async fn judge(mut self) -> Result<Report> {
         let last = self.options.days;
-        self.bank_is_back().await?;
         for n in last..last + AFTER {
-            self.at(n, time(12, 0, 0, 0)).await?;
+            self.begins(n, time(12, 0, 0, 0)).await?;
             self.due(n).await?;
             if self.reconcile().await?.strays > 0 {
                 self.resume().await?;
