@@ -161,22 +161,22 @@ impl Month {
         })
     }
 
-    /// Debits and credits by the chart of accounts, from the movements alone.
+    /// Debits and credits by the chart of accounts, as finance reads them, from the movements alone.
     async fn trial(&self) -> Result<Vec<(i16, String, i64, i64)>> {
         let mut books = PgConnection::connect(&self.stack.database).await?;
-        let rows = sqlx::query(
-            r#"select a.code, case when a.code = 2101 then 'customers' else min(a.name) end as name,
-                      coalesce(sum(d.sum), 0)::bigint as debits, coalesce(sum(c.sum), 0)::bigint as credits
-               from account a
-               left join (select debit_account as id, sum(amount) as sum from movement group by 1) d on d.id = a.id
-               left join (select credit_account as id, sum(amount) as sum from movement group by 1) c on c.id = a.id
-               group by a.code order by a.code"#,
-        )
-        .fetch_all(&mut books)
-        .await?;
+        let rows = sqlx::query("select code, account_name, debits, credits from finance.trial_balance('9999-12-31')")
+            .fetch_all(&mut books)
+            .await?;
         Ok(rows
             .iter()
-            .map(|row| (row.get("code"), row.get("name"), row.get("debits"), row.get("credits")))
+            .map(|row| {
+                (
+                    row.get("code"),
+                    row.get("account_name"),
+                    row.get("debits"),
+                    row.get("credits"),
+                )
+            })
             .collect())
     }
 }
