@@ -33,7 +33,7 @@ pub use settings::{Resumed, clock_ahead, pause, resume, set_clock, set_environme
 pub(crate) use silence::heard;
 pub use store::StoreError;
 
-use command::{Accept, Adopt, Answer, Begin, Command, Cure, Finding, Open, Receive, Record, SendBack, Stand};
+use command::{Accept, Adopt, Answer, Begin, Command, Cure, Decide, Finding, Open, Receive, Record, SendBack, Stand};
 use rows::{BankRow, Payout, Private, Received, Rules};
 use writer::Job;
 
@@ -170,6 +170,11 @@ impl Ledger {
     /// Begins to send a deposit back that was set apart, as people decided.
     pub async fn send_back(&self, back: SendBack) -> Result<Answer, LedgerError> {
         self.run(Command::SendBack(back)).await
+    }
+
+    /// Keeps what one person says, and does it once a second one says the same.
+    pub async fn decide(&self, decide: Decide) -> Result<Answer, LedgerError> {
+        self.run(Command::Decide(decide)).await
     }
 
     /// A received record as it stands, without a lock.

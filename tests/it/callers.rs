@@ -22,6 +22,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/payouts/{id}/receipt", &["read"]),
     ("POST", "/v1/payouts/{id}/cancel", &["pay", "operate"]),
     ("POST", "/v1/payouts/{id}/retry", &["pay", "operate"]),
+    ("POST", "/v1/payouts/{id}/decide", &["operate"]),
     ("GET", "/v1/transfers", &["read"]),
     ("POST", "/v1/transfers", &["pay"]),
     ("GET", "/v1/transfers/{id}", &["read"]),
@@ -35,9 +36,11 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/deposits/{id}", &["read"]),
     ("POST", "/v1/deposits/{id}/apply", &["operate"]),
     ("POST", "/v1/deposits/{id}/send-back", &["operate"]),
+    ("POST", "/v1/deposits/{id}/decide", &["operate"]),
     ("GET", "/v1/returns", &["read"]),
     ("GET", "/v1/returns/{id}", &["read"]),
     ("POST", "/v1/returns/{id}/apply", &["operate"]),
+    ("POST", "/v1/returns/{id}/decide", &["operate"]),
     ("GET", "/v1/institutions", &["read"]),
     ("GET", "/v1/institutions/{code}", &["read"]),
     ("GET", "/v1/banks", &["read"]),
@@ -101,7 +104,7 @@ async fn api_alone(name: &str, more: Vec<(&'static str, String)>) -> Result<Stac
 }
 
 /// Makes a key and answers what standard output holds: the key and nothing else.
-fn key(stack: &Stack, caller: &str, scopes: &str) -> Result<String> {
+pub(crate) fn key(stack: &Stack, caller: &str, scopes: &str) -> Result<String> {
     let name = format!("{caller} {scopes}");
     let said = stack.giro_command(&["key", "create", "--caller", caller, "--name", &name, "--scopes", scopes])?;
     let key = said.trim_end_matches('\n').to_owned();

@@ -18,6 +18,7 @@ mod kills;
 mod metrics;
 mod old_backup;
 mod outage;
+mod people;
 mod poison;
 mod raw;
 mod reads;

@@ -22,6 +22,7 @@ mod arrivals;
 mod attention;
 mod banks;
 mod caller;
+mod decisions;
 mod docs;
 mod document;
 mod door;
@@ -109,6 +110,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(payouts::receipt))
         .routes(routes!(payouts::cancel))
         .routes(routes!(payouts::retry))
+        .routes(routes!(decisions::payout))
         .routes(routes!(transfers::create, transfers::list))
         .routes(routes!(transfers::show))
         .routes(routes!(transfers::cancel))
@@ -123,6 +125,8 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(arrivals::returns))
         .routes(routes!(arrivals::one_return))
         .routes(routes!(arrivals::apply_return))
+        .routes(routes!(decisions::deposit))
+        .routes(routes!(decisions::of_return))
         .routes(routes!(institutions::list))
         .routes(routes!(institutions::show))
         .routes(routes!(attention::list))

@@ -19,6 +19,7 @@ mod arrivals;
 mod attention;
 mod banks;
 mod client;
+mod decisions;
 mod failure;
 mod institutions;
 mod json;

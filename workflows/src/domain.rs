@@ -23,7 +23,7 @@ pub use field::{FieldCode, FieldError, FieldWord};
 pub use ids::{AccountId, MovementId, NotAnId, PayoutId, ReceivedId, TrackingKey, TransferId};
 pub use institution::{CatalogueError, Institution, InstitutionCode, Institutions, Standing as InstitutionStanding};
 pub use money::{Centavos, Currency, LARGEST_ORDER};
-pub use payout::{Attention, End, Evidence, Refusal, State};
+pub use payout::{Attention, End, Evidence, Outcome, Refusal, State};
 pub use reason::FailureReason;
 pub use received::{ReceivedAttention, ReceivedKind, ReceivedState};
 pub use request::{

@@ -31,8 +31,10 @@ pub(super) async fn check(
                    then (select sum(m.amount) from movement m where m.subject = r.id and m.kind in ('deposit', 'suspense'))
                    else (select sum(m.amount) from movement m where m.subject = r.payout and m.kind in ('return', 'interest'))
                    end, 0)::bigint = case when r.state = 'received' then 0 else r.amount end as "whole!",
-               (r.state = 'suspended') = exists (
-                   select from movement m where m.subject = r.id and m.kind = 'suspense' and m.credit_account = $2) as "suspense!",
+               -- What went to suspense is there, until two people give it to a customer.
+               (r.state = 'suspended') = (exists (
+                   select from movement m where m.subject = r.id and m.kind = 'suspense' and m.credit_account = $2)
+                   and not exists (select from movement m where m.subject = r.id and m.kind = 'cure')) as "suspense!",
                r.account is null or exists (
                    select from movement m
                    where m.subject in (r.id, r.payout) and m.kind in ('deposit', 'return', 'cure') and m.credit_account = r.account) as "held!",
@@ -44,7 +46,9 @@ pub(super) async fn check(
                      and m.credit_account = case when r.kind = 'deposit' then $3::uuid else $4::uuid end))
                and not exists (
                    select from movement m where m.subject = r.id and m.kind = 'cure'
-                     and (r.state <> 'applied' or m.debit_account <> case when r.kind = 'deposit' then $3::uuid else $4::uuid end
+                     and (r.state <> 'applied' or m.debit_account <> case
+                              when exists (select from movement s where s.subject = r.id and s.kind = 'suspense') then $2::uuid
+                              when r.kind = 'deposit' then $3::uuid else $4::uuid end
                           or m.amount <> r.amount + coalesce((select p.refunded from payout p where p.id = r.payout), 0))) as "apart!",
                not exists (select from movement m where m.subject in (r.id, r.payout)
                    and m.kind in ('deposit', 'suspense', 'return', 'interest') and m.effective_on <> r.operating_date) as "day!",

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
-use workflows::domain::{AccountId, Centavos, End, OpenAccount, Order, PayoutId, ReceivedId, Refusal};
+use workflows::domain::{AccountId, Centavos, End, OpenAccount, Order, Outcome, PayoutId, ReceivedId, Refusal};
 
 use super::rows::{
-    Account, FEE_INCOME, IVA_PAYABLE, NOT_APPLIED, Payout, Received, SETTLEMENT_STP, SUSPENSE, Seen, TO_APPLY,
+    Account, Decision, FEE_INCOME, IVA_PAYABLE, NOT_APPLIED, Payout, Received, SETTLEMENT_STP, SUSPENSE, Seen, TO_APPLY,
 };
 use workflows::GIRO;
 
@@ -44,6 +44,8 @@ pub enum Command {
     Cure(Cure),
     /// Begin to send a deposit back that was set apart, as people decided.
     SendBack(SendBack),
+    /// What one person says, with a document; a second one who says the same makes it count.
+    Decide(Decide),
 }
 
 /// A record of money that came in, as giro itself read it from the bank.
@@ -94,6 +96,63 @@ pub struct SendBack {
     pub actor: String,
     /// Why.
     pub reason: String,
+}
+
+/// What one person says of a payout or a record, with a document.
+#[derive(Clone, Debug)]
+pub struct Decide {
+    /// Made afresh for each.
+    pub id: Uuid,
+    /// Of what.
+    pub subject: Subject,
+    /// Who.
+    pub person: String,
+    /// That person's idempotency key: repeated, it says nothing new.
+    pub key: String,
+    /// What.
+    pub outcome: Outcome,
+    /// Of `Outcome::Apply`: whose it becomes.
+    pub account: Option<AccountId>,
+    /// What both go by: a letter of the bank's, a statement, a case. Both name the same.
+    pub document: String,
+}
+
+/// What people decide about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A payout.
+    Payout(PayoutId),
+    /// A record of money that came in.
+    Received(ReceivedId),
+}
+
+impl Subject {
+    /// Its row.
+    pub fn uuid(self) -> Uuid {
+        match self {
+            Self::Payout(id) => id.uuid(),
+            Self::Received(id) => id.uuid(),
+        }
+    }
+}
+
+/// Why what somebody says decides nothing; nothing is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotDecided {
+    /// Nobody needs people for it: giro ends it by itself, or nothing is to be understood.
+    NotNeeded,
+    /// It was never sent: whoever says that it was paid must first find its order at the bank.
+    NotSent,
+    /// It has ended; what came since can only be understood.
+    Ended,
+    /// It is open: only its end makes what was told of it understood.
+    StillOpen,
+    /// That person used the key for something else.
+    KeyReused,
+    /// No customer has that account.
+    AccountUnknown,
+    /// The account is frozen or closed.
+    AccountNotOpen,
 }
 
 /// Why money that was set apart stays there.
@@ -231,15 +290,6 @@ pub enum By {
         /// The reconciliations of that day and the next, which matched our other orders.
         readings: [Uuid; 2],
     },
-    /// Two people with a document.
-    TwoPeople {
-        /// True: it was paid. False: it was not.
-        paid: bool,
-        /// Two different people.
-        people: [String; 2],
-        /// What they decided on.
-        document: String,
-    },
 }
 
 /// The answer to any command.
@@ -308,6 +358,12 @@ pub enum Answer {
         /// Why.
         why: NotCured,
     },
+    /// To `Decide`: two people said so, now or before; the payout, when it is about one.
+    Decided(Option<Payout>),
+    /// To `Decide`: it waits for a second person who says the same.
+    Awaits(Decision),
+    /// To `Decide`: no, and why; nothing is remembered.
+    NotDecided(NotDecided),
     /// There is no such payout, or no such record.
     Unknown,
 }
@@ -361,6 +417,20 @@ impl Command {
             Self::SendBack(back) => back.last,
             Self::Return(back) => back.payout,
             Self::Cure(cure) => cure.payout,
+            Self::Decide(decide) => match decide.subject {
+                Subject::Payout(payout) => Some(payout),
+                Subject::Received(_) => None,
+            },
+        }
+    }
+
+    /// What it decides about, when it is a person's word.
+    pub fn decides(&self) -> Option<Subject> {
+        match self {
+            Self::Decide(decide) => Some(decide.subject),
+            Self::Open(_) | Self::Accept(_) | Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) => None,
+            Self::Record(_) | Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
+            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => None,
         }
     }
 
@@ -371,6 +441,7 @@ impl Command {
             Self::Open(_) | Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
             Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => None,
+            Self::Decide(_) => None,
         }
     }
 
@@ -384,6 +455,10 @@ impl Command {
             Self::Return(back) => Some(back.received),
             Self::Cure(cure) => Some(cure.received),
             Self::SendBack(back) => Some(back.received),
+            Self::Decide(decide) => match decide.subject {
+                Subject::Payout(_) => None,
+                Subject::Received(received) => Some(received),
+            },
         }
     }
 
@@ -394,7 +469,7 @@ impl Command {
             Self::Accept(accept) => Some((accept.caller.clone(), accept.key.clone())),
             Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
             Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
-            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) => None,
+            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::Decide(_) => None,
             Self::SendBack(back) => Some(back.request()),
         }
     }
@@ -436,6 +511,11 @@ impl Command {
                 .collect(),
             Self::Cure(cure) => BTreeSet::from([cure.account, NOT_APPLIED, TO_APPLY]),
             Self::SendBack(_) => BTreeSet::from([NOT_APPLIED]),
+            Self::Decide(decide) => decide
+                .account
+                .into_iter()
+                .chain(decide.account.map(|_| SUSPENSE))
+                .collect(),
         }
     }
 
@@ -444,6 +524,7 @@ impl Command {
         match self {
             Self::Open(_) | Self::Accept(_) | Self::Apply(_) | Self::Book(_) => false,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => false,
+            Self::Decide(_) => false,
             Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => true,
         }
     }
@@ -454,7 +535,7 @@ impl Command {
             Self::Cancel(_) | Self::Begin(_) | Self::SendBack(_) => true,
             Self::Open(_) | Self::Accept(_) | Self::Adopt(_) => false,
             Self::Record(_) | Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => false,
-            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) => false,
+            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::Decide(_) => false,
         }
     }
 }

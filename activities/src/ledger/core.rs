@@ -9,6 +9,7 @@
 //! | `booking` | book: money that goes from one account of giro's own to another |
 //! | `received` | receive, deposit, return: money that came in |
 //! | `decided` | cure, send back: what people decide about what stands apart |
+//! | `people` | decide: what takes two people, with a document |
 //! | `judge` | none: what a row allows, which all of them ask |
 //! | `reach` | none: whether the bank answers, which record and evidence write on its row |
 //! | `outlook` | none: the same, told to people |
@@ -18,6 +19,7 @@ mod decided;
 mod ending;
 mod judge;
 pub mod outlook;
+mod people;
 mod proof;
 mod reach;
 mod received;
@@ -82,6 +84,7 @@ pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes)
         Command::Return(back) => received::give_back(rules, rows, back),
         Command::Cure(cure) => decided::cure(rows, cure),
         Command::SendBack(back) => decided::send_back(rules, rows, back),
+        Command::Decide(decide) => people::decide(rows, decide),
     }
 }
 

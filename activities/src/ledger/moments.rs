@@ -36,6 +36,7 @@ pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Comman
             Command::Return(back) => crash::at(point, &back.received),
             Command::Cure(cure) => crash::at(point, &cure.received),
             Command::SendBack(back) => crash::at(point, &back.received),
+            Command::Decide(_) => {}
         }
     }
 }
@@ -78,7 +79,7 @@ fn point(moment: Moment, command: &Command) -> Option<Point> {
         Command::Adopt(_) | Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => {
             return None;
         }
-        Command::SendBack(_) | Command::Book(_) => return None,
+        Command::SendBack(_) | Command::Book(_) | Command::Decide(_) => return None,
     };
     Some(match moment {
         Moment::BeforeWrites => before_writes,

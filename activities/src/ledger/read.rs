@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgPool;
+use uuid::Uuid;
 use workflows::{
     GIRO,
     domain::{AccountId, Attention, MovementId, PayoutId},
@@ -22,7 +23,7 @@ pub use received::{ReceivedSeen, Told, WantedReceived, all_received, received, r
 pub use statement::{Days, Statement, movement, statement};
 
 use super::{
-    rows::{Account, BankRow, Cause, Movement, Payout, Request},
+    rows::{Account, BankRow, Cause, Decision, Movement, Payout, Request},
     store::{self, StoreError},
 };
 
@@ -179,6 +180,15 @@ pub async fn accounts(
         caller,
         after.map(AccountId::uuid),
         i64::from(limit)
+    );
+    found.fetch_all(pool).await?.into_iter().flatten().map(row).collect()
+}
+
+/// What people have said of a payout or a received record, the oldest first.
+pub async fn decisions(pool: &PgPool, subject: Uuid) -> Result<Vec<Decision>, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"select to_jsonb(d) as "row" from decision d where subject = $1 order by at, id"#,
+        subject
     );
     found.fetch_all(pool).await?.into_iter().flatten().map(row).collect()
 }

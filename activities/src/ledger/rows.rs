@@ -1,5 +1,6 @@
 //! The rows of the books as the core sees them; the names are those of the tables.
 
+mod decision;
 mod received;
 
 use std::{
@@ -15,6 +16,7 @@ use workflows::domain::{
     TrackingKey, TransferId,
 };
 
+pub use decision::Decision;
 pub use received::Received;
 
 use crate::crash::{self, Point};
@@ -729,6 +731,8 @@ pub struct Rows {
     pub received: BTreeMap<ReceivedId, Received>,
     pub requests: BTreeMap<(String, String), Request>,
     pub banks: BTreeMap<String, BankRow>,
+    /// What people have said of what a command of theirs is about, the oldest first.
+    pub decisions: Vec<Decision>,
     /// Of the deposits that are, or are to be, sent back: those under whose key another came on the same day.
     pub shared: BTreeSet<ReceivedId>,
     /// The server that the transaction runs on; read for commands that send or give back.
@@ -747,6 +751,7 @@ impl Rows {
             received: BTreeMap::new(),
             requests: BTreeMap::new(),
             banks: BTreeMap::new(),
+            decisions: Vec::new(),
             shared: BTreeSet::new(),
             server: None,
         }
@@ -762,6 +767,7 @@ impl Rows {
             .extend(writes.received.iter().map(|row| (row.id, row.clone())));
         self.banks
             .extend(writes.banks.iter().map(|row| (row.name.clone(), row.clone())));
+        self.decisions.extend(writes.decisions.iter().cloned());
         for row in &writes.requests {
             self.requests.insert((row.caller.clone(), row.key.clone()), row.clone());
         }
@@ -783,6 +789,7 @@ pub struct Writes {
     pub requests: Vec<Request>,
     pub movements: Vec<Movement>,
     pub evidence: Vec<EvidenceRow>,
+    pub decisions: Vec<Decision>,
     pub exchanges: Vec<ExchangeRow>,
     pub events: Vec<Event>,
     pub banks: Vec<BankRow>,
@@ -809,6 +816,7 @@ impl Writes {
         self.requests.extend(next.requests);
         self.movements.extend(next.movements);
         self.evidence.extend(next.evidence);
+        self.decisions.extend(next.decisions);
         self.exchanges.extend(next.exchanges);
         self.events.extend(next.events);
     }

@@ -12,10 +12,12 @@ use uuid::Uuid;
 use workflows::domain::{AccountId, PayoutId, ReceivedId};
 
 use super::{
-    command::{Accept, Command, Owners},
+    command::{Accept, Command, Owners, Subject},
     core::hex,
     event,
-    rows::{Account, BankRow, FEE_INCOME, IVA_PAYABLE, Payout, Private, Received, Request, Rows, Seen, Writes},
+    rows::{
+        Account, BankRow, Decision, FEE_INCOME, IVA_PAYABLE, Payout, Private, Received, Request, Rows, Seen, Writes,
+    },
 };
 use crate::crash::Point;
 
@@ -163,6 +165,18 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
     if !owners.deposits.is_empty() || commands.iter().any(|command| matches!(command, Command::SendBack(_))) {
         found.shared = shared(connection, &records).await?;
     }
+    let decided: Vec<Uuid> = commands
+        .iter()
+        .filter_map(|command| command.decides())
+        .map(Subject::uuid)
+        .collect();
+    if !decided.is_empty() {
+        let said = sqlx::query_scalar!(
+            r#"select to_jsonb(d) as "row" from decision d where subject = any($1) order by at, id"#,
+            &decided
+        );
+        found.decisions = rows::<Decision>(said.fetch_all(&mut *connection).await?)?;
+    }
     if commands.iter().any(|command| command.needs_bank()) {
         let locked = sqlx::query_scalar!(r#"select to_jsonb(b) as "row" from bank b order by name for no key update"#);
         found.banks = rows::<BankRow>(locked.fetch_all(&mut *connection).await?)?
@@ -304,7 +318,7 @@ async fn requests(connection: &mut PgConnection, commands: &[&Command], found: &
             Command::Accept(_) | Command::Cancel(_) | Command::Begin(_) | Command::Adopt(_) => None,
             Command::Record(_) | Command::Evidence(_) | Command::Apply(_) | Command::Book(_) => None,
             Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => None,
-            Command::SendBack(_) => None,
+            Command::SendBack(_) | Command::Decide(_) => None,
         })
         .collect();
     let opened: Vec<Uuid> = found
@@ -489,6 +503,15 @@ async fn keep(connection: &mut PgConnection, writes: &Writes) -> Result<(), Stor
             r#"insert into exchange select n.* from jsonb_populate_recordset(null::exchange, $1) n
                on conflict (id) do nothing"#,
             Value::Array(exchanges)
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    // Evidence by two people stands on what they said.
+    if !writes.decisions.is_empty() {
+        sqlx::query!(
+            "insert into decision select n.* from jsonb_populate_recordset(null::decision, $1) n order by n.id",
+            set(&writes.decisions)?
         )
         .execute(&mut *connection)
         .await?;

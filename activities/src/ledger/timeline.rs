@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
-use workflows::domain::{Centavos, Evidence, PayoutId, State};
+use workflows::domain::{Centavos, Evidence, Outcome, PayoutId, State};
 
 use super::{StoreError, rows::Kind};
 
@@ -58,6 +58,17 @@ pub enum What {
         /// What they decided on.
         document: Option<String>,
     },
+    /// A person said what became of it.
+    Decision {
+        /// Who.
+        by: String,
+        /// What.
+        outcome: Outcome,
+        /// What they go by.
+        document: String,
+        /// It made another person's word count.
+        is_second: bool,
+    },
     /// Money moved.
     Movement {
         /// Its id, a plain UUID here.
@@ -85,7 +96,7 @@ pub enum What {
 /// What happened to a payout, the oldest first; empty for one that does not exist. Of questions to the bank, and of its
 /// calls, the newest are there; everything else is whole.
 ///
-/// At one instant: what the bank said, then what it proves, then the state, then the movements.
+/// At one instant: what the bank or people said, then what it proves, then the state, then the movements.
 pub async fn timeline(pool: &PgPool, payout: PayoutId) -> Result<Vec<Entry>, StoreError> {
     let found: Vec<Option<Value>> = sqlx::query_scalar!(
         r#"select entry || jsonb_build_object('at', at) as entry from (
@@ -99,13 +110,16 @@ pub async fn timeline(pool: &PgPool, payout: PayoutId) -> Result<Vec<Entry>, Sto
                      union all
                      (select * from exchange where payout = $1 and question = 'inquire' order by at desc limit $2)) asked
                union all
-               select at, 2, 0, jsonb_build_object('kind', 'evidence', 'evidence', kind,
+               select at, 2, 0, jsonb_build_object('kind', 'decision', 'by', person, 'outcome', outcome,
+                   'document', document, 'is_second', seconds is not null) from decision where subject = $1
+               union all
+               select at, 3, 0, jsonb_build_object('kind', 'evidence', 'evidence', kind,
                    'decided_by', decided_by, 'document', document) from evidence where payout = $1
                union all
-               select created_at, 3, seq, jsonb_build_object('kind', 'state', 'state', split_part(type, '.', 2),
+               select created_at, 4, seq, jsonb_build_object('kind', 'state', 'state', split_part(type, '.', 2),
                    'seq', seq, 'send_no', coalesce((event ->> 'sendNo')::int, 0)) from outbox where subject = $1
                union all
-               select created_at, 4, array_position(array['amount', 'transfer', 'fee', 'iva', 'return', 'interest', 'fee_refund', 'iva_refund'], kind),
+               select created_at, 5, array_position(array['amount', 'transfer', 'fee', 'iva', 'return', 'interest', 'fee_refund', 'iva_refund'], kind),
                    jsonb_build_object('kind', 'movement', 'id', id, 'leg', kind,
                    'debit_account', debit_account, 'credit_account', credit_account, 'amount', amount,
                    'effective_on', effective_on) from movement where subject = $1

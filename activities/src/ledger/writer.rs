@@ -148,6 +148,7 @@ fn ended(answer: &Answer) -> Option<PayoutId> {
         | Answer::Open(_)
         | Answer::Unknown => None,
         Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => None,
+        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => None,
     }
 }
 

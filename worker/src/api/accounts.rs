@@ -95,6 +95,7 @@ pub(super) async fn open(
         Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
             Err(unexpected())
         }
+        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(unexpected()),
     }
 }
 

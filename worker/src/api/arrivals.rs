@@ -175,7 +175,7 @@ pub(super) async fn send_back(
         last: before.sent_back_by,
         key: key.as_str().to_owned(),
         actor: caller.name().to_owned(),
-        reason: plain::line(&reason)?,
+        reason: plain::line("/reason", &reason)?,
     };
     let received = decided(api.ledger.send_back(back).await?)?;
     let is_new = before.sent_back_by != received.sent_back_by;
@@ -244,7 +244,7 @@ async fn all(api: &Api, caller: &Caller, kind: ReceivedKind, list: Arrivals) -> 
 }
 
 /// A record of this kind that this caller sees; any other does not exist.
-async fn one(api: &Api, caller: &Caller, kind: ReceivedKind, id: ReceivedId) -> Answered<ReceivedSeen> {
+pub(super) async fn one(api: &Api, caller: &Caller, kind: ReceivedKind, id: ReceivedId) -> Answered<ReceivedSeen> {
     let found = read::received(api.ledger.pool(), id).await?;
     let is_seen = |seen: &ReceivedSeen| {
         let is_owned = seen.owner.as_deref().is_some_and(|owner| caller.sees(owner));
@@ -308,6 +308,7 @@ fn decided(answer: Answer) -> Answered<Received> {
         // It has moved on since it was read: asked again, it is decided on what it is now.
         Answer::Waits { .. } => Err(Problem::from(Code::Later)),
         Answer::Received { .. } => Err(unexpected()),
+        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(unexpected()),
     }
 }
 
@@ -316,7 +317,7 @@ fn asked(body: &[u8]) -> Answered<(AccountId, String)> {
     let Application { account, reason } = plain::read(body, r#"{"account": "acc_...", "reason": "..."}"#)?;
     let account = account.parse();
     let account = account.map_err(|error| field("/account", FieldCode::InvalidId, &format!("{error}")))?;
-    Ok((account, plain::line(&reason)?))
+    Ok((account, plain::line("/reason", &reason)?))
 }
 
 fn field(pointer: &'static str, code: FieldCode, fix: &str) -> Problem {

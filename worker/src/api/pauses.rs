@@ -96,13 +96,13 @@ const RESUMING: &str = r#"{"reason": "...", "paused_at": "..."}"#;
 /// The reason in `{"reason": "..."}`.
 fn reason(body: &[u8]) -> Answered<String> {
     let why: BankPause = plain::read(body, PAUSING)?;
-    plain::line(&why.reason)
+    plain::line("/reason", &why.reason)
 }
 
 /// The reason, and the pause that ends.
 fn resuming(body: &[u8]) -> Answered<BankResume> {
     let why: BankResume = plain::read(body, RESUMING)?;
-    let reason = plain::line(&why.reason)?;
+    let reason = plain::line("/reason", &why.reason)?;
     Ok(BankResume { reason, ..why })
 }
 

@@ -234,6 +234,7 @@ pub(super) fn accepted(answer: Answer) -> Answered<(Payout, bool)> {
         Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
             Err(unexpected("accept"))
         }
+        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(unexpected("accept")),
     }
 }
 
@@ -393,6 +394,7 @@ pub(super) async fn take_back(api: &Api, id: PayoutId) -> Answered<()> {
         Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
             Err(unexpected("cancel"))
         }
+        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(unexpected("cancel")),
     }
 }
 

@@ -17,24 +17,33 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Answered<T> 
         return Err(wrong("", FieldCode::WrongType, &send));
     }
     serde_json::from_str(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => wrong("/reason", FieldCode::Required, &format!("{send} and nothing else")),
+        serde_json::error::Category::Data => {
+            let told = error.to_string();
+            wrong(&named(&told), FieldCode::Required, &format!("{send} and nothing else"))
+        }
         serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
             wrong("", FieldCode::InvalidJson, &send)
         }
     })
 }
 
-/// One line that people read later.
-pub(super) fn line(reason: &str) -> Answered<String> {
-    let reason = reason.trim();
-    if !(1..=LONGEST).contains(&reason.chars().count()) || reason.chars().any(|letter| !is_plain(letter)) {
-        let fix = format!("write one line of 1 to {LONGEST} characters, and no control characters");
-        return Err(wrong("/reason", FieldCode::OutOfRange, &fix));
-    }
-    Ok(reason.to_owned())
+/// The field that an error names in backticks first; the whole body, when it names none.
+fn named(told: &str) -> String {
+    let field = told.split('`').nth(1).filter(|field| !field.is_empty());
+    field.map_or_else(String::new, |field| format!("/{field}"))
 }
 
-fn wrong(pointer: &'static str, code: FieldCode, fix: &str) -> Problem {
+/// One line that people read later, of the field at `pointer`.
+pub(super) fn line(pointer: &'static str, text: &str) -> Answered<String> {
+    let text = text.trim();
+    if !(1..=LONGEST).contains(&text.chars().count()) || text.chars().any(|letter| !is_plain(letter)) {
+        let fix = format!("write one line of 1 to {LONGEST} characters, and no control characters");
+        return Err(wrong(pointer, FieldCode::OutOfRange, &fix));
+    }
+    Ok(text.to_owned())
+}
+
+fn wrong(pointer: &str, code: FieldCode, fix: &str) -> Problem {
     Problem::fields(vec![FieldError::new(pointer, code, fix)])
 }
 

@@ -71,6 +71,8 @@ codes! {
         KeyShared = "key_shared",
         /// It was to be sent back before, and may have gone after all.
         MayBeBack = "may_be_back",
+        /// It takes no two people: giro ends it by itself, or it has ended and nothing is to be understood.
+        NothingToDecide = "nothing_to_decide",
         /// The CLABE belongs to another account.
         ClabeTaken = "clabe_taken",
         /// Another pause of the bank stands than the one that was to end.
@@ -108,6 +110,7 @@ impl Code {
             | Self::NotSetApart
             | Self::KeyShared
             | Self::MayBeBack
+            | Self::NothingToDecide
             | Self::ClabeTaken
             | Self::AnotherPause => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -140,6 +143,7 @@ impl Code {
             Self::NotSetApart => "Nothing stands apart",
             Self::KeyShared => "Two deposits have the same key",
             Self::MayBeBack => "It may have been sent back",
+            Self::NothingToDecide => "Nobody has to decide it",
             Self::ClabeTaken => "The CLABE has an account",
             Self::AnotherPause => "Another pause of the bank stands",
             Self::NotFound => "Not found",
@@ -195,6 +199,9 @@ impl Code {
             Self::MayBeBack => {
                 "The payout that was to send it back ended without, and the bank said otherwise since. Nothing was changed; look at that payout, `sent_back_by`."
             }
+            Self::NothingToDecide => {
+                "giro ends it by itself, or what is to be understood of it is none of this. Nothing was decided; look at what it says of `next` and `attention`."
+            }
             Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
             Self::AnotherPause => {
                 "Look at the bank: another pause stands than the one that you name. Nothing was done. Once its cause is mended, send its `paused_at`."
@@ -230,6 +237,7 @@ impl Code {
             Self::NotSetApart
             | Self::KeyShared
             | Self::MayBeBack
+            | Self::NothingToDecide
             | Self::AnotherPause
             | Self::CatchingUp
             | Self::Later

@@ -5,6 +5,7 @@ pub mod account;
 pub mod arrival;
 pub mod attention;
 pub mod bank;
+pub mod decision;
 pub mod form;
 pub mod health;
 pub mod institution;
@@ -39,4 +40,5 @@ pub enum Thing {
     Return,
     Transfer,
     Receipt,
+    Decision,
 }

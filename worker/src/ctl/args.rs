@@ -152,6 +152,21 @@ pub(super) enum Payouts {
         #[command(flatten)]
         key: Key,
     },
+    /// Say what became of one, with a document, as one of two people; it counts once another person says the same.
+    Decide {
+        #[command(flatten)]
+        payout: PayoutArg,
+        /// paid or not_paid of an open one; understood of what came after its end.
+        #[arg(long, value_parser = ["paid", "not_paid", "understood"])]
+        outcome: String,
+        /// What both go by: a letter of the bank's, a statement, a case. Both write the same.
+        #[arg(long)]
+        document: String,
+        #[command(flatten)]
+        sure: Sure,
+        #[command(flatten)]
+        key: Key,
+    },
     /// Wait until one has ended, for as long as --timeout says.
     Wait {
         #[command(flatten)]
@@ -389,6 +404,25 @@ pub(super) enum Arrivals {
         /// Why, for whoever reads it later.
         #[arg(long)]
         reason: String,
+        #[command(flatten)]
+        sure: Sure,
+        #[command(flatten)]
+        key: Key,
+    },
+    /// Say what becomes of one, with a document, as one of two people; it counts once another person says the same.
+    Decide {
+        /// rec_ and 32 hex digits.
+        #[arg(value_name = "ID")]
+        id: ReceivedId,
+        /// apply of what stands in suspense; understood of what the bank told otherwise.
+        #[arg(long, value_parser = ["apply", "understood"])]
+        outcome: String,
+        /// With apply: the customer's account that gets it.
+        #[arg(long, value_name = "ID", required_if_eq("outcome", "apply"))]
+        to: Option<AccountId>,
+        /// What both go by: a letter of the bank's, a statement, a case. Both write the same.
+        #[arg(long)]
+        document: String,
         #[command(flatten)]
         sure: Sure,
         #[command(flatten)]

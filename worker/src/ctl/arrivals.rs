@@ -5,6 +5,7 @@ use workflows::domain::{ReceivedId, ReceivedState};
 
 use super::{
     args::{Arrivals, Coming, Deposits, Key},
+    decisions,
     failure::{Exit, Failure},
     paper::{Column, Paper, Text, Tone},
     session::{Listed, Session},
@@ -67,6 +68,19 @@ pub(super) async fn run(session: &Session, which: Which, command: &Arrivals) -> 
             session.confirm(&question, sure.yes)?;
             let body = json!({ "account": to, "reason": reason });
             decide(session, &format!("{}/apply", one(which, *id)), key, &body).await
+        }
+        Arrivals::Decide {
+            id,
+            outcome,
+            to,
+            document,
+            sure,
+            key,
+        } => {
+            session.confirm(&format!("Say of {id}: {outcome}, on {document}?"), sure.yes)?;
+            let body = json!({ "outcome": outcome, "document": document, "account": to });
+            let path = format!("{}/decide", one(which, *id));
+            decisions::say(session, &path, key, &body).await
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     args::{Create, Filter, Key, Payouts},
     attention,
     client::Answer,
+    decisions,
     failure::{Exit, Failure},
     page::{institution, page, title, tone},
     paper::{Column, Paper, Text, Tone},
@@ -44,6 +45,22 @@ pub(super) async fn run(session: &Session, command: &Payouts) -> Result<Exit, Fa
         Payouts::Receipt { payout } => receipt(session, payout.id).await,
         Payouts::Retry { payout, key } => retry(session, payout.id, key).await,
         Payouts::Cancel { payout, sure, key } => cancel(session, payout.id, sure.yes, key).await,
+        Payouts::Decide {
+            payout,
+            outcome,
+            document,
+            sure,
+            key,
+        } => {
+            let shown: Payout = session.get(&path(payout.id), &[]).await?.read()?;
+            let what = title(shown.amount, &shown.beneficiary);
+            session.confirm(
+                &format!("Say of {what}, now {}: {outcome}, on {document}?", shown.state),
+                sure.yes,
+            )?;
+            let body = json!({ "outcome": outcome, "document": document });
+            decisions::say(session, &format!("{}/decide", path(payout.id)), key, &body).await
+        }
         Payouts::Wait { payout } => wait(session, payout.id).await,
         Payouts::Create(create) if create.dry_run => preview(session, create).await,
         Payouts::Create(create) => ask(session, create).await,
@@ -225,6 +242,7 @@ fn at(happened: &Happened) -> Timestamp {
         Happened::State { at, .. }
         | Happened::Exchange { at, .. }
         | Happened::Evidence { at, .. }
+        | Happened::Decision { at, .. }
         | Happened::Movement { at, .. }
         | Happened::Webhook { at, .. } => *at,
     }
@@ -264,6 +282,20 @@ fn told(happened: &Happened) -> (Text, String) {
                 .map(|document| format!(", on {document}"))
                 .unwrap_or_default();
             (Text::from("evidence"), format!("{}{people}{document}", evidence.word()))
+        }
+        Happened::Decision {
+            by,
+            outcome,
+            document,
+            is_second,
+            ..
+        } => {
+            let waits = if *is_second {
+                ""
+            } else {
+                "; a second person is to say so too"
+            };
+            (Text::from("decision"), format!("{by}: {outcome}, on {document}{waits}"))
         }
         Happened::Movement {
             leg,
@@ -341,7 +373,7 @@ fn asked(retried: &Retried) -> String {
 }
 
 /// Where one stands, in a line or two.
-fn line(payout: &Payout) -> String {
+pub(super) fn line(payout: &Payout) -> String {
     let mut text = format!("{}  {}: {}\n", payout.id, payout.state, plain(&payout.money));
     if let Some(raised) = &payout.attention {
         text.push_str(&format!(

@@ -115,6 +115,20 @@ words! {
 }
 
 words! {
+    /// What one person says of a payout or a record that came in; it counts once a second one says the same.
+    Outcome: "outcome" {
+        /// The beneficiary has the money.
+        Paid = "paid",
+        /// The beneficiary does not have it, and will not get it by this order.
+        NotPaid = "not_paid",
+        /// What came after the end is understood: nobody needs to look any more.
+        Understood = "understood",
+        /// What stands in suspense is this customer's.
+        Apply = "apply",
+    }
+}
+
+words! {
     /// Why a request was refused for good. The same request gets the same refusal for ever.
     Refusal: "refusal" {
         /// The account does not exist, or is another caller's.

@@ -49,6 +49,8 @@ impl ReceivedState {
         (Self::Unapplied, Self::Returning),
         (Self::Returning, Self::SentBack),
         (Self::Returning, Self::Unapplied),
+        // By two people, with a document.
+        (Self::Suspended, Self::Applied),
     ];
 
     /// True for a legal edge.

@@ -1,13 +1,13 @@
 //! The oracle of money that comes in: where each record's money must be, by what was told and answered alone.
 
-use workflows::domain::{Centavos, PayoutId, ReceivedId, ReceivedState};
+use workflows::domain::{Centavos, Outcome, PayoutId, ReceivedAttention, ReceivedId, ReceivedState};
 
 use super::{
     super::{
-        command::{Answer, Command, Cure, NotCured, Receive, Return, SendBack},
+        command::{Answer, Command, Cure, NotCured, NotDecided, Receive, Return, SendBack, Subject},
         rows::{NOT_APPLIED, SUSPENSE, TO_APPLY},
     },
-    fixtures::{Books, account_id, came, clabe},
+    fixtures::{Books, account_id, came, clabe, word},
     invariants::Holds,
 };
 use crate::bank::ReceivedLine;
@@ -55,6 +55,8 @@ struct Coming {
     place: Place,
     /// The payout that was to send it back.
     last: Option<PayoutId>,
+    /// It went to suspense first: it reversed nothing.
+    was_suspended: bool,
 }
 
 /// Every record ever told.
@@ -133,7 +135,7 @@ impl Comings {
         };
         let is_returned = self.all.iter().any(|other| {
             let same = matches!(other.of, Some(Of::Payout { id: of, .. }) if of == id);
-            same && matches!(other.place, Place::With(_) | Place::Apart)
+            same && !other.was_suspended && matches!(other.place, Place::With(_) | Place::Apart)
         });
         match end {
             End::Open => Place::Waits,
@@ -160,6 +162,7 @@ impl Comings {
             of,
             place: Place::Waits,
             last: None,
+            was_suspended: false,
         });
         self.drive(books, self.all.len() - 1, place)
     }
@@ -272,6 +275,70 @@ impl Comings {
             (Answer::NotCured { why, .. }, Err(due)) if *why == due => Ok(()),
             _ => Err(format!("a cure is answered {answer:?}, and {due:?} was due")),
         }
+    }
+
+    /// Two people give what stands in suspense to an account; one of them twice does nothing.
+    pub(super) fn resolve(&mut self, books: &mut Books, n: usize, account: Option<u8>, frozen: &[bool]) -> Holds {
+        self.decisions += 4;
+        let key = self.decisions;
+        let Some(coming) = self.all.get_mut(n) else {
+            return Ok(());
+        };
+        let to = account_id(account.map_or(999, u128::from));
+        let subject = Subject::Received(coming.id);
+        let due = match (coming.place, account) {
+            (Place::Suspense, None) => Err(NotDecided::AccountUnknown),
+            (Place::Suspense, Some(account)) if frozen[usize::from(account)] => Err(NotDecided::AccountNotOpen),
+            (Place::Suspense, Some(account)) => Ok(account),
+            (Place::Waits | Place::With(_) | Place::Apart | Place::Returning(_) | Place::Gone(_), _) => {
+                Err(NotDecided::NotNeeded)
+            }
+        };
+        for (person, key) in [("ana", key), ("ana", key + 1)] {
+            let answer = books.try_run(&word(subject, person, Outcome::Apply, Some(to), key))?;
+            let right = match due {
+                Ok(_) => matches!(answer, Answer::Awaits(_)),
+                Err(why) => answer == Answer::NotDecided(why),
+            };
+            if !right {
+                return Err(format!("one person's word is answered {answer:?}, and {due:?} was due"));
+            }
+        }
+        let answer = books.try_run(&word(subject, "luis", Outcome::Apply, Some(to), key + 2))?;
+        books.rows.decisions.clear();
+        match (&answer, due) {
+            (Answer::Decided(None), Ok(account)) => {
+                coming.place = Place::With(account);
+                coming.was_suspended = true;
+                Ok(())
+            }
+            (Answer::NotDecided(why), Err(due)) if *why == due => Ok(()),
+            _ => Err(format!("two people's word is answered {answer:?}, and {due:?} was due")),
+        }
+    }
+
+    /// Two people say that what was told of a record that has its place is understood.
+    pub(super) fn understand(&mut self, books: &mut Books, n: usize) -> Holds {
+        self.decisions += 4;
+        let Some(coming) = self.all.get(n) else {
+            return Ok(());
+        };
+        let differs = books.rows.received[&coming.id].attention == Some(ReceivedAttention::Differs);
+        for (person, key) in [("luis", self.decisions), ("ana", self.decisions + 1)] {
+            let subject = Subject::Received(coming.id);
+            let answer = books.try_run(&word(subject, person, Outcome::Understood, None, key))?;
+            if differs == matches!(answer, Answer::NotDecided(_)) {
+                return Err(format!("understood is answered {answer:?}"));
+            }
+        }
+        books.rows.decisions.clear();
+        Ok(())
+    }
+
+    /// A record in suspense, the `n`th or one after it.
+    pub(super) fn suspended(&self, n: usize) -> Option<usize> {
+        let stands = |at: &usize| self.all[*at].place == Place::Suspense;
+        (n..self.all.len()).chain(0..n).find(stands)
     }
 
     /// People send a deposit back by a payout; its amount when that begins.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use workflows::domain::{Attention, End, Evidence, ReceivedAttention, ReceivedState, Refusal, State};
 
 use super::super::{
-    command::{Answer, Command, NotCured, Stand},
+    command::{Answer, Command, NotCured, NotDecided, Stand},
     rows::{PausedBy, Rows, Writes},
 };
 use crate::bank::{NotSent, Submitted};
@@ -95,6 +95,9 @@ fn answered(answer: &Answer) -> (&'static str, &'static str, &'static str) {
         Answer::Placed(row) => ("placed", row.kind.word(), row.state.word()),
         Answer::Waits { .. } => ("answer", "waits", ""),
         Answer::NotCured { why, .. } => ("not cured", not_cured(why), ""),
+        Answer::Decided(_) => ("answer", "decided", ""),
+        Answer::Awaits(_) => ("answer", "awaits", ""),
+        Answer::NotDecided(why) => ("not decided", not_decided(why), ""),
     }
 }
 
@@ -105,6 +108,18 @@ fn not_cured(why: &NotCured) -> &'static str {
         NotCured::AccountNotOpen => "account not open",
         NotCured::KeyShared => "key shared",
         NotCured::MayBeBack => "may be back",
+    }
+}
+
+fn not_decided(why: &NotDecided) -> &'static str {
+    match why {
+        NotDecided::NotNeeded => "not needed",
+        NotDecided::NotSent => "not sent",
+        NotDecided::Ended => "ended",
+        NotDecided::StillOpen => "still open",
+        NotDecided::KeyReused => "key reused",
+        NotDecided::AccountUnknown => "account unknown",
+        NotDecided::AccountNotOpen => "account not open",
     }
 }
 
@@ -157,6 +172,9 @@ fn due() -> BTreeSet<(&'static str, &'static str, &'static str)> {
     );
     due.extend(["", "again"].map(|again| ("answer", "received", again)));
     due.insert(("answer", "waits", ""));
+    due.extend(["decided", "awaits"].map(|word| ("answer", word, "")));
+    let never = ["not needed", "still open", "account unknown", "account not open"];
+    due.extend(never.map(|why| ("not decided", why, "")));
     due.extend(
         ["applied", "unapplied"]
             .iter()

@@ -9,12 +9,12 @@ use jiff::{SignedDuration, Timestamp, civil::date};
 use uuid::Uuid;
 use workflows::domain::{
     AccountId, BeneficiaryName, Centavos, Clabe, Concept, InstitutionCode, MovementId, NumericReference, OpenAccount,
-    Order, PayoutId, TaxId,
+    Order, Outcome, PayoutId, TaxId,
 };
 
 use super::{
     super::{
-        command::{Accept, Answer, Begin, By, Command, Open},
+        command::{Accept, Answer, Begin, By, Command, Decide, Open, Subject},
         made::rules,
         rows::{
             Account, AccountStatus, BankRow, Event, FEE_INCOME, IVA_PAYABLE, NOT_APPLIED, Payout, Private, Rows, Rules,
@@ -53,6 +53,19 @@ pub(super) fn statements(row: &Payout) -> By {
         send_no: row.send_no,
         readings: [Uuid::from_u128(1), Uuid::from_u128(2)],
     }
+}
+
+/// What a person says of a payout, or of any subject, by one document.
+pub(super) fn word(subject: Subject, person: &str, outcome: Outcome, account: Option<AccountId>, n: u32) -> Command {
+    Command::Decide(Decide {
+        id: Uuid::from_u128(0x0199_d3f0_0000_7000_a000_0000_0000_0000 | u128::from(n)),
+        subject,
+        person: person.to_owned(),
+        key: format!("word {n}"),
+        outcome,
+        account,
+        document: "statement 7".to_owned(),
+    })
 }
 
 /// A begin by a process that has caught up.

@@ -8,16 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 use workflows::{
     GIRO,
-    domain::{AccountId, Attention, Centavos, Evidence, MovementId, ReceivedState, State},
+    domain::{AccountId, Attention, Centavos, Evidence, MovementId, Outcome, ReceivedState, State},
 };
 
 use super::{
     super::{
-        command::{Answer, Command, Stand},
+        command::{Answer, Command, Stand, Subject},
         rows::{BankRow, CUSTOMER, Payout, Rows, Rules},
     },
     decide,
-    fixtures::begin,
+    fixtures::{begin, word},
     outlook::{Deed, Next, Step, outlook},
     world::{Slot, World, at, day, uuid},
 };
@@ -248,6 +248,14 @@ pub(super) fn told(rules: &Rules, rows: &Rows, row: &Payout) -> Holds {
         Answer::Stands(_, Stand::Go)
     );
     let resends = sends && row.state == State::Sending;
+    let decides = [Outcome::Paid, Outcome::NotPaid, Outcome::Understood]
+        .into_iter()
+        .map(|outcome| would(word(Subject::Payout(row.id), "somebody new", outcome, None, u32::MAX)))
+        .any(|answer| matches!(answer, Answer::Decided(_) | Answer::Awaits(_)));
+    hold!(
+        may(Deed::Decide) == decides,
+        "decide: {decides}, told {told:?} of {row:?}"
+    );
     hold!(
         may(Deed::Resend) == resends,
         "resend: {resends}, told {told:?} of {row:?}"

@@ -1,11 +1,11 @@
 //! What a row allows, read and not written: the end that its evidence proves, whether it may be sent, where it stands.
 
 use jiff::{SignedDuration, Timestamp};
-use workflows::domain::{Attention, Evidence, OperatingDate, State, Window};
+use workflows::domain::{Attention, Evidence, OperatingDate, Outcome, State, Window};
 
 use super::{
     super::{
-        command::Stand,
+        command::{NotDecided, Stand},
         rows::{BankRow, PausedBy, Payout, Rules},
     },
     later,
@@ -135,6 +135,32 @@ pub(super) fn no_cancel(row: &Payout) -> Option<NoCancel> {
         Some(evidence) => evidence == Evidence::TwoPeopleNotPaid,
     };
     (!understood).then_some(NoCancel::NotUnderstood)
+}
+
+/// Why people's word about a payout counts for nothing; `None`: it would count.
+pub(super) fn no_decision(row: &Payout, outcome: Outcome, now: Timestamp) -> Option<NotDecided> {
+    let is_told = row.attention.is_some() || row.deadline_at.is_some_and(|at| at <= now);
+    match (outcome, row.state) {
+        // What is booked has no bank that could say otherwise.
+        _ if row.to_account.is_some() => Some(NotDecided::NotNeeded),
+        (Outcome::Paid | Outcome::NotPaid, State::Sending | State::Sent) => (!is_told).then_some(NotDecided::NotNeeded),
+        (Outcome::Paid, State::Accepted) => Some(NotDecided::NotSent),
+        // What no bank knows of is cancelled, and needs no word of anybody.
+        (Outcome::NotPaid, State::Accepted) => {
+            let is_known = row.evidence.is_some() || known_unsent(row);
+            (!is_known).then_some(NotDecided::NotNeeded)
+        }
+        (Outcome::Paid | Outcome::NotPaid, State::Settled | State::Failed | State::Cancelled | State::Returned) => {
+            Some(NotDecided::Ended)
+        }
+        (Outcome::Understood, State::Accepted | State::Sending | State::Sent) => Some(NotDecided::StillOpen),
+        (Outcome::Understood, State::Settled | State::Failed | State::Cancelled | State::Returned) => {
+            // What stands apart is no matter of understanding: it goes to somebody.
+            let goes = !matches!(row.attention, None | Some(Attention::ReturnSetApart));
+            (!goes).then_some(NotDecided::NotNeeded)
+        }
+        (Outcome::Apply, _) => Some(NotDecided::NotNeeded),
+    }
 }
 
 /// True when the bank knows an order of ours that we believe unsent: nothing is sent or given back on top of it.

@@ -131,22 +131,27 @@ fn op(run: &Run, payouts: u64, rng: &mut Rng) -> Op {
             account: somebody,
         },
         Op::SendBack { n: apart },
+        Op::Resolve {
+            n: run.comings.suspended(n).filter(|_| rng.below(4) > 0).unwrap_or(n),
+            account: somebody,
+        },
+        Op::Understand { n },
     ];
     let later = if rng.below(4) == 0 { 40 } else { 0 };
     let other = u8::try_from(rng.below(ACCOUNTS)).unwrap_or_default();
     let booked = usize::try_from(rng.below(run.booked() as u64)).unwrap_or_default();
-    match rng.below(30) {
-        28 if u64::from(asked) < 2 * PAYOUTS => Op::Transfer {
+    match rng.below(32) {
+        30 if u64::from(asked) < 2 * PAYOUTS => Op::Transfer {
             account,
             other,
             centavos,
             later,
         },
-        28 | 29 => Op::Book {
+        30 | 31 => Op::Book {
             n: booked,
             cancel: rng.below(6) == 0,
         },
-        24..28 => comings[usize::try_from(rng.below(5)).unwrap_or_default()],
+        24..30 => comings[usize::try_from(rng.below(7)).unwrap_or_default()],
         0..2 if fresh => Op::Accept {
             account,
             centavos,

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use workflows::{
-    domain::{Evidence, State},
+    domain::{Evidence, Outcome, State},
     sentences::{filled, support::WhyNot},
 };
 
 use super::{
     super::rows::{AwayBy, BankRow, PausedBy, Payout, Rules},
-    judge::{NoCancel, NoResend, Verdict, gate, known_unsent, no_cancel, no_resend, verdict},
+    judge::{NoCancel, NoResend, Verdict, gate, known_unsent, no_cancel, no_decision, no_resend, verdict},
     later,
 };
 
@@ -121,15 +121,21 @@ pub enum Deed {
     Retry,
     /// Have the same order handed to the bank again: giro does that by itself, or not at all.
     Resend,
+    /// Say what became of it, with a document, as the first or the second of two people.
+    Decide,
 }
 
 impl Deed {
+    /// Every deed.
+    pub const ALL: &'static [Self] = &[Self::Cancel, Self::Retry, Self::Resend, Self::Decide];
+
     /// The stable word.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Cancel => "cancel",
             Self::Retry => "retry",
             Self::Resend => "resend",
+            Self::Decide => "decide",
         }
     }
 }
@@ -151,6 +157,10 @@ pub fn outlook(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> O
             May {
                 deed: Deed::Resend,
                 why_not: why_no_resend(rules, row, bank, now),
+            },
+            May {
+                deed: Deed::Decide,
+                why_not: why_no_decision(row, now).map(str::to_owned),
             },
         ],
     }
@@ -239,6 +249,16 @@ fn why_no_cancel(why: NoCancel) -> &'static str {
         NoCancel::MayBeAtBank => "the order may be at the bank: only its answer, or two people, end it",
         NoCancel::Ended => "it has ended",
         NoCancel::NotUnderstood => "the bank knows something of it: people must understand that first",
+    }
+}
+
+/// Why no two people can say what became of it, or that it is understood; `None`: they can.
+fn why_no_decision(row: &Payout, now: Timestamp) -> Option<&'static str> {
+    if row.state.is_open() {
+        // Whether it was paid or not: whoever may say the one may say the other, but of what was never sent.
+        no_decision(row, Outcome::NotPaid, now).map(|_| "nobody needs to look at it: giro ends it by itself")
+    } else {
+        no_decision(row, Outcome::Understood, now).map(|_| "it has ended, and nothing is to be understood")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Evidence: what is known of a payout, by our own question, a refusal, statements or two people.
+//! Evidence: what is known of a payout, by our own question, a refusal or statements.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -83,16 +83,6 @@ pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer
                 if let Some(kept) = writes.evidence.last_mut() {
                     kept.document = Some(format!("reconciliations {own} and {next}"));
                 }
-            }
-        }
-        By::TwoPeople { paid, people, document } => {
-            let kind = if *paid {
-                Evidence::TwoPeoplePaid
-            } else {
-                Evidence::TwoPeopleNotPaid
-            };
-            if people[0] != people[1] {
-                put_people(&mut row, kind, people, document, finding.id, now, &mut writes);
             }
         }
     }
@@ -349,43 +339,5 @@ pub(super) fn put_evidence(
         }
         State::Settled | State::Returned if !kind.says_paid() => raise(row, Attention::EvidenceAfterEnd, now),
         State::Failed | State::Cancelled | State::Settled | State::Returned => {}
-    }
-}
-
-/// Two people with a document outrank what stands on an open row; after the end they move nothing.
-fn put_people(
-    row: &mut Payout,
-    kind: Evidence,
-    people: &[String; 2],
-    document: &str,
-    id: Uuid,
-    now: Timestamp,
-    writes: &mut Writes,
-) {
-    writes.evidence.push(EvidenceRow {
-        id,
-        payout: row.id,
-        kind,
-        state: row.state,
-        exchange: None,
-        decided_by: Some(people.to_vec()),
-        document: Some(document.to_owned()),
-        at: now,
-    });
-    if row.state.is_open() {
-        row.evidence = Some(kind);
-        row.contradicted = false;
-        row.decided_by = Some(people.to_vec());
-        row.document = Some(document.to_owned());
-        row.effective_on = row.effective_on.or(row.operating_date);
-        if row.attention == Some(Attention::Contradiction) {
-            row.attention = None;
-            row.attention_since = None;
-        }
-        if row.state == State::Accepted {
-            raise(row, Attention::EvidenceBeforeSend, now);
-        }
-    } else {
-        raise(row, Attention::EvidenceAfterEnd, now);
     }
 }

@@ -3,17 +3,17 @@
 use std::{collections::BTreeMap, fmt};
 
 use jiff::{SignedDuration, Timestamp};
-use workflows::domain::{Centavos, PayoutId, Refusal, State};
+use workflows::domain::{Attention, Centavos, Outcome, PayoutId, Refusal, State};
 
 use super::{
     super::{
-        command::{Accept, Answer, Command},
+        command::{Accept, Answer, Command, Subject},
         rows::{AccountStatus, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, SETTLEMENT_STP},
     },
     case::Case,
     comings::{Comings, End, NOBODY, Of},
     coverage::Coverage,
-    fixtures::{Books, FEE, IVA, account_id, books, clabe, opening, payout_id, request},
+    fixtures::{Books, FEE, IVA, account_id, books, clabe, opening, payout_id, request, word},
     invariants::{self, Holds},
     moves::Move,
     world::{At, Limits, QUIET, World, at},
@@ -85,6 +85,13 @@ pub(super) enum Op {
         account: Option<u8>,
     },
     SendBack {
+        n: usize,
+    },
+    Resolve {
+        n: usize,
+        account: Option<u8>,
+    },
+    Understand {
         n: usize,
     },
     Do {
@@ -163,7 +170,7 @@ impl Run {
         if let Op::Book { n, .. } = op {
             return n < self.booked.len();
         }
-        if let Op::ComeAgain { n, .. } | Op::Cure { n, .. } | Op::SendBack { n } = op {
+        if let Op::ComeAgain { n, .. } | Op::Cure { n, .. } | Op::SendBack { n } | Op::Resolve { n, .. } = op {
             return n < self.comings.count();
         }
         if let Op::Back { case: Some(case), .. } = op {
@@ -249,6 +256,8 @@ impl Run {
             }
             Op::Cure { n, account } => self.comings.cure(&mut self.books, n, account, &self.frozen)?,
             Op::SendBack { n } => self.send_back(n)?,
+            Op::Resolve { n, account } => self.comings.resolve(&mut self.books, n, account, &self.frozen)?,
+            Op::Understand { n } => self.understand(n)?,
             Op::Do { case, step } => self.step(case, step)?,
         }
         self.balances()
@@ -373,6 +382,28 @@ impl Run {
             });
         }
         Ok(())
+    }
+
+    /// Two people say that a record, and a payout, are understood: of a payout that is open, or that nobody was told of, they
+    /// cannot.
+    fn understand(&mut self, n: usize) -> Holds {
+        self.comings.understand(&mut self.books, n)?;
+        let Some(case) = self.cases.get_mut(n) else {
+            return Ok(());
+        };
+        let row = &self.books.rows.payouts[&case.payout];
+        let goes = !row.state.is_open() && !matches!(row.attention, None | Some(Attention::ReturnSetApart));
+        for person in ["ana", "luis"] {
+            case.next += 1;
+            let subject = Subject::Payout(case.payout);
+            let answer = self
+                .books
+                .try_run(&word(subject, person, Outcome::Understood, None, case.next))?;
+            expect(goes != matches!(answer, Answer::NotDecided(_)), "understood", &answer)?;
+        }
+        let told = self.books.rows.payouts[&case.payout].attention;
+        self.books.rows.decisions.clear();
+        expect(!goes || told.is_none(), "understood, and told still", &Answer::Unknown)
     }
 
     /// A payout as the oracle knows it.

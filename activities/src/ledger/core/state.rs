@@ -235,7 +235,8 @@ fn put_row(row: &mut Payout, key: &RowKey, now: At) {
     row.contradicted = key.contradicted;
     row.attention = key.attention;
     row.attention_since = key.attention.map(|_| instant(now));
-    row.deadline_at = row.state.is_open().then(|| instant(now + 60));
+    // It decides nothing but that people may be needed.
+    row.deadline_at = row.state.is_open().then(|| instant(now));
     row.ended_at = (!row.state.is_open()).then(|| instant(now));
     row.bank_said = None;
     row.doubt = None;

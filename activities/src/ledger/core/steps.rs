@@ -272,6 +272,10 @@ fn legs_of(rules: &Rules, before: &Rows, after: &Received) -> Result<Vec<Leg>, S
     let to = |apart| after.account.unwrap_or(apart);
     Ok(match (was, after.kind, after.state) {
         (_, ReceivedKind::Return, ReceivedState::Suspended) => vec![(id, "place", 0, SETTLEMENT_STP, SUSPENSE, amount)],
+        (Some(ReceivedState::Suspended), _, ReceivedState::Applied) => {
+            let to = after.account.ok_or("applied to nobody")?;
+            vec![(id, "cure", 0, SUSPENSE, to, amount)]
+        }
         (Some(ReceivedState::Unapplied), kind, ReceivedState::Applied) => {
             let (from, refunded) = match kind {
                 ReceivedKind::Deposit => (NOT_APPLIED, 0),
@@ -444,7 +448,7 @@ fn answered(before: &Rows, command: &Command, writes: &Writes) -> Holds {
                 "a claim after the end was not told"
             );
         }
-        By::Inquiry { .. } | By::Statements { .. } | By::TwoPeople { .. } => {}
+        By::Inquiry { .. } | By::Statements { .. } => {}
     }
     Ok(())
 }

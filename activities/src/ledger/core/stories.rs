@@ -2,14 +2,14 @@
 
 use jiff::civil::date;
 use uuid::Uuid;
-use workflows::domain::{AccountId, Attention, Centavos, End, Evidence, Refusal, State, TrackingKey};
+use workflows::domain::{AccountId, Attention, Centavos, End, Evidence, Outcome, Refusal, State, TrackingKey};
 
 use super::{
     super::{
-        command::{Answer, By, Command, Finding, Record, Stand},
+        command::{Answer, By, Command, Finding, Record, Stand, Subject},
         rows::{AccountStatus, PausedBy, Payout},
     },
-    fixtures::{Books, FEE, IVA, begin, books, payout_id, request, statements},
+    fixtures::{Books, FEE, IVA, begin, books, payout_id, request, statements, word},
 };
 use crate::bank::{Exchange, Found, FoundDoubt, NotSent, Sender, Submitted};
 
@@ -62,17 +62,16 @@ impl Books {
         }))
     }
 
-    fn people(&mut self, paid: bool, people: [&str; 2]) -> Stand {
-        let by = By::TwoPeople {
-            paid,
-            people: people.map(str::to_owned),
-            document: "statement 7".to_owned(),
-        };
-        self.stand(Command::Evidence(Finding {
-            payout: payout_id(1),
-            id: Uuid::now_v7(),
-            by,
-        }))
+    /// Two people say the same, once each; the second one's answer.
+    fn people(&mut self, paid: bool, people: [&str; 2]) -> Answer {
+        let outcome = if paid { Outcome::Paid } else { Outcome::NotPaid };
+        self.says(people[0], outcome);
+        self.says(people[1], outcome)
+    }
+
+    fn says(&mut self, person: &str, outcome: Outcome) -> Answer {
+        let n = u32::try_from(self.rows.decisions.len()).expect("few") + 1;
+        self.run(word(Subject::Payout(payout_id(1)), person, outcome, None, n))
     }
 
     fn stand(&mut self, command: Command) -> Stand {
@@ -567,6 +566,7 @@ fn two_people_decide_in_the_direction_they_say() {
         let (mut books, _) = accepted(true);
         books.begin(1);
         books.record(1, 1, took());
+        books.tick(601);
         books.people(paid, ["ana", "luis"]);
         assert_eq!(books.apply(), Some(end));
     }
@@ -936,3 +936,4 @@ fn another_alarm_is_another_pause() {
 mod arrivals;
 mod inside;
 mod loss;
+mod people;

@@ -49,7 +49,7 @@ pub struct Arrival {
     #[schema(value_type = Option<form::PayoutId>)]
     #[serde(default)]
     pub sent_back_by: Option<PayoutId>,
-    /// Who decided that, and why.
+    /// Who decided that it goes back, or whose what stood in suspense is, and why.
     #[serde(default)]
     pub decided: Option<Decided>,
     /// Why it came back, when the bank says so.

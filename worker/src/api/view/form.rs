@@ -95,7 +95,12 @@ forms! {
     /// What people may ask for.
     Deed = words(
         "What a person may want for a payout.",
-        &all(&[outlook::Deed::Cancel, outlook::Deed::Retry, outlook::Deed::Resend], outlook::Deed::word),
+        &all(outlook::Deed::ALL, outlook::Deed::word),
+    );
+    /// What people say.
+    Outcome = words(
+        "What a person says of a payout or of what came in.",
+        &all(domain::Outcome::ALL, domain::Outcome::word),
     );
     /// What a movement is.
     Leg = words(

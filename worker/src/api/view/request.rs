@@ -139,6 +139,34 @@ pub struct BankResume {
     pub paused_at: Option<Timestamp>,
 }
 
+/// What one of two people says of a payout.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Judgement {
+    /// `paid` or `not_paid` of an open one; `understood` of what came after its end.
+    #[schema(pattern = "^(paid|not_paid|understood)$", example = "not_paid")]
+    pub outcome: String,
+    /// What both go by, in one line of 200 characters at most: a letter of the bank's, a statement, a case. Both write the same.
+    #[schema(min_length = 1, max_length = 200, example = "letter of the bank, 2026-12-02")]
+    pub document: String,
+}
+
+/// What one of two people says of what came in.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Understanding {
+    /// `apply` of what stands in suspense; `understood` of what the bank told otherwise.
+    #[schema(pattern = "^(apply|understood)$", example = "apply")]
+    pub outcome: String,
+    /// What both go by, in one line of 200 characters at most. Both write the same.
+    #[schema(min_length = 1, max_length = 200, example = "letter of the bank, 2026-12-02")]
+    pub document: String,
+    /// With `apply`: the customer's account that gets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<form::AccountId>)]
+    pub account: Option<String>,
+}
+
 /// The decision of people that a deposit goes back.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workflows::domain::{AccountId, Centavos, Evidence, MovementId, PayoutId, State};
+use workflows::domain::{AccountId, Centavos, Evidence, MovementId, Outcome, PayoutId, State};
 
 use super::{Thing, form, payout::PayoutLinks};
 
@@ -65,6 +65,20 @@ pub enum Happened {
         decided_by: Option<Vec<String>>,
         /// What they decided on.
         document: Option<String>,
+    },
+    /// A person said what became of it.
+    Decision {
+        /// When.
+        at: Timestamp,
+        /// The caller that they are.
+        #[schema(example = "ana")]
+        by: String,
+        #[schema(value_type = form::Outcome)]
+        outcome: Outcome,
+        /// What they go by.
+        document: String,
+        /// It made another person's word count.
+        is_second: bool,
     },
     /// Money moved.
     Movement {
@@ -128,6 +142,18 @@ impl Happened {
                 evidence,
                 decided_by,
                 document,
+            },
+            What::Decision {
+                by,
+                outcome,
+                document,
+                is_second,
+            } => Self::Decision {
+                at,
+                by,
+                outcome,
+                document,
+                is_second,
             },
             What::Movement {
                 id,

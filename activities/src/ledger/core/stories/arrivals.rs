@@ -28,7 +28,7 @@ fn back(books: &Books, n: u8, centavos: i64, interest: i64) -> ReceivedLine {
 }
 
 impl Books {
-    fn comes(&mut self, line: ReceivedLine) -> ReceivedId {
+    pub(super) fn comes(&mut self, line: ReceivedLine) -> ReceivedId {
         let receive = Receive {
             bank: "stp".to_owned(),
             line,
@@ -52,7 +52,7 @@ impl Books {
         }))
     }
 
-    fn came(&self, id: ReceivedId) -> &Received {
+    pub(super) fn came(&self, id: ReceivedId) -> &Received {
         &self.rows.received[&id]
     }
 
@@ -148,6 +148,7 @@ fn what_goes_back_is_never_sent_again_nor_proven_absent() {
         by,
     }));
     assert_eq!((books.row().evidence, books.apply()), (None, None));
+    books.tick(301);
     books.people(false, ["ana", "luis"]);
     assert_eq!(books.apply(), Some(End::Failed));
 }

@@ -1,0 +1,209 @@
+//! What takes two people, with a document: each rule fails when it is broken.
+
+use workflows::domain::{Attention, End, Evidence, Outcome, ReceivedAttention, ReceivedState, State};
+
+use super::{
+    super::{
+        super::command::{Answer, Command, NotDecided, Return, Subject},
+        super::rows::AccountStatus,
+        fixtures::{account_id, came, payout_id, word},
+    },
+    accepted, doubt, paid, took,
+};
+
+/// In doubt, and past its deadline.
+fn stuck() -> super::Books {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, doubt());
+    books.tick(601);
+    books
+}
+
+fn no(why: NotDecided) -> Answer {
+    Answer::NotDecided(why)
+}
+
+#[test]
+fn one_word_decides_nothing_and_the_second_does() {
+    let mut books = stuck();
+    assert!(matches!(books.says("ana", Outcome::NotPaid), Answer::Awaits(_)));
+    assert!(
+        matches!(books.says("ana", Outcome::NotPaid), Answer::Awaits(_)),
+        "one person twice is one person"
+    );
+    assert!(
+        matches!(books.says("luis", Outcome::Paid), Answer::Awaits(_)),
+        "two who disagree decide nothing"
+    );
+    assert_eq!((books.row().evidence, books.apply()), (None, None));
+    assert!(matches!(books.says("luis", Outcome::NotPaid), Answer::Decided(Some(_))));
+    assert_eq!(books.row().decided_by, Some(vec!["ana".to_owned(), "luis".to_owned()]));
+    assert_eq!(books.apply(), Some(End::Failed));
+}
+
+#[test]
+fn whoever_changes_their_mind_is_no_second_one() {
+    let mut books = stuck();
+    books.says("ana", Outcome::NotPaid);
+    books.says("ana", Outcome::Paid);
+    assert!(matches!(books.says("luis", Outcome::NotPaid), Answer::Awaits(_)));
+    assert_eq!(books.row().evidence, None);
+}
+
+#[test]
+fn a_repeated_key_says_nothing_new() {
+    let mut books = stuck();
+    let says = |books: &mut super::Books, person, outcome, n| {
+        books.run(word(Subject::Payout(payout_id(1)), person, outcome, None, n))
+    };
+    let first = says(&mut books, "ana", Outcome::NotPaid, 1);
+    assert_eq!(says(&mut books, "ana", Outcome::NotPaid, 1), first);
+    assert_eq!(says(&mut books, "ana", Outcome::Paid, 1), no(NotDecided::KeyReused));
+    assert!(
+        matches!(says(&mut books, "luis", Outcome::NotPaid, 1), Answer::Decided(_)),
+        "keys are each person's own"
+    );
+    assert!(matches!(
+        says(&mut books, "ana", Outcome::NotPaid, 1),
+        Answer::Decided(_)
+    ));
+    assert_eq!(books.rows.decisions.len(), 2);
+}
+
+/// What was said of one standing says nothing of the next: the order went out again, or the bank has answered.
+#[test]
+fn what_was_said_before_the_bank_spoke_does_not_count() {
+    let mut books = stuck();
+    books.says("ana", Outcome::NotPaid);
+    books.found(paid());
+    assert!(matches!(books.says("luis", Outcome::NotPaid), Answer::Awaits(_)));
+    assert_eq!(books.row().evidence, Some(Evidence::Paid));
+    assert_eq!(books.apply(), Some(End::Settled));
+
+    let mut books = stuck();
+    books.says("ana", Outcome::NotPaid);
+    books.twice_not_found();
+    assert_eq!(books.begin(2), super::Stand::Go);
+    books.record(2, 2, doubt());
+    assert!(matches!(books.says("luis", Outcome::NotPaid), Answer::Awaits(_)));
+    assert_eq!(books.row().evidence, None);
+}
+
+#[test]
+fn a_word_grows_old() {
+    let mut books = stuck();
+    books.says("ana", Outcome::NotPaid);
+    books.tick(7 * 86_400 + 1);
+    assert!(matches!(books.says("luis", Outcome::NotPaid), Answer::Awaits(_)));
+    assert_eq!(books.row().evidence, None);
+}
+
+/// While giro ends it by itself nobody is needed, and the wrong id does no harm.
+#[test]
+fn nobody_decides_what_needs_nobody() {
+    let (mut books, _) = accepted(true);
+    assert_eq!(
+        books.says("ana", Outcome::NotPaid),
+        no(NotDecided::NotNeeded),
+        "it can be cancelled"
+    );
+    assert_eq!(books.says("ana", Outcome::Paid), no(NotDecided::NotSent));
+    books.begin(1);
+    books.record(1, 1, took());
+    assert_eq!(
+        books.says("ana", Outcome::Paid),
+        no(NotDecided::NotNeeded),
+        "it is on its way"
+    );
+    books.tick(601);
+    assert_eq!(books.says("ana", Outcome::Understood), no(NotDecided::StillOpen));
+    books.found(paid());
+    assert_eq!(books.apply(), Some(End::Settled));
+    assert_eq!(books.says("ana", Outcome::NotPaid), no(NotDecided::Ended));
+    assert_eq!(books.says("ana", Outcome::Understood), no(NotDecided::NotNeeded));
+    assert!(books.rows.decisions.is_empty(), "nothing of it is remembered");
+}
+
+#[test]
+fn what_came_after_the_end_is_understood_by_two() {
+    let (mut books, _) = accepted(true);
+    books.begin(1);
+    books.record(1, 1, took());
+    books.found(paid());
+    assert_eq!(books.apply(), Some(End::Settled));
+    books.found(super::not_paid());
+    assert_eq!(books.row().attention, Some(Attention::EvidenceAfterEnd));
+    books.says("ana", Outcome::Understood);
+    assert_eq!(books.row().attention, Some(Attention::EvidenceAfterEnd));
+    books.says("luis", Outcome::Understood);
+    assert_eq!((books.row().attention, books.row().state), (None, State::Settled));
+    books.found(super::not_paid());
+    assert_eq!(
+        books.row().attention,
+        Some(Attention::EvidenceAfterEnd),
+        "what comes later is told again"
+    );
+}
+
+#[test]
+fn suspense_goes_to_a_customer_once_by_two_people() {
+    let (mut books, account) = accepted(true);
+    let mut line = came("RET1", 700);
+    (line.payment_type, line.of_key) = (17, Some("GIRONOBODYS".to_owned()));
+    let id = books.comes(line);
+    books.run(Command::Return(Return {
+        received: id,
+        payout: None,
+    }));
+    assert_eq!(books.came(id).state, ReceivedState::Suspended);
+    let other = books.open(1, 1);
+    let say = |books: &mut super::Books, person, to, n| {
+        books.run(word(Subject::Received(id), person, Outcome::Apply, Some(to), n))
+    };
+    assert!(matches!(say(&mut books, "ana", account, 1), Answer::Awaits(_)));
+    assert!(
+        matches!(say(&mut books, "luis", other, 1), Answer::Awaits(_)),
+        "not the same account"
+    );
+    assert_eq!(
+        say(&mut books, "luis", account_id(99), 2),
+        no(NotDecided::AccountUnknown)
+    );
+    books.rows.accounts.get_mut(&account).expect("it").status = AccountStatus::Frozen;
+    assert_eq!(say(&mut books, "luis", account, 3), no(NotDecided::AccountNotOpen));
+    books.rows.accounts.get_mut(&account).expect("it").status = AccountStatus::Open;
+    let before = books.rows.accounts[&account].credits;
+    assert_eq!(say(&mut books, "luis", account, 4), Answer::Decided(None));
+    assert_eq!(books.rows.accounts[&account].credits.get(), before.get() + 700);
+    assert_eq!(
+        (books.came(id).state, books.came(id).attention),
+        (ReceivedState::Applied, None)
+    );
+    assert_eq!(say(&mut books, "ana", other, 5), no(NotDecided::NotNeeded), "once");
+    assert_eq!(
+        say(&mut books, "luis", account, 4),
+        Answer::Decided(None),
+        "asked again, it says so again"
+    );
+}
+
+#[test]
+fn a_record_told_otherwise_is_understood_by_two() {
+    let (mut books, account) = accepted(true);
+    let mut line = came("DEP1", 700);
+    line.account = books.rows.accounts[&account]
+        .clabe
+        .as_ref()
+        .map(|clabe| clabe.expose().to_owned());
+    let id = books.comes(line.clone());
+    books.run(Command::Deposit(id));
+    line.amount = workflows::domain::Centavos::new(701);
+    books.comes(line);
+    assert_eq!(books.came(id).attention, Some(ReceivedAttention::Differs));
+    for (n, person) in [(1, "ana"), (2, "luis")] {
+        assert!(books.came(id).attention.is_some());
+        books.run(word(Subject::Received(id), person, Outcome::Understood, None, n));
+    }
+    assert_eq!(books.came(id).attention, None);
+}

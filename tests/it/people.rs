@@ -1,0 +1,266 @@
+//! What takes two people, with a document: an end that no bank tells, what came after an end, and what stands in suspense.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tests::{
+    client::{Giro, Reply, clabe, is, text},
+    sim::{End, Fault, Incoming, TABLE},
+    stack::{PATIENCE, Setup, Stack},
+};
+use tokio::time::{Duration, Instant, sleep};
+
+use crate::callers::key;
+
+/// Three who ask, each with a key of their own.
+struct People {
+    payer: Giro,
+    ana: Giro,
+    luis: Giro,
+}
+
+/// A stack in which everybody has a key; its customer's account.
+async fn with_people(name: &str) -> Result<(Stack, People, String)> {
+    let stack = Stack::with(
+        name,
+        Setup {
+            programs: &["worker", "api", "relay"],
+            ..Setup::default()
+        },
+    )
+    .await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    let with = |caller, scope| anyhow::Ok(stack.giro.with_key(&key(&stack, caller, scope)?));
+    let people = People {
+        payer: with("payments", "pay")?,
+        ana: with("ana", "operate")?,
+        luis: with("luis", "operate")?,
+    };
+    // The door closes, and keys are taken, within seconds.
+    let start = Instant::now();
+    for (giro, status) in [
+        (&stack.giro, 401),
+        (&people.payer, 200),
+        (&people.ana, 200),
+        (&people.luis, 200),
+    ] {
+        while giro.get("/v1/banks").await?.status != status {
+            ensure!(start.elapsed() < PATIENCE, "no key is taken");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+    Ok((stack, people, account))
+}
+
+fn cents(fault: Fault) -> i64 {
+    TABLE.iter().find(|row| row.fault == fault).map_or(0, |row| row.cents)
+}
+
+async fn says(giro: &Giro, path: &str, key: &str, outcome: &str, document: &str) -> Result<Reply> {
+    giro.post(path, key, &json!({ "outcome": outcome, "document": document }))
+        .await
+}
+
+fn is_told(reason: &'static str) -> impl Fn(&Value) -> bool {
+    move |payout| payout["attention"]["reason"] == reason
+}
+
+/// The bank has an order by our key that is not quite ours: it stays open until two people say by one document what it is.
+#[tokio::test]
+async fn two_people_with_one_document_end_what_no_bank_ends() -> Result<()> {
+    let (stack, people, account) = with_people("two_people").await?;
+    let row = TABLE
+        .iter()
+        .find(|row| row.end == End::Speak("mismatch"))
+        .context("a row")?;
+    let id = people.payer.pay(&account, 12_300 + row.cents).await?;
+    let path = format!("/v1/payouts/{id}/decide");
+    let told = people.payer.wait(&id, PATIENCE, is_told("mismatch")).await?;
+    let may = |payout: &Value, deed: &str| {
+        let all = payout["may"].as_array().cloned().unwrap_or_default();
+        all.iter().any(|may| may["action"] == deed && may["allowed"] == true)
+    };
+    ensure!(may(&told, "decide"), "{told}");
+
+    let forbidden = says(&people.payer, &path, "a", "paid", "letter 1").await?;
+    ensure!(forbidden.status == 403, "{forbidden:?}");
+    for (body, pointer) in [
+        (json!({"outcome": "paid"}), "/document"),
+        (json!({"outcome": "maybe", "document": "letter 1"}), "/outcome"),
+        (json!({"outcome": "paid", "document": ""}), "/document"),
+        (json!({"outcome": "paid", "document": "letter 1", "by": "luis"}), "/by"),
+    ] {
+        let wrong = people.ana.post(&path, "wrong", &body).await?;
+        ensure!(
+            wrong.status == 422 && wrong.body["errors"][0]["pointer"] == pointer,
+            "{wrong:?}"
+        );
+    }
+    let first = says(&people.ana, &path, "a", "paid", "letter 1").await?;
+    ensure!(first.status == 202 && first.body["is_decided"] == false, "{first:?}");
+    let again = says(&people.ana, &path, "a", "paid", "letter 1").await?;
+    ensure!(
+        again.status == 202 && again.body["said"].as_array().map(Vec::len) == Some(1),
+        "{again:?}"
+    );
+    let other = says(&people.ana, &path, "a", "not_paid", "letter 1").await?;
+    ensure!(other.body["code"] == "idempotency_key_reused", "{other:?}");
+    let twice = says(&people.ana, &path, "b", "paid", "letter 1").await?;
+    ensure!(twice.status == 202, "one person twice is one person: {twice:?}");
+    let elsewhere = says(&people.luis, &path, "a", "paid", "letter 2").await?;
+    ensure!(elsewhere.status == 202, "another document: {elsewhere:?}");
+    ensure!(people.ana.payout(&id).await?["state"] != "settled");
+
+    let second = says(&people.luis, &path, "b", "paid", "letter 1").await?;
+    ensure!(second.status == 200 && second.body["is_decided"] == true, "{second:?}");
+    let ended = people.payer.wait(&id, PATIENCE, is("settled")).await?;
+    ensure!(ended["attention"].is_null() && !may(&ended, "decide"), "{ended}");
+    let again = says(&people.luis, &path, "b", "paid", "letter 1").await?;
+    ensure!(again.status == 200 && again.replayed, "{again:?}");
+    let late = says(&people.ana, &path, "c", "not_paid", "letter 1").await?;
+    ensure!(
+        late.status == 409 && late.body["code"] == "nothing_to_decide",
+        "{late:?}"
+    );
+    let timeline = people.ana.get(&format!("/v1/payouts/{id}/timeline")).await?.body;
+    let all = timeline["data"].as_array().context("a list")?;
+    let said: Vec<String> = all
+        .iter()
+        .filter(|entry| entry["kind"] == "decision")
+        .map(|entry| format!("{} {}", entry["by"], entry["is_second"]).replace('"', ""))
+        .collect();
+    ensure!(
+        said == ["ana false", "ana false", "luis false", "luis true"],
+        "{said:?}"
+    );
+    let proof = all
+        .iter()
+        .find(|entry| entry["kind"] == "evidence")
+        .context("evidence")?;
+    ensure!(
+        proof["decided_by"] == json!(["ana", "luis"]) && proof["document"] == "letter 1",
+        "{proof}"
+    );
+    // The bank's statement still has the amount that no payout has: that is not the books' to mend.
+    let told = stack
+        .audit(&[])
+        .map_or_else(|error| format!("{error:#}"), |_| String::new());
+    ensure!(told.contains("has another amount"), "{told}");
+    stack.audit(&["--without", "bank"]).map(drop)
+}
+
+/// Two people are wrong: the bank paid. That is told, giro sends nothing more, and two people take it off once it is understood.
+#[tokio::test]
+async fn what_came_after_the_end_is_told_until_two_people_understand_it() -> Result<()> {
+    let (stack, people, account) = with_people("understood").await?;
+    let id = people.payer.pay(&account, 12_300 + cents(Fault::Silent)).await?;
+    let path = format!("/v1/payouts/{id}/decide");
+    people
+        .payer
+        .wait(&id, PATIENCE, |payout| payout["state"] == "sending")
+        .await?;
+    let early = says(&people.ana, &path, "a", "not_paid", "letter 1").await?;
+    ensure!(
+        early.status == 409 && early.body["code"] == "nothing_to_decide",
+        "giro still asks: {early:?}"
+    );
+    stack.pass(301).await?;
+    people.payer.wait(&id, PATIENCE, is_told("deadline")).await?;
+    // Nobody drives it: who decides has its run started anew.
+    stack.handle(&id).await?.terminate(Default::default()).await?;
+    for (giro, status) in [(&people.ana, 202), (&people.luis, 200)] {
+        let said = says(giro, &path, "b", "not_paid", "letter 1").await?;
+        ensure!(said.status == status, "{said:?}");
+    }
+    people.payer.wait(&id, PATIENCE, is("failed")).await?;
+    let key = text(&people.payer.payout(&id).await?, "/tracking_key")?;
+    stack.bank.speak(&key).await?;
+    stack.bank.webhook(&key, "LQ").await?;
+    people.payer.wait(&id, PATIENCE, is_told("paid_after_release")).await?;
+    let alone = says(&people.luis, &path, "c", "understood", "case 7").await?;
+    ensure!(alone.status == 202, "{alone:?}");
+    ensure!(is_told("paid_after_release")(&people.ana.payout(&id).await?));
+    let both = says(&people.ana, &path, "c", "understood", "case 7").await?;
+    ensure!(
+        both.status == 200 && both.body["payout"]["attention"].is_null(),
+        "{both:?}"
+    );
+    let nothing = says(&people.ana, &path, "d", "understood", "case 7").await?;
+    ensure!(nothing.body["code"] == "nothing_to_decide", "{nothing:?}");
+    // The alarm that paused the bank is another matter.
+    let bank = &people.ana.get("/v1/banks").await?.body["data"][0];
+    ensure!(bank["paused_by"] == "paid_after_release", "{bank}");
+    // What was paid twice is a loss that the books and the bank do not agree on.
+    ensure!(stack.audit(&[]).is_err());
+    Ok(())
+}
+
+/// A return that no payout explains stands in suspense until two people give it to a customer, once.
+#[tokio::test]
+async fn what_stands_in_suspense_goes_to_a_customer_by_two_people() -> Result<()> {
+    let (stack, people, account) = with_people("suspense").await?;
+    let sent = stack
+        .bank
+        .receive(&Incoming {
+            monto: 5_000,
+            devolucion: Some("GIRO0000NOBODYS".to_owned()),
+            tipo_pago: 17,
+            causa: Some(2),
+            cuenta_beneficiario: clabe(1),
+            ..Incoming::default()
+        })
+        .await?;
+    let list = format!("/v1/returns?tracking_key={}", sent.clave_rastreo);
+    let start = Instant::now();
+    let id = loop {
+        let found = people.ana.get(&list).await?.body;
+        if found["data"][0]["state"] == "suspended" {
+            break text(&found, "/data/0/id")?;
+        }
+        ensure!(start.elapsed() < PATIENCE, "{found}");
+        sleep(Duration::from_millis(100)).await;
+    };
+    let path = format!("/v1/returns/{id}/decide");
+    let body = json!({ "outcome": "apply", "document": "letter 9", "account": account });
+    let cured = people
+        .ana
+        .post(
+            &format!("/v1/returns/{id}/apply"),
+            "one",
+            &json!({ "account": account, "reason": "it is theirs" }),
+        )
+        .await?;
+    ensure!(
+        cured.body["code"] == "not_set_apart",
+        "one person is not enough: {cured:?}"
+    );
+    let nameless = people
+        .ana
+        .post(&path, "x", &json!({ "outcome": "apply", "document": "letter 9" }))
+        .await?;
+    ensure!(nameless.body["errors"][0]["pointer"] == "/account", "{nameless:?}");
+    let first = people.ana.post(&path, "a", &body).await?;
+    ensure!(
+        first.status == 202 && first.body["arrival"]["state"] == "suspended",
+        "{first:?}"
+    );
+    // Both at once, by keys of their own: it moves once.
+    let (one, two) = tokio::join!(people.luis.post(&path, "a", &body), people.luis.post(&path, "b", &body));
+    let (one, two) = (one?, two?);
+    let done = [&one, &two].iter().filter(|reply| reply.status == 200).count();
+    ensure!(done == 1, "{one:?} {two:?} {}", stack.log("api"));
+    let row = people.payer.get(&format!("/v1/accounts/{account}")).await?.body;
+    ensure!(row["balances"]["available"] == 10_005_000, "{row}");
+    let moved = people
+        .payer
+        .get(&format!("/v1/accounts/{account}/movements"))
+        .await?
+        .body;
+    ensure!(
+        moved["data"][0]["kind"] == "cure"
+            && moved["data"][0]["actor"] == "ana and luis"
+            && moved["data"][0]["reason"] == "letter 9",
+        "{moved}"
+    );
+    stack.balanced().await?;
+    stack.audited()
+}

@@ -1,0 +1,320 @@
+//! What takes two people, with a document: one says it, a second one who says the same makes it count.
+
+use std::sync::Arc;
+
+use activities::ledger::{
+    command::{Answer, Decide, NotDecided, Subject},
+    read,
+    rows::{self, Payout},
+};
+use axum::{extract::State as Shared, http::StatusCode, response::Response};
+use tracing::{info, warn};
+use uuid::Uuid;
+use workflows::domain::{AccountId, FieldCode, FieldError, Outcome, PayoutId, ReceivedId, ReceivedKind};
+
+use super::{
+    Answered, Api, arrivals,
+    caller::{Caller, Operator},
+    extract::{Id, JsonBody},
+    idempotency::Key,
+    params::{Nothing, Params},
+    payouts::behind,
+    plain,
+    problem::{Code, Problem},
+    show::{replay, reply},
+    trace,
+    view::{
+        Thing,
+        arrival::Arrival,
+        decision::{Decision, Said},
+        form, payout as view,
+        request::{Judgement, Understanding},
+    },
+};
+use crate::starter::Reason;
+
+/// Say what became of a payout
+///
+/// One of two people says, with a document, that it was `paid` or `not_paid`, or that what came after its end is
+/// `understood`. Nothing happens until another person says the same by the same document, within a week and while the payout
+/// stands as it did; then it is done: the payout ends so, or its attention is taken off. Only for what needs people. Needs the
+/// scope `operate`; each person has a key of a caller of their own.
+#[utoipa::path(post, path = "/v1/payouts/{id}/decide", tag = "payouts", operation_id = "decidePayout",
+    params(("id" = inline(form::PayoutId), Path, description = "The payout.")), request_body = Judgement,
+    responses(
+        (status = 200, description = "Two people have said so, now or before.", body = Decision),
+        (status = 202, description = "It waits for a second person.", body = Decision),
+    ))]
+pub(super) async fn payout(
+    Shared(api): Shared<Arc<Api>>,
+    Operator(caller): Operator,
+    _: Params<Nothing>,
+    key: Key,
+    Id(id): Id<PayoutId>,
+    JsonBody(body): JsonBody,
+) -> Answered<Response> {
+    trace::about(id);
+    api.payout(&caller, id).await?;
+    let Judgement { outcome, document } = plain::read(
+        &body,
+        r#"{"outcome": "paid, not_paid or understood", "document": "..."}"#,
+    )?;
+    let of_payouts = [Outcome::Paid, Outcome::NotPaid, Outcome::Understood];
+    let outcome = of_payouts.into_iter().find(|known| known.word() == outcome);
+    let word = Word {
+        outcome: outcome.ok_or_else(|| {
+            field(
+                "/outcome",
+                FieldCode::InvalidParameter,
+                "write paid, not_paid or understood",
+            )
+        })?,
+        account: None,
+        document: plain::line("/document", &document)?,
+    };
+    let (said, replayed) = say(&api, &caller, &key, Subject::Payout(id), word).await?;
+    if let Heard::Done(Some(payout)) = &said.heard {
+        info!(%id, outcome = %said.word.outcome, "decided by two people");
+        wake(&api, (**payout).clone());
+    }
+    let shown = view::Payout::of(&api.payout(&caller, id).await?, api.context());
+    said.reply(&api, replayed, |decision| Decision {
+        payout: Some(shown),
+        ..decision
+    })
+    .await
+}
+
+/// Say what became of a deposit
+///
+/// Two people say that what the bank told otherwise of it is `understood`. Needs the scope `operate`.
+#[utoipa::path(post, path = "/v1/deposits/{id}/decide", tag = "arrivals", operation_id = "decideDeposit",
+    params(("id" = inline(form::ReceivedId), Path, description = "The deposit.")), request_body = Understanding,
+    responses(
+        (status = 200, description = "Two people have said so, now or before.", body = Decision),
+        (status = 202, description = "It waits for a second person.", body = Decision),
+    ))]
+pub(super) async fn deposit(
+    Shared(api): Shared<Arc<Api>>,
+    Operator(caller): Operator,
+    _: Params<Nothing>,
+    key: Key,
+    Id(id): Id<ReceivedId>,
+    JsonBody(body): JsonBody,
+) -> Answered<Response> {
+    received(&api, &caller, &key, ReceivedKind::Deposit, id, &body).await
+}
+
+/// Say what becomes of a return
+///
+/// Two people say that what stands in suspense is an account's (`apply`), or that what the bank told otherwise of it is
+/// `understood`. Needs the scope `operate`.
+#[utoipa::path(post, path = "/v1/returns/{id}/decide", tag = "arrivals", operation_id = "decideReturn",
+    params(("id" = inline(form::ReceivedId), Path, description = "The return.")), request_body = Understanding,
+    responses(
+        (status = 200, description = "Two people have said so, now or before.", body = Decision),
+        (status = 202, description = "It waits for a second person.", body = Decision),
+    ))]
+pub(super) async fn of_return(
+    Shared(api): Shared<Arc<Api>>,
+    Operator(caller): Operator,
+    _: Params<Nothing>,
+    key: Key,
+    Id(id): Id<ReceivedId>,
+    JsonBody(body): JsonBody,
+) -> Answered<Response> {
+    received(&api, &caller, &key, ReceivedKind::Return, id, &body).await
+}
+
+async fn received(
+    api: &Api,
+    caller: &Caller,
+    key: &Key,
+    kind: ReceivedKind,
+    id: ReceivedId,
+    body: &[u8],
+) -> Answered<Response> {
+    arrivals::one(api, caller, kind, id).await?;
+    let form = r#"{"outcome": "apply or understood", "document": "...", "account": "acc_..." with apply}"#;
+    let Understanding {
+        outcome,
+        document,
+        account,
+    } = plain::read(body, form)?;
+    let wrong = |fix: &str| field("/account", FieldCode::InvalidId, fix);
+    let (outcome, account) = match (outcome.as_str(), account) {
+        ("apply", Some(account)) => {
+            let account: AccountId = account.parse().map_err(|error| wrong(&format!("{error}")))?;
+            (Outcome::Apply, Some(account))
+        }
+        ("apply", None) => return Err(wrong("name the account that gets it")),
+        ("understood", None) => (Outcome::Understood, None),
+        ("understood", Some(_)) => return Err(wrong("leave it out: nothing moves")),
+        _ => {
+            return Err(field(
+                "/outcome",
+                FieldCode::InvalidParameter,
+                "write apply or understood",
+            ));
+        }
+    };
+    let document = plain::line("/document", &document)?;
+    let word = Word {
+        outcome,
+        account,
+        document,
+    };
+    let (said, replayed) = say(api, caller, key, Subject::Received(id), word).await?;
+    let seen = arrivals::one(api, caller, kind, id).await?;
+    if let Heard::Done(_) = &said.heard {
+        info!(received = %id, outcome = %said.word.outcome, "decided by two people");
+        api.starter.look_at(&seen.received).await;
+    }
+    let shown = Arrival::of(&seen, api.context());
+    said.reply(api, replayed, |decision| Decision {
+        arrival: Some(shown),
+        ..decision
+    })
+    .await
+}
+
+/// What one person says.
+struct Word {
+    outcome: Outcome,
+    account: Option<AccountId>,
+    document: String,
+}
+
+/// What came of it.
+enum Heard {
+    Done(Option<Box<Payout>>),
+    Waits,
+}
+
+/// A word that was taken.
+struct Taken {
+    subject: Subject,
+    word: Word,
+    heard: Heard,
+}
+
+/// Says it; and whether the key had said so before.
+async fn say(api: &Api, caller: &Caller, key: &Key, subject: Subject, word: Word) -> Answered<(Taken, bool)> {
+    let id = Uuid::now_v7();
+    let before = read::decisions(api.ledger.pool(), subject.uuid()).await?;
+    let replayed = before
+        .iter()
+        .any(|said| (said.person.as_str(), said.key.as_str()) == (caller.name(), key.as_str()));
+    let decide = Decide {
+        id,
+        subject,
+        person: caller.name().to_owned(),
+        key: key.as_str().to_owned(),
+        outcome: word.outcome,
+        account: word.account,
+        document: word.document.clone(),
+    };
+    let heard = heard(api.ledger.decide(decide).await?)?;
+    Ok((Taken { subject, word, heard }, replayed))
+}
+
+impl Taken {
+    async fn reply(self, api: &Api, replayed: bool, with: impl FnOnce(Decision) -> Decision) -> Answered<Response> {
+        let said = read::decisions(api.ledger.pool(), self.subject.uuid()).await?;
+        let is_decided = matches!(self.heard, Heard::Done(_));
+        let decision = with(Decision {
+            object: Thing::Decision,
+            outcome: self.word.outcome,
+            account: self.word.account,
+            document: self.word.document,
+            is_decided,
+            next: next(is_decided, self.word.outcome).to_owned(),
+            said: said.into_iter().map(|said: rows::Decision| Said::of(said)).collect(),
+            payout: None,
+            arrival: None,
+        });
+        Ok(match (is_decided, replayed) {
+            (true, true) => replay(decision),
+            (true, false) => reply(StatusCode::OK, decision),
+            (false, _) => reply(StatusCode::ACCEPTED, decision),
+        })
+    }
+}
+
+const fn next(is_decided: bool, outcome: Outcome) -> &'static str {
+    match (is_decided, outcome) {
+        (false, _) => "another person says the same, by the same document, within a week; nothing happens before",
+        (true, Outcome::Paid) => "giro books it as paid",
+        (true, Outcome::NotPaid) => "giro gives the money back; of what was never sent, take it back by cancel",
+        (true, Outcome::Understood) => "nothing: what is told of it from now on is news",
+        (true, Outcome::Apply) => "nothing: the account has it",
+    }
+}
+
+fn heard(answer: Answer) -> Answered<Heard> {
+    match answer {
+        Answer::Decided(payout) => Ok(Heard::Done(payout.map(Box::new))),
+        Answer::Awaits(_) => Ok(Heard::Waits),
+        Answer::NotDecided(why) => Err(match why {
+            NotDecided::NotNeeded => Problem::from(Code::NothingToDecide),
+            NotDecided::NotSent => Problem::because(
+                Code::NothingToDecide,
+                "The books never sent it. Nothing was decided: where the bank has an order by its key, giro takes it in from the bank's statement.",
+            ),
+            NotDecided::Ended => Problem::because(
+                Code::NothingToDecide,
+                "It has ended, and an end stays. Nothing was decided: what came since can be `understood`.",
+            ),
+            NotDecided::StillOpen => Problem::because(
+                Code::NothingToDecide,
+                "It is open: its end makes what was told of it understood. Nothing was decided; say `paid` or `not_paid`.",
+            ),
+            NotDecided::KeyReused => Problem::from(Code::KeyReused),
+            NotDecided::AccountUnknown => field(
+                "/account",
+                FieldCode::InvalidId,
+                "name a customer's account that the books have",
+            ),
+            NotDecided::AccountNotOpen => field(
+                "/account",
+                FieldCode::NotPayable,
+                "name an account that is open: this one is frozen or closed",
+            ),
+        }),
+        Answer::Unknown => Err(Problem::from(Code::NotFound)),
+        Answer::Opened { .. } | Answer::ClabeTaken | Answer::Accepted { .. } | Answer::Refused { .. } => {
+            Err(unexpected())
+        }
+        Answer::KeyConflict { .. } | Answer::Cancelled(_) | Answer::TooLate(_) | Answer::CatchingUp(_) => {
+            Err(unexpected())
+        }
+        Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) => Err(unexpected()),
+        Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
+            Err(unexpected())
+        }
+    }
+}
+
+/// Has the run look at its row, and starts one that is missing.
+fn wake(api: &Api, payout: Payout) {
+    if !payout.state.is_open() {
+        return;
+    }
+    let starter = api.starter.clone();
+    behind(async move {
+        if let Err(error) = starter.begin(&payout, Reason::Overdue).await {
+            warn!(payout = %payout.id, error = format!("{error:#}"), "not woken now: the sweeper starts the run");
+        }
+        starter.look(&payout).await;
+    });
+}
+
+fn field(pointer: &'static str, code: FieldCode, fix: &str) -> Problem {
+    Problem::fields(vec![FieldError::new(pointer, code, fix)])
+}
+
+/// The ledger answered another question than it was asked.
+fn unexpected() -> Problem {
+    tracing::error!("the ledger answered another question about a decision");
+    Problem::from(Code::Internal)
+}
