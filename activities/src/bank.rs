@@ -403,13 +403,15 @@ impl Bank {
         }
     }
 
-    /// The money giro has at the bank, in centavos.
-    pub async fn balance(&self, account: &Clabe) -> Result<Centavos, BalanceUnknown> {
+    /// The money giro has at the bank, in centavos; `None`: the configuration names no account there.
+    pub async fn balance(&self) -> Result<Option<Centavos>, BalanceUnknown> {
+        let Self::Stp(stp) = self;
+        let Some(account) = stp.account() else {
+            return Ok(None);
+        };
         let no_turn = |error: NoTurn| BalanceUnknown { why: error.to_string() };
         self.turn(Call::Question, 1).await.map_err(no_turn)?;
-        match self {
-            Self::Stp(stp) => stp.balance(account).await,
-        }
+        stp.balance(account).await.map(Some)
     }
 }
 

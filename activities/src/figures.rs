@@ -15,7 +15,7 @@ use crate::{
         StoreError, heard, read,
         rows::{Cause, PausedBy},
     },
-    meters,
+    meters, reconcile,
 };
 
 /// How many, and the age of the oldest in seconds.
@@ -151,12 +151,10 @@ async fn received(pool: &PgPool) -> Result<(), StoreError> {
 /// Closed days, by their newest reading.
 async fn reconciliations(pool: &PgPool) -> Result<(), StoreError> {
     let rows = sqlx::query!(
-        r#"select b.name, count(*) filter (where newest.differences > 0) as "differ!",
+        r#"select b.name, count(*) filter (where newest.differences > 0 and newest.understood_at is null) as "differ!",
                greatest(extract(epoch from giro_now() - coalesce(max(newest.at),
                    (select min(opened_at) from account where code = 2101))), 0)::float8 as "age!"
-           from bank b left join (
-               select distinct on (bank, operating_date) bank, differences, at
-               from reconciliation order by bank, operating_date, at desc) newest on newest.bank = b.name
+           from bank b left join newest_day newest on newest.bank = b.name
            group by b.name"#
     )
     .fetch_all(pool)
@@ -164,6 +162,18 @@ async fn reconciliations(pool: &PgPool) -> Result<(), StoreError> {
     for row in rows {
         gauge!(meters::DIFFERING_DAYS, "bank" => row.name.clone()).set(number(row.differ));
         gauge!(meters::RECONCILED_AGE, "bank" => row.name).set(row.age);
+    }
+    // What was never read is no number: nothing compares with it.
+    let (now, running) = (read::now(pool).await?, reconcile::running(pool).await?);
+    for bank in read::banks(pool).await? {
+        let found = running.iter().find(|running| running.bank == bank.name);
+        let balance = found.and_then(|running| running.balance);
+        let age = balance.map_or(f64::NAN, |balance| {
+            balance.at.duration_until(now).as_secs_f64().max(0.0)
+        });
+        let apart = balance.map_or(f64::NAN, |balance| centavos(balance.apart()));
+        gauge!(meters::SETTLEMENT_APART, "bank" => bank.name.clone()).set(apart);
+        gauge!(meters::SETTLEMENT_AGE, "bank" => bank.name).set(age);
     }
     Ok(())
 }
@@ -205,6 +215,12 @@ async fn inbox(pool: &PgPool) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// An amount as Prometheus has it: a double, exact below ninety million million pesos.
+#[allow(clippy::cast_precision_loss)]
+fn centavos(amount: i64) -> f64 {
+    amount as f64
 }
 
 /// A count as Prometheus has it.

@@ -181,6 +181,10 @@ meters! {
         "Closed days whose newest reading of the bank's statement differs from the books.";
     RECONCILED_AGE = Gauge "giro_reconciliation_newest_age_seconds" ["bank"] of [Relay]:
         "Since a closed day was last read, or, before that, since the first payout; 0 without one.";
+    SETTLEMENT_APART = Gauge "giro_settlement_apart_centavos" ["bank"] of [Relay]:
+        "By how much the bank's balance is apart from the settlement account; above 0: the bank has more. NaN until it was read once.";
+    SETTLEMENT_AGE = Gauge "giro_settlement_read_age_seconds" ["bank"] of [Relay]:
+        "Since the bank's balance was last held against the settlement account: while money moves it is not. NaN until it was once.";
     OUTBOX = Gauge "giro_outbox_unpublished" [] of [Relay]:
         "Events that wait for their publisher, counted up to 10000.";
     OUTBOX_AGE = Gauge "giro_outbox_oldest_age_seconds" [] of [Relay]:

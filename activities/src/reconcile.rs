@@ -1,12 +1,14 @@
 //! The bank's closed days held against the books: what each day came to is written down, what the books missed is taken
 //! in, and an order that neither its own day nor the next has is proven never to have reached the bank.
 //!
+//! The running day is read each time too: its orders so far, and whether the settlement account has what the bank has.
 //! A day is closed once the bank's operating date is past it. The bank is read before the books. Nothing is posted here:
 //! evidence is recorded, and runs are woken. Whoever dies midway costs one more reading: the next look finds the same
 //! days due.
 
 mod came;
 mod day;
+mod running;
 mod store;
 
 use std::{
@@ -20,8 +22,8 @@ use temporalio_client::Client;
 use tracing::{info, warn};
 use uuid::Uuid;
 use workflows::{
-    contract::{DayRead, Reconciled},
-    domain::{BankCalendar, CalendarError, Evidence, PayoutId},
+    contract::{DayRead, Reconciled, RunningRead},
+    domain::{BankCalendar, CalendarError, Centavos, Evidence, PayoutId},
 };
 
 use crate::{
@@ -32,13 +34,17 @@ use crate::{
     steps::BankSteps,
 };
 use day::{Day, Unanswered};
+use running::Told;
+pub use running::{Apart, Balance, Running, balances_apart, running};
 use store::Read;
-pub use store::{Differing, Named, Reading, differing, of_day};
+pub use store::{Differing, Named, Reading, Understood, differing, of_day, understand};
 
 /// Banking days back that are read at the most; what is open for longer, people decide.
 const MOST_DAYS: usize = 20;
 /// A day that is not settled is read again after so long: runs, the bank, or people may have mended it.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
+/// A balance is asked for again so often while money moves.
+const QUIET_TRIES: u32 = 3;
 /// How long it waits for the books to be held against the bank's orders.
 const CATCH_UP: Duration = Duration::from_secs(10);
 
@@ -74,14 +80,13 @@ pub(crate) async fn reconcile(steps: &BankSteps, client: &Client) -> Result<Reco
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
     let mut trouble = None;
     let mut running = BTreeSet::new();
-    if !pairs.is_empty() {
-        match look.statement(today).await {
-            Ok(lines) => running.extend(lines.into_iter().map(|line| line.tracking_key)),
-            Err(error) => {
-                warn!(bank = bank.name(), %error, "the running day could not be read: nothing is proven by closed ones");
-                trouble = Some(error);
-                pairs.clear();
-            }
+    match look.running(&mut done).await {
+        Ok(keys) => running = keys,
+        Err(Trouble::Rolled) => return Err(Trouble::Rolled),
+        Err(error) => {
+            warn!(bank = bank.name(), %error, "the running day could not be read: nothing is proven by closed ones");
+            trouble = Some(error);
+            pairs.clear();
         }
     }
     let mut due = unsettled(calendar, today, at, &read)?;
@@ -136,6 +141,55 @@ impl Look<'_> {
             return Err(Trouble::Rolled);
         }
         Ok(list)
+    }
+
+    /// The bank's balance; `None`: the configuration names no account, or it is not told, which holds up nothing else.
+    async fn balance(&self) -> Option<Centavos> {
+        match self.steps.bank().balance().await {
+            Ok(balance) => balance,
+            Err(error) => {
+                warn!(bank = self.steps.bank().name(), %error, "the settlement account is held against nothing");
+                None
+            }
+        }
+    }
+
+    /// Reads the running day so far, takes in what the books missed, and writes what it comes to with the bank's balance; the
+    /// keys of its orders. A balance counts that is the same before and after both lists: while money moves none is.
+    async fn running(&self, done: &mut Reconciled) -> Result<BTreeSet<String>, Trouble> {
+        let (ledger, bank) = (self.steps.ledger(), self.steps.bank());
+        let (mut read_at, mut before) = (ledger.now().await?, self.balance().await);
+        let mut tries = 1;
+        let told = loop {
+            let (lines, list) = (self.statement(self.today).await?, self.list(self.today).await?);
+            let after = self.balance().await;
+            let balance = before.filter(|_| before == after);
+            if balance.is_some() || after.is_none() || tries == QUIET_TRIES {
+                break Told {
+                    read_at,
+                    date: self.today,
+                    lines,
+                    list,
+                    balance,
+                };
+            }
+            (read_at, before, tries) = (ledger.now().await?, after, tries + 1);
+        };
+        let keys = told.lines.iter().map(|line| line.tracking_key.clone()).collect();
+        let (taken_in, strays) = catch_up::take_in(self.steps, self.client, &told.lines, read_at).await?;
+        done.taken_in += count(taken_in);
+        done.strays += strays;
+        let puller = Puller::new(self.steps.clone());
+        done.taken_in_received += count(puller.take_in(&told.list).await?.len());
+        let (date, orders) = (told.date, told.lines.len());
+        let (differences, balance) = running::keep(ledger, bank, told).await?;
+        done.running = Some(RunningRead {
+            operating_date: date,
+            orders: count(orders),
+            differences: count(differences),
+            apart: balance.map(|balance| balance.apart()),
+        });
+        Ok(keys)
     }
 
     /// Reads a closed day, takes in what the books missed, and writes what it came to.

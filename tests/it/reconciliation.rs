@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use temporalio_client::{Client, WorkflowHandle, WorkflowStartOptions, schedules::ScheduleOverlapPolicy};
 use tests::{
-    client::is,
-    sim::Fault,
+    client::{clabe, is},
+    sim::{Fault, Incoming, SettingsChange},
     stack::{PATIENCE, Setup, Stack},
 };
 use tokio::time::{Duration, Instant, sleep};
@@ -241,6 +241,139 @@ async fn a_statement_that_is_not_told_whole_is_read_later() -> Result<()> {
     stack.audited()
 }
 
+/// What is under way at the bank is allowed for; a centavo that nobody explains is told, once two readings say so.
+#[tokio::test]
+async fn the_settlement_account_has_what_the_bank_has() -> Result<()> {
+    let setup = Setup {
+        more: vec![("stp", "account = \"646180157000000004\"".to_owned())],
+        ..patient()
+    };
+    let stack = Stack::with("settlement", setup).await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    let opening = |centavos| SettingsChange {
+        opening_balance: Some(centavos),
+        ..SettingsChange::default()
+    };
+    stack.bank.settings(&opening(10_000_000)).await?;
+    let apart = async || match reconcile(&stack).await? {
+        Reconciliation::Read(read) => read.running.context("a running day")?.apart.context("a balance"),
+        Reconciliation::Left { bank } => anyhow::bail!("{bank} was left"),
+    };
+    ensure!(apart().await? == 0, "nothing has moved");
+    settled(&stack, &account, 10_000).await?;
+    for (to, centavos) in [(1, 2_500), (9, 700)] {
+        let deposit = Incoming {
+            monto: centavos,
+            cuenta_beneficiario: clabe(to),
+            ..Incoming::default()
+        };
+        stack.bank.receive(&deposit).await?;
+    }
+    // One that never reached the bank, and one that it has and hides.
+    dropped(&stack, &account, 20_000).await?;
+    let hidden = doubted(&stack, &account, 30_000, Fault::RefuseResend).await?;
+    ensure!(apart().await? == 0, "what is under way explains it");
+    let shown = stack.giro.get("/v1/reconciliations/running").await?.body["data"][0].clone();
+    ensure!(
+        shown["balance"]["in_doubt"] == 50_000 && shown["differences"] == 0,
+        "{shown}"
+    );
+    stack.bank.speak(&stack.key(&hidden).await?).await?;
+    stack.giro.wait(&hidden, PATIENCE, is("settled")).await?;
+    ensure!(apart().await? == 0);
+
+    stack.bank.settings(&opening(10_000_001)).await?;
+    let told = async || {
+        let all = stack.giro.get("/v1/attention").await?.body;
+        let all = all["data"].as_array().context("a list")?.clone();
+        anyhow::Ok(all.into_iter().find(|row| row["cause"] == "balance_differs"))
+    };
+    ensure!(apart().await? == 1);
+    ensure!(
+        told().await?.is_none(),
+        "money may have moved between two questions: once is not enough"
+    );
+    ensure!(apart().await? == 1);
+    let row = told().await?.context("it is told")?;
+    ensure!(
+        row["what"] == "stp has MXN 0.01 more than the settlement account",
+        "{row}"
+    );
+    stack.bank.settings(&opening(10_000_000)).await?;
+    ensure!(apart().await? == 0);
+    ensure!(told().await?.is_none(), "it goes by itself");
+    Ok(())
+}
+
+/// A day that differs is told until a person has understood it, and anew when it differs otherwise.
+#[tokio::test]
+async fn a_day_that_differs_is_told_until_it_is_understood() -> Result<()> {
+    let stack = Stack::with("understood_day", patient()).await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    let wrong = settled(&stack, &account, 10_000).await?;
+    let other = settled(&stack, &account, 20_000).await?;
+    stack.bank.state(&stack.key(&wrong).await?, "CN").await?;
+    at(&stack, "2027-01-12", "12:00:00").await?;
+    let path = "/v1/reconciliations/2027-01-11";
+    let why = json!({ "bank": "stp", "reason": "the bank's case 1234" });
+    let unread = stack.giro.post(&format!("{path}/understood"), "a", &why).await?;
+    ensure!(
+        unread.status == 409 && unread.body["code"] == "nothing_to_decide",
+        "{unread:?}"
+    );
+    read(&stack).await?;
+    let told = async || {
+        let all = stack.giro.get("/v1/attention").await?.body;
+        anyhow::Ok(
+            all["data"]
+                .as_array()
+                .context("a list")?
+                .iter()
+                .any(|row| row["cause"] == "day_differs"),
+        )
+    };
+    ensure!(told().await?, "it differs");
+    let nameless = stack
+        .giro
+        .post(&format!("{path}/understood"), "b", &json!({ "bank": "stp" }))
+        .await?;
+    ensure!(nameless.body["errors"][0]["pointer"] == "/reason", "{nameless:?}");
+    let said = stack.giro.post(&format!("{path}/understood"), "c", &why).await?;
+    let day = &said.body["data"][0];
+    ensure!(
+        said.status == 200 && day["understood"]["why"] == "the bank's case 1234",
+        "{said:?}"
+    );
+    ensure!(
+        day["differences"] == 2 && day["agrees"] == false,
+        "it differs still: {day}"
+    );
+    let again = stack.giro.post(&format!("{path}/understood"), "c", &why).await?;
+    ensure!(again.status == 200, "{again:?}");
+    ensure!(!told().await?);
+    // Read again, it differs as it did.
+    at(&stack, "2027-01-12", "13:30:00").await?;
+    read(&stack).await?;
+    ensure!(!told().await?);
+    stack.bank.state(&stack.key(&other).await?, "CN").await?;
+    at(&stack, "2027-01-12", "15:00:00").await?;
+    read(&stack).await?;
+    ensure!(told().await?, "it differs otherwise");
+    let csv = reqwest::get(format!("{}{path}?format=csv", stack.giro.base())).await?;
+    let (kind, text) = (csv.headers()["content-type"].to_str()?.to_owned(), csv.text().await?);
+    ensure!(
+        kind.starts_with("text/csv") && text.lines().count() == 5,
+        "{kind}: {text}"
+    );
+    ensure!(
+        text.contains("day,\"stp\",2027-01-11,") && text.contains("is settled, and the bank says stp:CN"),
+        "{text}"
+    );
+    Ok(())
+}
+
 /// The schedule is there without anybody's doing, and starts a run that reads what is due.
 #[tokio::test]
 async fn a_schedule_reads_closed_days() -> Result<()> {
@@ -249,7 +382,9 @@ async fn a_schedule_reads_closed_days() -> Result<()> {
     let account = stack.giro.account(1, 10_000_000).await?;
     settled(&stack, &account, 10_000).await?;
     at(&stack, "2027-01-12", "12:00:00").await?;
-    stack.logged("worker", "closed days are reconciled by schedule").await?;
+    stack
+        .logged("worker", "the bank's days are reconciled by schedule")
+        .await?;
     let client = stack.client().await?;
     let schedule = client.get_schedule_handle(worker::schedule::id(stack.queue()));
     schedule

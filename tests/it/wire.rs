@@ -27,8 +27,8 @@ use workflows::{
     arrival::ArrivalOutcome,
     attributes,
     contract::{
-        Accept, Applied, Arrival, ArrivalStanding, Asked, Bank, Booked, DayRead, Ledger, Placed, Reconciled, Standing,
-        Subject, Submit,
+        Accept, Applied, Arrival, ArrivalStanding, Asked, Bank, Booked, DayRead, Ledger, Placed, Reconciled,
+        RunningRead, Standing, Subject, Submit,
     },
     domain::{
         Attention, Centavos, End, Evidence, FieldCode, FieldError, Institutions, Order, PayoutId, PayoutRequest,
@@ -409,6 +409,12 @@ fn shapes() -> Value {
         ..outcome(End::Refused)
     };
     let reconciled = Reconciled {
+        running: Some(RunningRead {
+            operating_date: jiff::civil::date(2026, 11, 30),
+            orders: 2,
+            differences: 1,
+            apart: Some(-1),
+        }),
         bank: "stp".to_owned(),
         days: vec![DayRead {
             operating_date: jiff::civil::date(2026, 11, 27),

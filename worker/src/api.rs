@@ -132,6 +132,8 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(attention::list))
         .routes(routes!(banks::list))
         .routes(routes!(reconciliations::show))
+        .routes(routes!(reconciliations::running))
+        .routes(routes!(reconciliations::understood))
         .routes(routes!(pauses::pause))
         .routes(routes!(pauses::resume))
         .routes(routes!(health::root))

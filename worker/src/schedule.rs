@@ -1,4 +1,4 @@
-//! The Temporal Schedule that starts the reconciliation of closed days: made where it is missing, also after Temporal has
+//! The Temporal Schedule that starts the reconciliation: made where it is missing, also after Temporal has
 //! lost its database. People may pause it there, or trigger it; what it is stays as it was made until it is deleted.
 
 use std::time::Duration;
@@ -11,8 +11,8 @@ use temporalio_client::{
 use tracing::{info, warn};
 use workflows::{ReconciliationWorkflow, wire::Anything};
 
-/// Every half hour, and soon after 18:10, when a day has closed and the guard around that is over.
-const TIMES: &str = "12,42 * * * *";
+/// Every five minutes, and soon after 18:10, when a day has closed and the guard around that is over.
+const TIMES: &str = "2-59/5 * * * *";
 const TIME_ZONE: &str = "America/Mexico_City";
 /// Between two looks whether it is there.
 const EVERY: Duration = Duration::from_secs(300);
@@ -27,7 +27,7 @@ pub(crate) async fn keep(client: Client, queue: String, stop: impl Future<Output
     let mut stop = std::pin::pin!(stop);
     loop {
         match make(&client, &queue).await {
-            Ok(true) => info!(schedule = id(&queue), "closed days are reconciled by schedule"),
+            Ok(true) => info!(schedule = id(&queue), "the bank's days are reconciled by schedule"),
             Ok(false) => {}
             Err(error) => warn!(%error, schedule = id(&queue), "not made: tried again"),
         }

@@ -177,6 +177,22 @@ pub struct Reconciled {
     pub strays: u64,
     /// Payouts of which it is proven that their orders never reached the bank.
     pub proven_absent: u64,
+    /// The running day so far; `None`: it could not be read.
+    #[serde(default)]
+    pub running: Option<RunningRead>,
+}
+
+/// The running day of a bank, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningRead {
+    /// The bank's day.
+    pub operating_date: Date,
+    /// Orders on its statement so far.
+    pub orders: u64,
+    /// How many of them differ from the books.
+    pub differences: u64,
+    /// Centavos by which the bank's balance is apart from the settlement account; `None`: not asked, or money moved meanwhile.
+    pub apart: Option<i64>,
 }
 
 /// One closed day of a bank, as it was read.

@@ -15,7 +15,7 @@ use crate::{
 
 /// Statements of twenty busy days, page by page, under the bank's rate limit.
 const ONE_READING: Duration = Duration::from_secs(600);
-/// The next run follows half an hour after this one, and finds what this one leaves due.
+/// A long one holds up the next runs, which find what it leaves due.
 const ALL_READINGS: Duration = Duration::from_secs(1_500);
 /// A worker that died is missed this soon.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(60);

@@ -63,6 +63,9 @@ pub struct StpConfig {
     pub key_file: PathBuf,
     /// Passphrase of `key_file`.
     pub key_passphrase: SecretString,
+    /// The company's account at STP, a CLABE, whose balance the settlement account must have. Default: not asked.
+    #[serde(default)]
+    pub account: Option<String>,
     /// STP refuses a key that it has seen on the same operating day (its answer -1). Default: true.
     #[serde(default = "yes")]
     pub refuses_repeated_keys: bool,
@@ -124,6 +127,7 @@ pub struct Stp {
     longitude: Option<String>,
     pin_operating_date: bool,
     refuses_repeated_keys: bool,
+    account: Option<Clabe>,
     key: KeyPair,
     pace: Arc<Pace>,
     orders: Client,
@@ -190,7 +194,13 @@ impl Stp {
             field: "queries_url",
             fix,
         })?;
+        let account = config.account.map(|text| Clabe::new(&text)).transpose();
+        let account = account.map_err(|_| StpError::Field {
+            field: "account",
+            fix: "set it to the CLABE of the company's account at STP, 18 digits with their check digit, or leave it out",
+        })?;
         Ok(Self {
+            account,
             latitude: place("latitude", config.latitude)?,
             longitude: place("longitude", config.longitude)?,
             pin_operating_date: config.pin_operating_date,
@@ -321,8 +331,13 @@ impl Stp {
             .await
     }
 
+    /// The company's account at STP, where one is configured.
+    pub(in crate::bank) const fn account(&self) -> Option<&Clabe> {
+        self.account.as_ref()
+    }
+
     /// The money in `account` at STP, in centavos.
-    pub async fn balance(&self, account: &Clabe) -> Result<Centavos, BalanceUnknown> {
+    pub(in crate::bank) async fn balance(&self, account: &Clabe) -> Result<Centavos, BalanceUnknown> {
         self.queries.balance(account, &self.company, &self.key).await
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Differences of a day that are kept by name.
-const NAMED: usize = 100;
+pub(super) const NAMED: usize = 100;
 
 /// What was read of each day before.
 #[derive(Clone, Debug)]
@@ -72,6 +72,38 @@ pub struct Reading {
     pub differences: u32,
     /// The first hundred of them.
     pub named: Vec<Named>,
+    /// Somebody has understood these very differences.
+    pub understood: Option<Understood>,
+}
+
+/// Who has understood what differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Understood {
+    /// Who.
+    pub by: String,
+    /// Why it differs.
+    pub why: String,
+    /// When they said so.
+    pub at: Timestamp,
+}
+
+/// Keeps that a person has understood what differs of this day, by the newest reading of this bank. `false`: nothing differs,
+/// or it was not read.
+pub async fn understand(pool: &PgPool, bank: &str, date: Date, person: &str, reason: &str) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        r#"insert into day_understood (reading, person, reason, at)
+           select id, $3, $4, giro_now() from newest_day
+           where bank = $1 and operating_date = ($2::text)::date and differences > 0
+           on conflict (reading) do nothing"#,
+        bank,
+        date.to_string(),
+        person,
+        reason
+    )
+    .execute(pool);
+    let is_new = heard(done).await?.rows_affected() > 0;
+    let known = of_day(pool, date).await?;
+    Ok(is_new || known.iter().any(|day| day.bank == bank && day.understood.is_some()))
 }
 
 /// Closed days of a bank that differ from the books, by their newest readings.
@@ -90,10 +122,15 @@ pub async fn differing(pool: &PgPool) -> Result<Vec<Differing>, StoreError> {
     let rows = sqlx::query!(
         r#"select bank as "bank!", array_agg(date::text order by date) as "days!",
                   (extract(epoch from min(since)) * 1000000)::bigint as "since!"
-           from (select distinct on (r.bank, r.operating_date) r.bank, r.operating_date as date, r.differences,
-                        min(r.at) filter (where r.differences > 0) over (partition by r.bank, r.operating_date) as since
-                 from reconciliation r order by r.bank, r.operating_date, r.at desc) newest
-           where differences > 0 group by bank order by bank"#
+           from (select bank, operating_date as date, differs_since as since from newest_day
+                 where differences > 0 and understood_at is null
+                 union all
+                 -- Of a day that runs the newest reading alone, until it is closed and read as such.
+                 select r.bank, r.operating_date, r.at from bank b cross join lateral (
+                     select * from running_day where bank = b.name order by at desc limit 1) r
+                 where r.differences > 0 and not exists (
+                     select from reconciliation c where (c.bank, c.operating_date) = (r.bank, r.operating_date))) differs
+           group by bank order by bank"#
     )
     .fetch_all(pool);
     let rows = heard(rows).await?.into_iter().map(|row| Differing {
@@ -107,10 +144,12 @@ pub async fn differing(pool: &PgPool) -> Result<Vec<Differing>, StoreError> {
 /// The newest reading of this day by each bank.
 pub async fn of_day(pool: &PgPool, date: Date) -> Result<Vec<Reading>, StoreError> {
     let rows = sqlx::query!(
-        r#"select distinct on (bank) bank, orders, agreed, paid_by_bank, paid_by_books, open, differences, named,
-               received, received_by_bank, received_by_books,
-               (extract(epoch from at) * 1000000)::bigint as "at!"
-           from reconciliation where operating_date = ($1::text)::date order by bank, at desc"#,
+        r#"select bank as "bank!", orders as "orders!", agreed as "agreed!", paid_by_bank as "paid_by_bank!",
+               paid_by_books as "paid_by_books!", open as "open!", differences as "differences!", named as "named!",
+               received as "received!", received_by_bank as "received_by_bank!", received_by_books as "received_by_books!",
+               (extract(epoch from at) * 1000000)::bigint as "at!", understood_by, understood_why,
+               (extract(epoch from understood_at) * 1000000)::bigint as understood_at
+           from newest_day where operating_date = ($1::text)::date order by bank"#,
         date.to_string()
     )
     .fetch_all(pool)
@@ -131,6 +170,14 @@ pub async fn of_day(pool: &PgPool, date: Date) -> Result<Vec<Reading>, StoreErro
             open: count(row.open),
             differences: count(row.differences),
             named: serde_json::from_value(row.named)?,
+            understood: match (row.understood_by, row.understood_why, row.understood_at) {
+                (Some(by), Some(why), Some(at)) => Some(Understood {
+                    by,
+                    why,
+                    at: time(Some(at)),
+                }),
+                _ => None,
+            },
         })
     });
     read.collect()

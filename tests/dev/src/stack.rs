@@ -104,6 +104,8 @@ impl<'a> Stack<'a> {
             "--clock-offset",
             &offset,
         ]);
+        // What the story's customer starts with: the settlement account has what the bank has.
+        bank.extend(["--opening-balance", "10000000"]);
         bank.extend(["--settle-after-ms", "1500", "--address-file", &address_file]);
         self.start("bank-sim", "bank-sim", &bank)?;
         for role in ["worker", "relay", "api"] {

@@ -11,7 +11,7 @@ use tokio::{
 use uuid::Uuid;
 use workflows::domain::Centavos;
 
-use super::{Asked, CHARGE, MEXICO_CITY, Month};
+use super::{Asked, CHARGE, MEXICO_CITY, Month, OPENING};
 use crate::{
     client::{BENEFICIARY, clabe, is, request, text},
     sim::{Fault, Incoming, Planted},
@@ -96,6 +96,7 @@ impl Month {
         drop(port);
         self.stack.run("bank-sim")?;
         self.stack.ready().await?;
+        self.opens_with(2 * OPENING).await?;
         self.at(n, time).await?;
         let resume = ["bank", "resume", "stp", "--reason", "it is back"];
         self.stack.giro_command(&resume).map(drop)
@@ -273,6 +274,7 @@ impl Month {
             };
             let planted = self.stack.bank.plant(&order).await?;
             self.plant(planted.fecha_operacion, &order.clave)?;
+            self.apart -= order.monto;
         }
         if n == OTHERWISE {
             let key = self.stack.bank.receive(&deposit(1, 12_300)).await?.clave_rastreo;
@@ -284,6 +286,8 @@ impl Month {
             };
             let told = self.stack.bank.receive(&again).await?;
             self.plant(told.fecha_operacion, &key)?;
+            // The bank has the second amount in place of the first.
+            self.apart += again.monto - 12_300;
         }
         Ok(())
     }
@@ -331,9 +335,7 @@ impl Month {
         self.waiting.push((n, id));
         self.due(n).await?;
         let read = self.reconcile().await?;
-        if read.strays > 0 {
-            self.resume().await?;
-        }
+        self.resume().await?;
         Ok(match read.days.last() {
             None => "no day has closed".to_owned(),
             Some(day) => format!("agreed {} of {} on {}", day.agreed, day.orders, day.operating_date),

@@ -51,9 +51,8 @@ impl Month {
         for n in last..last + AFTER {
             self.begins(n, time(12, 0, 0, 0)).await?;
             self.due(n).await?;
-            if self.reconcile().await?.strays > 0 {
-                self.resume().await?;
-            }
+            self.reconcile().await?;
+            self.resume().await?;
         }
         let mut books = self.books().await?;
         let sums = books.sums().await?;
@@ -92,6 +91,12 @@ impl Month {
         ensure!(
             usize::try_from(many)? == self.planted.len(),
             "people are told of {many} days: {told}"
+        );
+        let running = self.stack.giro.get("/v1/reconciliations/running").await?.body;
+        ensure!(
+            running["data"][0]["balance"]["apart"] == self.apart,
+            "the bank must have {} more than the books: {running}",
+            self.apart
         );
         let orders = self.stack.bank.orders().await?;
         let strange = books.against(&orders).await?;

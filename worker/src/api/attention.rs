@@ -32,6 +32,8 @@ pub(super) async fn list(
     if caller.operates() {
         let days = reconcile::differing(api.ledger.pool()).await?;
         all.extend(days.iter().filter_map(Attention::of_days));
+        let apart = reconcile::balances_apart(api.ledger.pool()).await?;
+        all.extend(apart.iter().map(Attention::of_balance));
     }
     Ok(reply(StatusCode::OK, Page::whole(all)))
 }

@@ -24,6 +24,8 @@ pub(super) fn problem(code: Code) -> String {
 
 /// The cause of closed days that differ from a bank's statement.
 pub(super) const DAY_DIFFERS: &str = "day_differs";
+/// The cause of a bank whose balance the books do not have.
+pub(super) const BALANCE_DIFFERS: &str = "balance_differs";
 
 /// Where a cause of attention is explained: a path of this API.
 pub(super) fn runbook(cause: &str) -> String {
@@ -66,6 +68,7 @@ fn of_cause(word: &str) -> Option<&'static str> {
         "people" | "configuration" => format!("### Paused by {word}"),
         "stray_order" => format!("### Paused by `{word}`"),
         DAY_DIFFERS => format!("### Closed day: `{word}`"),
+        BALANCE_DIFFERS => format!("### Bank: `{word}`"),
         "away" | "catching_up" | "recovering" => format!("### Bank `{word}`"),
         _ => return None,
     };

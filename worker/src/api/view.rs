@@ -41,4 +41,5 @@ pub enum Thing {
     Transfer,
     Receipt,
     Decision,
+    RunningDay,
 }

@@ -477,6 +477,20 @@ pub(super) enum Banks {
         #[arg(value_name = "DAY")]
         date: Day,
     },
+    /// Show what the running day comes to so far, and the bank's balance against the settlement account.
+    Running,
+    /// Say that what differs of a closed day is understood, and why: it leaves the list while it differs so.
+    Understood {
+        /// The bank's day: 2026-11-01, today or yesterday.
+        #[arg(value_name = "DAY")]
+        date: Day,
+        #[command(flatten)]
+        why: Why,
+        #[command(flatten)]
+        sure: Sure,
+        #[command(flatten)]
+        key: Key,
+    },
     /// Send nothing more through a bank; asking and ending go on.
     Pause {
         #[command(flatten)]

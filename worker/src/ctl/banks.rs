@@ -10,12 +10,13 @@ use super::{
     failure::{Exit, Failure},
     paper::{Column, Paper, Text, Tone},
     session::Session,
-    words::amount,
+    when::Day,
+    words::{amount, plain},
 };
 use crate::api::view::{
     bank::{Bank, BankState},
     page::Page,
-    reconciliation::Reconciliation,
+    reconciliation::{Reconciliation, RunningDay},
 };
 
 pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Failure> {
@@ -25,9 +26,25 @@ pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Fail
             session.tell(&answer, |page: &Page<Bank>| listing(&page.data, &session.paper))
         }
         Banks::Day { date } => {
-            let outside = || Failure::Usage("DAY: write a day that the calendar has".to_owned());
-            let date = date.date(session.now().await).ok_or_else(outside)?;
+            let date = date_of(session, date).await?;
             let answer = session.get(&format!("/v1/reconciliations/{date}"), &[]).await?;
+            session.tell(&answer, |page: &Page<Reconciliation>| {
+                came_to(date, &page.data, &session.paper)
+            })
+        }
+        Banks::Running => {
+            let answer = session.get("/v1/reconciliations/running", &[]).await?;
+            session.tell(&answer, |page: &Page<RunningDay>| so_far(&page.data, &session.paper))
+        }
+        Banks::Understood { date, why, sure, key } => {
+            let date = date_of(session, date).await?;
+            session.confirm(
+                &format!("Say that what differs of {date} at {} is understood?", why.name),
+                sure.yes,
+            )?;
+            let body = json!({ "bank": why.name, "reason": why.reason });
+            let path = format!("/v1/reconciliations/{date}/understood");
+            let answer = session.post(&path, key.key.as_deref(), &body).await?;
             session.tell(&answer, |page: &Page<Reconciliation>| {
                 came_to(date, &page.data, &session.paper)
             })
@@ -46,6 +63,72 @@ pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Fail
             set(session, why, key, "resume", body).await
         }
     }
+}
+
+async fn date_of(session: &Session, date: &Day) -> Result<Date, Failure> {
+    let outside = || Failure::Usage("DAY: write a day that the calendar has".to_owned());
+    date.date(session.now().await).ok_or_else(outside)
+}
+
+/// What the running day comes to so far, bank by bank.
+fn so_far(days: &[RunningDay], paper: &Paper) -> String {
+    if days.is_empty() {
+        return "No running day was read yet: that takes five minutes after the first worker has started.\n".to_owned();
+    }
+    let mut text = String::new();
+    for day in days {
+        let differ = match day.differences {
+            0 => Text::new("none differs", Tone::Good),
+            many => Text::new(format!("{many} differ"), Tone::Bad),
+        };
+        let mut facts = vec![
+            ("read", Text::from(paper.clock.full(day.read_at))),
+            ("orders", Text::from(format!("{}, {} open", day.orders, day.open))),
+            ("against books", differ),
+        ];
+        match &day.balance {
+            None => facts.push((
+                "balance",
+                Text::from("not held against the books: stp.account is not configured, or money moves all the time"),
+            )),
+            Some(balance) => {
+                let pesos = |centavos: i64| amount(Centavos::new(centavos));
+                facts.push((
+                    "balance",
+                    Text::from(format!(
+                        "{} at {}",
+                        pesos(balance.by_bank),
+                        paper.clock.full(balance.read_at)
+                    )),
+                ));
+                facts.push(("must be", Text::from(pesos(balance.by_books))));
+                if balance.in_doubt > 0 {
+                    facts.push((
+                        "in doubt",
+                        Text::from(format!("{} may have left beside", pesos(balance.in_doubt))),
+                    ));
+                }
+                facts.push(match balance.apart {
+                    0 => ("apart by", Text::new("nothing", Tone::Good)),
+                    apart => ("apart by", Text::new(pesos(apart), Tone::Bad)),
+                });
+            }
+        }
+        text.push_str(&format!(
+            "{} {}\n\n{}",
+            plain(&day.bank),
+            day.operating_date,
+            paper.facts(facts)
+        ));
+        for difference in &day.named {
+            text.push_str(&format!(
+                "{}: {}\n",
+                plain(&difference.subject),
+                plain(&difference.what)
+            ));
+        }
+    }
+    text
 }
 
 /// When the pause began that stands now; an alarm must be named by whoever ends it.
@@ -117,6 +200,11 @@ fn came_to(date: Date, days: &[Reconciliation], paper: &Paper) -> String {
         ]
     });
     let mut text = paper.table(&columns, rows.collect());
+    for day in days {
+        if let Some(said) = &day.understood {
+            text.push_str(&format!("\nunderstood by {}: {}\n", plain(&said.by), plain(&said.why)));
+        }
+    }
     let named: Vec<_> = days.iter().flat_map(|day| &day.named).collect();
     if !named.is_empty() {
         let columns = [Column::whole("WHAT"), Column::wrapped("DIFFERS")];

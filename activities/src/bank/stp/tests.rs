@@ -20,6 +20,7 @@ fn config(base: &str) -> (StpConfig, KeyPair) {
         orders_url: format!("{base}/speiws/rest/"),
         queries_url: format!("{base}/efws/API"),
         query_format: QueryFormat::V2,
+        account: None,
         key_file: file(&pem),
         key_passphrase: SecretString::from("open sesame"),
         refuses_repeated_keys: true,

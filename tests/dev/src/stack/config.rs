@@ -80,6 +80,7 @@ horizon_seconds = 8
 
 [stp]
 company = "GIRO"
+account = "646180157000000004"
 orders_url = "{bank}/speiws/rest"
 queries_url = "{bank}/efws/API"
 key_file = {key_file}

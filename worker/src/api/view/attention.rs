@@ -5,13 +5,13 @@ use activities::{
         read,
         rows::{AwayBy, BankRow, Cause, PausedBy},
     },
-    reconcile::Differing,
+    reconcile::{Apart, Differing},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use workflows::{
-    domain::{ReceivedAttention, ReceivedKind},
+    domain::{Centavos, ReceivedAttention, ReceivedKind},
     sentences::{self, support},
 };
 
@@ -203,6 +203,32 @@ impl Attention {
                 day: Some(format!("/v1/reconciliations/{first}")),
             },
         })
+    }
+
+    /// A bank that has not what the books have.
+    pub(in crate::api) fn of_balance(apart: &Apart) -> Self {
+        let by = Centavos::new(apart.apart.saturating_abs());
+        let than = if apart.apart > 0 { "more" } else { "less" };
+        Self {
+            object: Thing::Attention,
+            cause: docs::BALANCE_DIFFERS.to_owned(),
+            bank: Some(apart.bank.clone()),
+            since: apart.since,
+            payouts: 0,
+            arrivals: 0,
+            days: 0,
+            oldest: Some(apart.since),
+            what: format!("{} has {by} {than} than the settlement account", apart.bank),
+            next: "giro asks for the balance every five minutes, and says what it is apart by".to_owned(),
+            you_may: "look at both: giroctl banks running; closed days that differ may name it".to_owned(),
+            pause_reason: None,
+            doc: docs::runbook(docs::BALANCE_DIFFERS),
+            links: AttentionLinks {
+                payouts: None,
+                arrivals: None,
+                day: None,
+            },
+        }
     }
 
     fn of_received(told: &read::Told) -> Self {

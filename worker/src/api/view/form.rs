@@ -136,7 +136,7 @@ fn listed_causes() -> Vec<&'static str> {
     let reasons = all(domain::Attention::ALL, domain::Attention::word);
     words.extend(reasons);
     words.extend(RECEIVED_CAUSES);
-    words.push(docs::DAY_DIFFERS);
+    words.extend([docs::DAY_DIFFERS, docs::BALANCE_DIFFERS]);
     let mut seen = std::collections::BTreeSet::new();
     words.retain(|word| seen.insert(*word));
     words

@@ -1,6 +1,6 @@
 //! A bank's closed day held against the books.
 
-use activities::reconcile::{Named, Reading};
+use activities::reconcile::{self, Named, Reading};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -40,6 +40,84 @@ pub struct Reconciliation {
     pub differences: u32,
     /// The first hundred of them.
     pub named: Vec<Difference>,
+    /// Who has understood these very differences; null while nobody has.
+    #[serde(default)]
+    pub understood: Option<Understood>,
+}
+
+/// Who has understood what differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Understood {
+    /// The caller that said so.
+    #[schema(example = "ana")]
+    pub by: String,
+    pub why: String,
+    pub at: Timestamp,
+}
+
+/// The newest reading of a bank's running day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunningDay {
+    /// `running_day`.
+    pub object: Thing,
+    #[schema(example = "stp")]
+    pub bank: String,
+    /// The bank's day.
+    pub operating_date: Date,
+    /// When the bank was read.
+    pub read_at: Timestamp,
+    /// Orders on its statement so far.
+    pub orders: u32,
+    /// Payouts of that day that have not ended.
+    pub open: u32,
+    /// How many orders differ.
+    pub differences: u32,
+    /// The first hundred of them.
+    pub named: Vec<Difference>,
+    /// The newest balance that was held against the books; null where no account is configured, or none was read yet.
+    pub balance: Option<Balance>,
+}
+
+/// The bank's balance against the settlement account, in centavos.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Balance {
+    pub read_at: Timestamp,
+    /// What the bank says.
+    pub by_bank: i64,
+    /// What it must have: the settlement account, with what the bank has paid or received and the books have not booked yet.
+    pub by_books: i64,
+    /// What may have left beside, of payouts whose day is over and of which the bank has not told.
+    pub in_doubt: i64,
+    /// What no money under way explains; above 0: the bank has more.
+    pub apart: i64,
+}
+
+impl From<reconcile::Running> for RunningDay {
+    fn from(running: reconcile::Running) -> Self {
+        Self {
+            object: Thing::RunningDay,
+            bank: running.bank,
+            operating_date: running.operating_date,
+            read_at: running.at,
+            orders: running.orders,
+            open: running.open,
+            differences: running.differences,
+            named: running.named.into_iter().map(Difference::from).collect(),
+            balance: running.balance.map(|balance| Balance {
+                read_at: balance.at,
+                by_bank: balance.by_bank.get(),
+                by_books: balance.by_books.get(),
+                in_doubt: balance.in_doubt.get(),
+                apart: balance.apart(),
+            }),
+        }
+    }
+}
+
+impl From<Named> for Difference {
+    fn from(Named { subject, what }: Named) -> Self {
+        Self { subject, what }
+    }
 }
 
 /// Something that differs.
@@ -55,10 +133,6 @@ pub struct Difference {
 
 impl From<Reading> for Reconciliation {
     fn from(reading: Reading) -> Self {
-        let named = reading
-            .named
-            .into_iter()
-            .map(|Named { subject, what }| Difference { subject, what });
         Self {
             object: Thing::Reconciliation,
             bank: reading.bank,
@@ -74,7 +148,12 @@ impl From<Reading> for Reconciliation {
             received_by_books: reading.received_by_books.get(),
             open: reading.open,
             differences: reading.differences,
-            named: named.collect(),
+            named: reading.named.into_iter().map(Difference::from).collect(),
+            understood: reading.understood.map(|said| Understood {
+                by: said.by,
+                why: said.why,
+                at: said.at,
+            }),
         }
     }
 }

@@ -139,6 +139,22 @@ pub struct BankResume {
     pub paused_at: Option<Timestamp>,
 }
 
+/// That what differs of a closed day is understood.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DayUnderstood {
+    /// Whose day.
+    #[schema(example = "stp")]
+    pub bank: String,
+    /// Why it differs, in one line of 200 characters at most.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        example = "the bank's case 1234: its order was listed a day late"
+    )]
+    pub reason: String,
+}
+
 /// What one of two people says of a payout.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
