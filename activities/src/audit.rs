@@ -356,7 +356,9 @@ impl Auditor {
         books::accounts(snapshot, &sealed, tally).await?;
         if is_full {
             books::strays(snapshot, tally).await?;
+            books::closed(snapshot, tally).await?;
         } else {
+            tally.unchecked(Invariant::Closed, left_out("only looked for by --full"));
             tally.unchecked(Invariant::Strays, left_out("only looked for by --full"));
         }
         received::check(snapshot, since, tally).await?;

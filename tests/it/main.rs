@@ -12,6 +12,7 @@ mod crash;
 mod ctl;
 mod fates;
 mod faults;
+mod finance;
 mod histories;
 mod inside;
 mod kills;

@@ -39,7 +39,7 @@ async fn reconcile(stack: &Stack) -> Result<Reconciliation> {
 }
 
 /// What a run read, day by day, and how many absences it proved.
-async fn read(stack: &Stack) -> Result<(Vec<DayRead>, u64)> {
+pub(crate) async fn read(stack: &Stack) -> Result<(Vec<DayRead>, u64)> {
     match reconcile(stack).await? {
         Reconciliation::Read(Reconciled {
             days, proven_absent, ..
@@ -73,7 +73,7 @@ async fn doubted(stack: &Stack, account: &str, amount: i64, fault: Fault) -> Res
     Ok(id)
 }
 
-async fn settled(stack: &Stack, account: &str, amount: i64) -> Result<String> {
+pub(crate) async fn settled(stack: &Stack, account: &str, amount: i64) -> Result<String> {
     let id = stack.giro.pay(account, amount).await?;
     stack.giro.wait(&id, PATIENCE, is("settled")).await?;
     Ok(id)

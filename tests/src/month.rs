@@ -18,7 +18,11 @@ use tokio::{
     time::{Duration, sleep},
 };
 use workflows::{
-    ReconciliationWorkflow, contract::Reconciled, domain::Centavos, reconciliation::Reconciliation, wire::Anything,
+    ReconciliationWorkflow,
+    contract::Reconciled,
+    domain::{BankCalendar, Centavos},
+    reconciliation::Reconciliation,
+    wire::Anything,
 };
 
 use crate::{
@@ -78,6 +82,8 @@ struct Month {
     planted: BTreeMap<Date, Vec<String>>,
     /// By how many centavos the bank has more than the books, by what was planted.
     apart: i64,
+    /// The last operating date that finance has closed.
+    closed: Option<Date>,
     /// What each customer must have, by what was asked and what came, in centavos.
     tally: [i64; 2],
     /// Who hears of each day.
@@ -119,6 +125,7 @@ pub async fn run(options: Options, told: fn(&str)) -> Result<Report> {
         lost: None,
         planted: BTreeMap::new(),
         apart: 0,
+        closed: None,
         tally: [OPENING; 2],
         told,
     };
@@ -174,6 +181,32 @@ impl Month {
                 None => anyhow::bail!("no bank was read"),
             }
         }
+    }
+
+    /// Finance closes every banking day until this one.
+    fn close(&mut self, until: Date) -> Result<()> {
+        let calendar = BankCalendar::builtin()?;
+        let mut date = match self.closed {
+            Some(last) => calendar.next_banking_day(last)?,
+            None => calendar.next_banking_day(self.options.from.saturating_sub(1.day()))?,
+        };
+        while date <= until {
+            let on = date.to_string();
+            let close = [
+                "finance",
+                "close",
+                "--date",
+                &on,
+                "--by",
+                "month",
+                "--anyway",
+                "it was planted",
+            ];
+            self.stack.giro_command(&close)?;
+            self.closed = Some(date);
+            date = calendar.next_banking_day(date)?;
+        }
+        Ok(())
     }
 
     /// A person looks at what paused the bank, where something did, and resumes it.

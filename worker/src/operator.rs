@@ -1,6 +1,7 @@
 //! The commands of an operator: prepare the books, pause and resume a bank, list its stray orders, make and revoke keys, set the clock of a test.
 
 pub mod audit;
+mod close;
 pub mod finance;
 pub mod keys;
 

@@ -97,6 +97,45 @@ fn apart(one: i128, other: i128) -> u64 {
     u64::try_from(one.abs_diff(other)).unwrap_or(u64::MAX)
 }
 
+/// Closed days against the movements that count for them now. All movements are read: only in full audits.
+pub(super) async fn closed(connection: &mut PgConnection, tally: &mut Tally) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let rows = sqlx::query!(
+        r#"with days as (
+               select operating_date, code, sum(debit) as debits, sum(credit) as credits
+               from finance.ledger group by operating_date, code)
+           select d.operating_date::text as "date!", b.code as "code?", b.debits as "debits?", b.credits as "credits?",
+                  (select coalesce(sum(s.debits), 0)::bigint from days s
+                   where s.code = b.code and s.operating_date <= d.operating_date) as "debits_now!",
+                  (select coalesce(sum(s.credits), 0)::bigint from days s
+                   where s.code = b.code and s.operating_date <= d.operating_date) as "credits_now!"
+           from day_close d left join day_balance b using (operating_date) order by 1, 2"#
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in &rows {
+        let (Some(code), Some(debits), Some(credits)) = (row.code, row.debits, row.credits) else {
+            let what = format!("its sums were not kept: `giro finance close --date {}` again", row.date);
+            tally.broke(Invariant::Closed, &row.date, what);
+            continue;
+        };
+        if (debits, credits) != (row.debits_now, row.credits_now) {
+            tally.off_by(
+                apart(debits.into(), row.debits_now.into())
+                    .saturating_add(apart(credits.into(), row.credits_now.into())),
+            );
+            let what = format!(
+                "account {code} was closed with debits {debits} credits {credits}, its movements say {} and {}",
+                row.debits_now, row.credits_now
+            );
+            tally.broke(Invariant::Closed, &row.date, what);
+        }
+    }
+    tally.checked(Invariant::Closed, rows.len());
+    tally.took(Invariant::Closed, began.elapsed());
+    Ok(())
+}
+
 /// Rows that speak of what is not there. They are never written so, and looked for in full audits.
 pub(super) async fn strays(connection: &mut PgConnection, tally: &mut Tally) -> Result<(), StoreError> {
     let began = Instant::now();

@@ -37,6 +37,7 @@ macro_rules! invariants {
 invariants! {
     Balance = "balance", "debits equal credits over all accounts, and both equal the movements";
     Totals = "totals", "an account's totals are the sum of its movements";
+    Closed = "closed", "a closed day's sums are as they were when it was closed";
     Held = "held", "what is held is what the open payouts hold";
     Overdrawn = "overdrawn", "no customer has spent or set aside more than came in";
     Chain = "chain", "every chain of blocks verifies from its first block";

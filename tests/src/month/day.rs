@@ -336,6 +336,7 @@ impl Month {
         self.due(n).await?;
         let read = self.reconcile().await?;
         self.resume().await?;
+        self.close(self.date(n))?;
         Ok(match read.days.last() {
             None => "no day has closed".to_owned(),
             Some(day) => format!("agreed {} of {} on {}", day.agreed, day.orders, day.operating_date),

@@ -47,7 +47,7 @@ enum Role {
     Relay,
     /// Hold the books against themselves, the bank's statements and Temporal, and name every row that does not hold.
     Audit(audit::Audit),
-    /// What finance takes away: trial balance, general ledger, what is in flight. It only reads.
+    /// What finance takes away (trial balance, general ledger, what is in flight), and the day close.
     #[command(subcommand)]
     Finance(finance::Finance),
     /// Make the database when it is missing, and bring its schema up to date.

@@ -1,4 +1,4 @@
-//! `giro finance`: what finance takes away: the trial balance, the general ledger, what is in flight. It only reads.
+//! `giro finance`: what finance takes away (the trial balance, the general ledger, what is in flight), and the day close.
 
 use std::io::{ErrorKind, Write};
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use workflows::domain::Centavos;
 
-use super::{audit::Outcome, keys::Output};
+use super::{audit::Outcome, close::Close, keys::Output};
 use crate::config::Config;
 
 /// What to take away.
@@ -37,6 +37,18 @@ pub enum Finance {
     },
     /// What is held and has not ended, as CSV on standard output.
     InFlight,
+    /// Close an operating date for good: what is booked for it later counts for the next one. Needs the owner of the schema.
+    Close {
+        /// The operating date, over and the next one to be closed.
+        #[arg(long, value_name = "DATE")]
+        date: Date,
+        /// Who closes it.
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Close it although a bank's statement of it differs or was not read, and why.
+        #[arg(long, value_name = "REASON")]
+        anyway: Option<String>,
+    },
 }
 
 /// One account of the chart, in centavos.
@@ -66,6 +78,15 @@ pub async fn run(config: &Config, finance: &Finance) -> anyhow::Result<Option<Ou
                  order by operating_date, movement, leg"
             );
             csv(&mut connection, &lines).await.map(|()| None)
+        }
+        Finance::Close { date, by, anyway } => {
+            let calendar = config.bank_calendar()?;
+            let close = Close {
+                date: *date,
+                by,
+                anyway: anyway.as_deref(),
+            };
+            close.run(&mut connection, &calendar).await.map(Some)
         }
         Finance::InFlight => csv(&mut connection, "select * from finance.in_flight order by payout")
             .await
