@@ -18,7 +18,7 @@ create table decision (
 -- Two are two people who say the same of the same.
 create function decision_is_seconded() returns trigger language plpgsql as $$
 begin
-    if not exists (select from decision d where d.id = new.seconds and d.person <> new.person
+    if not exists (select from decision d where d.id = new.seconds and d.person <> new.person and d.seconds is null
                    and (d.subject, d.outcome, d.document, d.stood) = (new.subject, new.outcome, new.document, new.stood)
                    and d.account is not distinct from new.account) then
         raise exception 'decision %: it is not what another person said', new.id using errcode = 'check_violation';
@@ -43,7 +43,20 @@ end $$;
 create trigger evidence_was_said before insert on evidence for each row
     when (new.kind in ('two_people_paid', 'two_people_not_paid')) execute function evidence_was_said();
 
--- What stands in suspense goes to its customer.
+-- What the bank told otherwise, as it was told last: people are told of it once.
+alter table received add column told_otherwise text;
+
+-- What stands in suspense goes to its customer, as two people said.
+create function suspense_was_decided() returns trigger language plpgsql as $$
+begin
+    if not exists (select from decision d where d.subject = new.id and d.outcome = 'apply' and d.account = new.account
+                   and d.seconds is not null) then
+        raise exception 'received %: two people have not said whose it is', new.id using errcode = 'check_violation';
+    end if;
+    return new;
+end $$;
+create constraint trigger suspense_was_decided after update on received deferrable initially deferred for each row
+    when (old.state = 'suspended' and new.state = 'applied') execute function suspense_was_decided();
 insert into received_edge values ('suspended', 'applied');
 alter table received
     drop constraint received_return_has_payout,

@@ -15,6 +15,7 @@ create table running_day (
     constraint running_day_balance check ((balance_by_bank is null) = (balance_by_books is null))
 );
 create index running_day_newest on running_day (bank, at desc);
+create index running_day_balance_newest on running_day (bank, at desc) where balance_by_bank is not null;
 create trigger append_only before update or delete on running_day for each row execute function append_only();
 create trigger no_truncate before truncate on running_day execute function append_only();
 

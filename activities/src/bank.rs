@@ -278,7 +278,7 @@ impl Bank {
         }
     }
 
-    /// Waits for the turn of a call; every call but the balance needs one, taken before anything is begun.
+    /// Waits for the turn of a call; every call needs one, taken before anything is begun. The balance takes its own.
     pub async fn turn(&self, call: Call, calls: u32) -> Result<(), NoTurn> {
         match self {
             Self::Stp(stp) => stp.pace().turn(call, calls).await,

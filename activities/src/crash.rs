@@ -150,6 +150,48 @@ points! {
     RetryAfterAsk = "retry_after_ask",
     /// The run has answered; the person was not told.
     RetryAfterUpdate = "retry_after_update",
+    /// The writer has decided on the transfer of money between two of giro's own, and written nothing.
+    BookBeforeWrites = "book_before_writes",
+    /// It is written, and not committed.
+    BookBeforeCommit = "book_before_commit",
+    /// It is committed, and nobody was told.
+    BookAfterCommit = "book_after_commit",
+    /// The writer has decided on taking a record in, and written nothing.
+    ReceiveBeforeWrites = "receive_before_writes",
+    /// It is written, and not committed.
+    ReceiveBeforeCommit = "receive_before_commit",
+    /// It is committed, and nobody was told.
+    ReceiveAfterCommit = "receive_after_commit",
+    /// The writer has decided on the place of a deposit, and written nothing.
+    DepositBeforeWrites = "deposit_before_writes",
+    /// It is written, and not committed.
+    DepositBeforeCommit = "deposit_before_commit",
+    /// It is committed, and nobody was told.
+    DepositAfterCommit = "deposit_after_commit",
+    /// The writer has decided on what a return reverses, and written nothing.
+    ReturnBeforeWrites = "return_before_writes",
+    /// It is written, and not committed.
+    ReturnBeforeCommit = "return_before_commit",
+    /// It is committed, and nobody was told.
+    ReturnAfterCommit = "return_after_commit",
+    /// The writer has decided on giving what stood apart to a customer, and written nothing.
+    CureBeforeWrites = "cure_before_writes",
+    /// It is written, and not committed.
+    CureBeforeCommit = "cure_before_commit",
+    /// It is committed, and nobody was told.
+    CureAfterCommit = "cure_after_commit",
+    /// The writer has decided on sending a deposit back, and written nothing.
+    SendBackBeforeWrites = "send_back_before_writes",
+    /// It is written, and not committed.
+    SendBackBeforeCommit = "send_back_before_commit",
+    /// It is committed, and nobody was told.
+    SendBackAfterCommit = "send_back_after_commit",
+    /// The writer has decided on what a person says, and written nothing.
+    DecideBeforeWrites = "decide_before_writes",
+    /// It is written, and not committed.
+    DecideBeforeCommit = "decide_before_commit",
+    /// It is committed, and nobody was told.
+    DecideAfterCommit = "decide_after_commit",
     /// People pause or resume the bank: nothing is written.
     PauseBefore = "pause_before",
     /// The pause is committed; who asked was not told.

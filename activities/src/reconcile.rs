@@ -43,15 +43,19 @@ pub use store::{Differing, Named, Reading, Understood, differing, of_day, unders
 const MOST_DAYS: usize = 20;
 /// A day that is not settled is read again after so long: runs, the bank, or people may have mended it.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
-/// A balance is asked for again so often while money moves.
+/// A balance is asked for again so often while money moves, where both lists are this short.
 const QUIET_TRIES: u32 = 3;
+const SHORT: usize = 1_000;
+/// The running day is read within this.
+const RUNNING: Duration = Duration::from_secs(180);
 /// How long it waits for the books to be held against the bank's orders.
 const CATCH_UP: Duration = Duration::from_secs(10);
 
 /// Reads every closed day that is due, and acts on it. A day that cannot be read holds up no other.
 ///
-/// Errors leave nothing half done: what was written stands, and the rest is due again.
-pub(crate) async fn reconcile(steps: &BankSteps, client: &Client) -> Result<Reconciled, Trouble> {
+/// `is_first`: it is no repeat of a look that failed. Errors leave nothing half done: what was written stands, and the rest is
+/// due again.
+pub(crate) async fn reconcile(steps: &BankSteps, client: &Client, is_first: bool) -> Result<Reconciled, Trouble> {
     let (ledger, bank) = (steps.ledger(), steps.bank());
     let calendar = &ledger.rules().calendar;
     // What the bank has of a payout whose send was lost must find that send taken in.
@@ -80,13 +84,14 @@ pub(crate) async fn reconcile(steps: &BankSteps, client: &Client) -> Result<Reco
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
     let mut trouble = None;
     let mut running = BTreeSet::new();
-    match look.running(&mut done).await {
-        Ok(keys) => running = keys,
-        Err(Trouble::Rolled) => return Err(Trouble::Rolled),
-        Err(error) => {
-            warn!(bank = bank.name(), %error, "the running day could not be read: nothing is proven by closed ones");
-            trouble = Some(error);
-            pairs.clear();
+    if !pairs.is_empty() {
+        match look.statement(today).await {
+            Ok(lines) => running.extend(lines.into_iter().map(|line| line.tracking_key)),
+            Err(error) => {
+                warn!(bank = bank.name(), %error, "the running day could not be read: nothing is proven by closed ones");
+                trouble = Some(error);
+                pairs.clear();
+            }
         }
     }
     let mut due = unsettled(calendar, today, at, &read)?;
@@ -108,6 +113,21 @@ pub(crate) async fn reconcile(steps: &BankSteps, client: &Client) -> Result<Reco
     match look.absences(&pairs, &days, &running).await {
         Ok(proven) => done.proven_absent = proven,
         Err(error) => trouble = Some(error),
+    }
+    // Last, and with a limit of its own: closed days are read whatever the running one is like, and what is tried again for
+    // their sake does not read it anew each time.
+    if is_first || trouble.is_none() {
+        match tokio::time::timeout(RUNNING, look.running(&mut done)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                warn!(bank = bank.name(), %error, "the running day could not be read: in five minutes again")
+            }
+            Err(_) => warn!(
+                bank = bank.name(),
+                seconds = RUNNING.as_secs(),
+                "the running day is not read in time"
+            ),
+        }
     }
     trouble.map_or(Ok(done), Err)
 }
@@ -154,9 +174,9 @@ impl Look<'_> {
         }
     }
 
-    /// Reads the running day so far, takes in what the books missed, and writes what it comes to with the bank's balance; the
-    /// keys of its orders. A balance counts that is the same before and after both lists: while money moves none is.
-    async fn running(&self, done: &mut Reconciled) -> Result<BTreeSet<String>, Trouble> {
+    /// Reads the running day so far, takes in what the books missed, and writes what it comes to with the bank's balance. A
+    /// balance counts that is the same before and after both lists: while money moves none is.
+    async fn running(&self, done: &mut Reconciled) -> Result<(), Trouble> {
         let (ledger, bank) = (self.steps.ledger(), self.steps.bank());
         let (mut read_at, mut before) = (ledger.now().await?, self.balance().await);
         let mut tries = 1;
@@ -164,7 +184,8 @@ impl Look<'_> {
             let (lines, list) = (self.statement(self.today).await?, self.list(self.today).await?);
             let after = self.balance().await;
             let balance = before.filter(|_| before == after);
-            if balance.is_some() || after.is_none() || tries == QUIET_TRIES {
+            let is_long = lines.len() + list.len() > SHORT;
+            if balance.is_some() || after.is_none() || tries == QUIET_TRIES || is_long {
                 break Told {
                     read_at,
                     date: self.today,
@@ -175,7 +196,6 @@ impl Look<'_> {
             }
             (read_at, before, tries) = (ledger.now().await?, after, tries + 1);
         };
-        let keys = told.lines.iter().map(|line| line.tracking_key.clone()).collect();
         let (taken_in, strays) = catch_up::take_in(self.steps, self.client, &told.lines, read_at).await?;
         done.taken_in += count(taken_in);
         done.strays += strays;
@@ -189,7 +209,7 @@ impl Look<'_> {
             differences: count(differences),
             apart: balance.map(|balance| balance.apart()),
         });
-        Ok(keys)
+        Ok(())
     }
 
     /// Reads a closed day, takes in what the books missed, and writes what it came to.

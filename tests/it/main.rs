@@ -6,6 +6,7 @@ mod attack;
 mod audit;
 mod bad_input;
 mod bank_faults;
+mod beside;
 mod callers;
 mod contract;
 mod crash;

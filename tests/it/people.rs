@@ -11,30 +11,48 @@ use tokio::time::{Duration, Instant, sleep};
 
 use crate::callers::key;
 
+/// What each story runs.
+const ALL: &[&str] = &["worker", "api", "relay"];
+
 /// Three who ask, each with a key of their own.
-struct People {
-    payer: Giro,
-    ana: Giro,
-    luis: Giro,
+pub(crate) struct People {
+    pub(crate) payer: Giro,
+    pub(crate) ana: Giro,
+    pub(crate) luis: Giro,
+    keys: [String; 3],
+}
+
+impl People {
+    /// The same people, at another API.
+    pub(crate) fn at(&self, giro: &Giro) -> Self {
+        let [payer, ana, luis] = self.keys.each_ref().map(|key| giro.with_key(key));
+        Self {
+            payer,
+            ana,
+            luis,
+            keys: self.keys.clone(),
+        }
+    }
 }
 
 /// A stack in which everybody has a key; its customer's account.
-async fn with_people(name: &str) -> Result<(Stack, People, String)> {
+pub(crate) async fn with_people(name: &str, programs: &'static [&'static str]) -> Result<(Stack, People, String)> {
     let stack = Stack::with(
         name,
         Setup {
-            programs: &["worker", "api", "relay"],
+            programs,
             ..Setup::default()
         },
     )
     .await?;
     let account = stack.giro.account(1, 10_000_000).await?;
-    let with = |caller, scope| anyhow::Ok(stack.giro.with_key(&key(&stack, caller, scope)?));
-    let people = People {
-        payer: with("payments", "pay")?,
-        ana: with("ana", "operate")?,
-        luis: with("luis", "operate")?,
-    };
+    let keys = [
+        key(&stack, "payments", "pay")?,
+        key(&stack, "ana", "operate")?,
+        key(&stack, "luis", "operate")?,
+    ];
+    let [payer, ana, luis] = keys.each_ref().map(|key| stack.giro.with_key(key));
+    let people = People { payer, ana, luis, keys };
     // The door closes, and keys are taken, within seconds.
     let start = Instant::now();
     for (giro, status) in [
@@ -67,7 +85,7 @@ fn is_told(reason: &'static str) -> impl Fn(&Value) -> bool {
 /// The bank has an order by our key that is not quite ours: it stays open until two people say by one document what it is.
 #[tokio::test]
 async fn two_people_with_one_document_end_what_no_bank_ends() -> Result<()> {
-    let (stack, people, account) = with_people("two_people").await?;
+    let (stack, people, account) = with_people("two_people", ALL).await?;
     let row = TABLE
         .iter()
         .find(|row| row.end == End::Speak("mismatch"))
@@ -151,7 +169,7 @@ async fn two_people_with_one_document_end_what_no_bank_ends() -> Result<()> {
 /// Two people are wrong: the bank paid. That is told, giro sends nothing more, and two people take it off once it is understood.
 #[tokio::test]
 async fn what_came_after_the_end_is_told_until_two_people_understand_it() -> Result<()> {
-    let (stack, people, account) = with_people("understood").await?;
+    let (stack, people, account) = with_people("understood", ALL).await?;
     let id = people.payer.pay(&account, 12_300 + cents(Fault::Silent)).await?;
     let path = format!("/v1/payouts/{id}/decide");
     people
@@ -197,7 +215,7 @@ async fn what_came_after_the_end_is_told_until_two_people_understand_it() -> Res
 /// A return that no payout explains stands in suspense until two people give it to a customer, once.
 #[tokio::test]
 async fn what_stands_in_suspense_goes_to_a_customer_by_two_people() -> Result<()> {
-    let (stack, people, account) = with_people("suspense").await?;
+    let (stack, people, account) = with_people("suspense", ALL).await?;
     let sent = stack
         .bank
         .receive(&Incoming {

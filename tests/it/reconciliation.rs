@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use temporalio_client::{Client, WorkflowHandle, WorkflowStartOptions, schedules::ScheduleOverlapPolicy};
 use tests::{
-    client::{clabe, is},
+    client::{clabe, is, text},
     sim::{Fault, Incoming, SettingsChange},
     stack::{PATIENCE, Setup, Stack},
 };
@@ -290,10 +290,12 @@ async fn the_settlement_account_has_what_the_bank_has() -> Result<()> {
         anyhow::Ok(all.into_iter().find(|row| row["cause"] == "balance_differs"))
     };
     ensure!(apart().await? == 1);
+    ensure!(apart().await? == 1);
     ensure!(
         told().await?.is_none(),
-        "money may have moved between two questions: once is not enough"
+        "money may be under way for a moment: that is not enough"
     );
+    at(&stack, "2027-01-11", "12:06:00").await?;
     ensure!(apart().await? == 1);
     let row = told().await?.context("it is told")?;
     ensure!(
@@ -317,8 +319,11 @@ async fn a_day_that_differs_is_told_until_it_is_understood() -> Result<()> {
     stack.bank.state(&stack.key(&wrong).await?, "CN").await?;
     at(&stack, "2027-01-12", "12:00:00").await?;
     let path = "/v1/reconciliations/2027-01-11";
-    let why = json!({ "bank": "stp", "reason": "the bank's case 1234" });
-    let unread = stack.giro.post(&format!("{path}/understood"), "a", &why).await?;
+    let why = |read_at: &str| json!({ "bank": "stp", "read_at": read_at, "reason": "the bank's case 1234" });
+    let unread = stack
+        .giro
+        .post(&format!("{path}/understood"), "a", &why("2027-01-12T18:00:00Z"))
+        .await?;
     ensure!(
         unread.status == 409 && unread.body["code"] == "nothing_to_decide",
         "{unread:?}"
@@ -335,12 +340,20 @@ async fn a_day_that_differs_is_told_until_it_is_understood() -> Result<()> {
         )
     };
     ensure!(told().await?, "it differs");
+    let read_at = text(&stack.giro.get(path).await?.body, "/data/0/read_at")?;
     let nameless = stack
         .giro
-        .post(&format!("{path}/understood"), "b", &json!({ "bank": "stp" }))
+        .post(
+            &format!("{path}/understood"),
+            "b",
+            &json!({ "bank": "stp", "read_at": "2027-01-12T18:00:00Z" }),
+        )
         .await?;
     ensure!(nameless.body["errors"][0]["pointer"] == "/reason", "{nameless:?}");
-    let said = stack.giro.post(&format!("{path}/understood"), "c", &why).await?;
+    let said = stack
+        .giro
+        .post(&format!("{path}/understood"), "c", &why(&read_at))
+        .await?;
     let day = &said.body["data"][0];
     ensure!(
         said.status == 200 && day["understood"]["why"] == "the bank's case 1234",
@@ -350,7 +363,10 @@ async fn a_day_that_differs_is_told_until_it_is_understood() -> Result<()> {
         day["differences"] == 2 && day["agrees"] == false,
         "it differs still: {day}"
     );
-    let again = stack.giro.post(&format!("{path}/understood"), "c", &why).await?;
+    let again = stack
+        .giro
+        .post(&format!("{path}/understood"), "c", &why(&read_at))
+        .await?;
     ensure!(again.status == 200, "{again:?}");
     ensure!(!told().await?);
     // Read again, it differs as it did.

@@ -14,7 +14,7 @@ mod yard;
 use anyhow::{Result, ensure};
 
 pub use activities::crash::Point;
-pub use plan::{Cell, Outcome, matrix, once};
+pub use plan::{Cell, Deed, Outcome, beside, matrix, once};
 pub use report::Report;
 
 use yard::Yard;

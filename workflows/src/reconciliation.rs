@@ -1,4 +1,4 @@
-//! The banks' closed days, held against the books: a Temporal Schedule starts it, and each run does what is due.
+//! The banks' days, closed and running, held against the books: a Temporal Schedule starts it, and each run does what is due.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl ReconciliationWorkflow {
                         .maximum_interval(Duration::from_secs(120))
                         .build(),
                 )
-                .summary(format!("closed days of {bank}"))
+                .summary(format!("days of {bank}"))
                 .build();
             let read = ctx.execute_activity(Bank::reconcile, (), options).await;
             all.push(match read {

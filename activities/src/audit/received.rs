@@ -32,6 +32,9 @@ pub(super) async fn check(
                    else (select sum(m.amount) from movement m where m.subject = r.payout and m.kind in ('return', 'interest'))
                    end, 0)::bigint = case when r.state = 'received' then 0 else r.amount end as "whole!",
                -- What went to suspense is there, until two people give it to a customer.
+               (r.state <> 'applied' or not exists (select from movement m where m.subject = r.id and m.kind = 'suspense')
+                or exists (select from decision d where d.subject = r.id and d.outcome = 'apply' and d.account = r.account
+                           and d.seconds is not null)) as "decided!",
                (r.state = 'suspended') = (exists (
                    select from movement m where m.subject = r.id and m.kind = 'suspense' and m.credit_account = $2)
                    and not exists (select from movement m where m.subject = r.id and m.kind = 'cure')) as "suspense!",
@@ -75,6 +78,7 @@ pub(super) async fn check(
         let id = ReceivedId::new(row.id);
         let said = [
             (row.whole, "what was moved is not what came in"),
+            (row.decided, "was given out of suspense, and no two people said so"),
             (
                 row.suspense,
                 "is in suspense without its movement, or has one and is not",

@@ -149,6 +149,8 @@ pub enum NotDecided {
     StillOpen,
     /// That person used the key for something else.
     KeyReused,
+    /// What the key said no longer counts: it has moved on, that person has said otherwise since, or nobody seconded it.
+    Stale,
     /// No customer has that account.
     AccountUnknown,
     /// The account is frozen or closed.

@@ -1,6 +1,6 @@
 //! Where a process may be made to die around the commit of a block, by command.
 
-use super::command::Command;
+use super::command::{Command, Subject};
 use crate::crash::{self, Point};
 
 /// A moment in the life of a block.
@@ -36,13 +36,15 @@ pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Comman
             Command::Return(back) => crash::at(point, &back.received),
             Command::Cure(cure) => crash::at(point, &cure.received),
             Command::SendBack(back) => crash::at(point, &back.received),
-            Command::Decide(_) => {}
+            Command::Decide(decide) => match decide.subject {
+                Subject::Payout(payout) => crash::at(point, &payout),
+                Subject::Received(received) => crash::at(point, &received),
+            },
         }
     }
 }
 
-/// None for what is only done while a process catches up with the bank: it does all of it again at its next start. And for
-/// money that came in or stays: whoever drives it asks again, and the row answers.
+/// None for what is only done while a process catches up with the bank: it does all of it again at its next start.
 fn point(moment: Moment, command: &Command) -> Option<Point> {
     let [before_writes, before_commit, after_commit] = match command {
         Command::Open(_) => [Point::OpenBeforeWrites, Point::OpenBeforeCommit, Point::OpenAfterCommit],
@@ -76,10 +78,34 @@ fn point(moment: Moment, command: &Command) -> Option<Point> {
             Point::ApplyBeforeCommit,
             Point::ApplyAfterCommit,
         ],
-        Command::Adopt(_) | Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => {
-            return None;
-        }
-        Command::SendBack(_) | Command::Book(_) | Command::Decide(_) => return None,
+        Command::Book(_) => [Point::BookBeforeWrites, Point::BookBeforeCommit, Point::BookAfterCommit],
+        Command::Receive(_) => [
+            Point::ReceiveBeforeWrites,
+            Point::ReceiveBeforeCommit,
+            Point::ReceiveAfterCommit,
+        ],
+        Command::Deposit(_) => [
+            Point::DepositBeforeWrites,
+            Point::DepositBeforeCommit,
+            Point::DepositAfterCommit,
+        ],
+        Command::Return(_) => [
+            Point::ReturnBeforeWrites,
+            Point::ReturnBeforeCommit,
+            Point::ReturnAfterCommit,
+        ],
+        Command::Cure(_) => [Point::CureBeforeWrites, Point::CureBeforeCommit, Point::CureAfterCommit],
+        Command::SendBack(_) => [
+            Point::SendBackBeforeWrites,
+            Point::SendBackBeforeCommit,
+            Point::SendBackAfterCommit,
+        ],
+        Command::Decide(_) => [
+            Point::DecideBeforeWrites,
+            Point::DecideBeforeCommit,
+            Point::DecideAfterCommit,
+        ],
+        Command::Adopt(_) => return None,
     };
     Some(match moment {
         Moment::BeforeWrites => before_writes,

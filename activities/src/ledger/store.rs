@@ -465,7 +465,8 @@ async fn receive(connection: &mut PgConnection, before: &Rows, records: &[Receiv
     let done = sqlx::query!(
         r#"update received r
            set state = n.state, account = n.account, payout = n.payout, sent_back_by = n.sent_back_by,
-               decided_by = n.decided_by, decided_why = n.decided_why, attention = n.attention,
+               decided_by = n.decided_by, decided_why = n.decided_why, told_otherwise = n.told_otherwise,
+               attention = n.attention,
                attention_since = n.attention_since, deadline_at = n.deadline_at, event_seq = n.event_seq,
                version = n.version, changed_at = n.changed_at, placed_at = n.placed_at
            from jsonb_populate_recordset(null::received, $1) n

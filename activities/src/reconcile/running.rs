@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use sqlx::{Acquire, PgConnection, PgPool};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use crate::{
         rows::SETTLEMENT_STP,
         store::{day as date_of, stamp, time},
     },
-    sides::{self, Booked, Sides, Statements},
+    sides::{self, Booked, Sides, Statements, Wrong},
 };
 
 /// What the bank has told of its running day.
@@ -91,7 +91,7 @@ struct Came {
 struct Sums {
     /// Debits less credits of the settlement account.
     settlement: i128,
-    /// Payouts under way whose day is over, or that send a deposit back, which the statement may not list.
+    /// Payouts under way that are not among those held against the statement, or that send a deposit back.
     in_doubt: i128,
     /// Came in on earlier days, and has no place yet.
     unplaced: i128,
@@ -100,12 +100,12 @@ struct Sums {
 /// What the bank must have, by the books and by what it has told itself; and what may have left beside: orders under way that
 /// it has not told as paid.
 fn due(told: &Told, booked: &[Booked], came: &BTreeMap<ReceivedId, Came>, sums: &Sums, bank: &str) -> (i128, i128) {
-    let paid: BTreeSet<&str> = told
-        .lines
-        .iter()
-        .filter(|line| matches!(line.says, Said::Paid { .. }))
-        .map(|line| line.tracking_key.as_str())
-        .collect();
+    let keys = |is: fn(&Said) -> bool| -> BTreeSet<&str> {
+        let those = told.lines.iter().filter(|line| is(&line.says));
+        those.map(|line| line.tracking_key.as_str()).collect()
+    };
+    let paid = keys(|says| matches!(says, Said::Paid { .. }));
+    let unpaid = keys(|says| matches!(says, Said::NotPaid { .. }));
     let (mut due, mut in_doubt) = (sums.settlement + sums.unplaced, sums.in_doubt);
     for row in booked.iter().filter(|row| !row.sends_back()) {
         let amount = i128::from(row.amount.get());
@@ -116,16 +116,17 @@ fn due(told: &Told, booked: &[Booked], came: &BTreeMap<ReceivedId, Came>, sums: 
             {
                 due += amount;
             }
-            State::Sending | State::Sent if row.date == Some(told.date) => in_doubt += amount,
-            State::Accepted | State::Sending | State::Sent => {}
+            State::Sending | State::Sent if unpaid.contains(row.key.as_str()) => {}
+            State::Sending | State::Sent => in_doubt += amount,
+            State::Accepted => {}
             State::Settled | State::Failed | State::Cancelled | State::Returned => {}
         }
     }
     let mut left = came.clone();
     for entry in &told.list {
         let Incoming::Here(line) = &entry.says else { continue };
-        let is_placed = left.remove(&line.id(bank)).is_some_and(|row| row.placed_at.is_some());
-        if !is_placed {
+        // What the books do not have once it was taken in is no money under way: it differs.
+        if let Some(Came { placed_at: None, .. }) = left.remove(&line.id(bank)) {
             due += i128::from(line.amount.get());
         }
     }
@@ -151,8 +152,14 @@ pub(super) async fn keep(ledger: &Ledger, bank: &Bank, told: Told) -> Result<(us
         sqlx::query(setting).execute(&mut *snapshot).await?;
     }
     let booked = sides::read::booked(&mut snapshot, bank.name(), &dates, &keys).await?;
-    let came = came(&mut snapshot, bank.name(), told.date).await?;
-    let sums = sums(&mut snapshot, bank.name(), told.date).await?;
+    let here: Vec<Uuid> = here(&told.list, bank.name()).map(|(_, id)| id.uuid()).collect();
+    let came = came(&mut snapshot, bank.name(), told.date, &here).await?;
+    let held: Vec<Uuid> = booked
+        .iter()
+        .filter(|row| !row.sends_back())
+        .map(|row| row.id.uuid())
+        .collect();
+    let sums = sums(&mut snapshot, bank.name(), told.date, &held).await?;
     snapshot.rollback().await?;
     let centavos = |sum: i128| Centavos::new(i64::try_from(sum).unwrap_or(i64::MAX));
     let (by_books, in_doubt) = due(&told, &booked, &came, &sums, bank.name());
@@ -174,7 +181,8 @@ pub(super) async fn keep(ledger: &Ledger, bank: &Bank, told: Told) -> Result<(us
         moved: &BTreeMap::new(),
         read_at,
     };
-    let wrong = sides.orders().1;
+    let mut wrong = sides.orders().1;
+    wrong.extend(missed(&told.list, &came, bank.name()));
     let named: Vec<Named> = wrong
         .iter()
         .take(NAMED)
@@ -203,13 +211,37 @@ pub(super) async fn keep(ledger: &Ledger, bank: &Bank, told: Told) -> Result<(us
     Ok((wrong.len(), balance))
 }
 
-/// Records of this operating date.
-async fn came(connection: &mut PgConnection, bank: &str, date: Date) -> Result<BTreeMap<ReceivedId, Came>, StoreError> {
+/// The records on a list whose money is here, by key and id.
+fn here<'a>(list: &'a [ReceivedEntry], bank: &'a str) -> impl Iterator<Item = (&'a str, ReceivedId)> {
+    list.iter().filter_map(move |entry| match &entry.says {
+        Incoming::Here(line) => Some((entry.tracking_key.as_str(), line.id(bank))),
+        Incoming::Pending { .. } | Incoming::Unclear { .. } => None,
+    })
+}
+
+/// Records that the books do not have, though they were taken in: one too many under a key, or one that a check set aside.
+fn missed(list: &[ReceivedEntry], came: &BTreeMap<ReceivedId, Came>, bank: &str) -> Vec<Wrong> {
+    let mut left: BTreeSet<ReceivedId> = came.keys().copied().collect();
+    let lacking = here(list, bank).filter(|(_, id)| !left.remove(id));
+    let what = "the bank has it, and the books do not";
+    lacking
+        .map(|(key, _)| (format!("received {key}"), what.to_owned()))
+        .collect()
+}
+
+/// Records of this operating date, and these.
+async fn came(
+    connection: &mut PgConnection,
+    bank: &str,
+    date: Date,
+    listed: &[Uuid],
+) -> Result<BTreeMap<ReceivedId, Came>, StoreError> {
     let rows = sqlx::query!(
         r#"select id, amount, (extract(epoch from placed_at) * 1000000)::bigint as placed
-           from received where bank = $1 and operating_date = ($2::text)::date"#,
+           from received where bank = $1 and operating_date = ($2::text)::date or id = any($3)"#,
         bank,
-        date.to_string()
+        date.to_string(),
+        listed
     )
     .fetch_all(connection)
     .await?;
@@ -226,17 +258,17 @@ async fn came(connection: &mut PgConnection, bank: &str, date: Date) -> Result<B
     Ok(read.collect())
 }
 
-async fn sums(connection: &mut PgConnection, bank: &str, date: Date) -> Result<Sums, StoreError> {
+async fn sums(connection: &mut PgConnection, bank: &str, date: Date, held: &[Uuid]) -> Result<Sums, StoreError> {
     let row = sqlx::query!(
         r#"select (select debits - credits from account where id = $3) as "settlement!",
                (select coalesce(sum(amount), 0)::bigint from payout
-                where ended_at is null and bank = $1 and state in ('sending', 'sent')
-                  and (operating_date < ($2::text)::date or sends_back is not null)) as "in_doubt!",
+                where ended_at is null and bank = $1 and state in ('sending', 'sent') and id <> all($4)) as "in_doubt!",
                (select coalesce(sum(amount), 0)::bigint from received
                 where deadline_at is not null and bank = $1 and operating_date < ($2::text)::date) as "unplaced!""#,
         bank,
         date.to_string(),
-        SETTLEMENT_STP.uuid()
+        SETTLEMENT_STP.uuid(),
+        held
     )
     .fetch_one(connection)
     .await?;
@@ -250,14 +282,15 @@ async fn sums(connection: &mut PgConnection, bank: &str, date: Date) -> Result<S
 /// The newest reading of each bank's running day.
 pub async fn running(pool: &PgPool) -> Result<Vec<Running>, StoreError> {
     let rows = sqlx::query!(
-        r#"select distinct on (r.bank) r.bank, r.operating_date::text as "date!", r.orders, r.open, r.differences, r.named,
+        r#"select r.bank, r.operating_date::text as "date!", r.orders, r.open, r.differences, r.named,
                (extract(epoch from r.at) * 1000000)::bigint as "at!",
                (extract(epoch from b.at) * 1000000)::bigint as "balance_at?", b.balance_by_bank as "by_bank?",
                b.balance_by_books as "by_books?", b.in_doubt as "in_doubt?"
-           from running_day r left join lateral (
-               select * from running_day b where b.bank = r.bank and b.balance_by_bank is not null
-               order by b.at desc limit 1) b on true
-           order by r.bank, r.at desc"#
+           from bank cross join lateral (
+               select * from running_day where bank = bank.name order by at desc limit 1) r
+           left join lateral (
+               select * from running_day where bank = r.bank and balance_by_bank is not null order by at desc limit 1) b on true
+           order by r.bank"#
     )
     .fetch_all(pool);
     let read = heard(rows).await?.into_iter().map(|row| {
@@ -285,15 +318,34 @@ pub async fn running(pool: &PgPool) -> Result<Vec<Running>, StoreError> {
     read.collect()
 }
 
-/// A bank whose balance the books do not have, in two readings one after the other.
+/// Two readings say of a difference that it is one when they are so far apart: what is under way is over by then.
+const SURE: SignedDuration = SignedDuration::from_mins(4);
+/// Readings that are looked back on: a day of them.
+const BACK: i64 = 300;
+
+/// A bank whose balance the books have not had for minutes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Apart {
     /// Whose it is.
     pub bank: String,
-    /// Since the first of the two.
+    /// Since the first reading that said so, of those without one in between that did not; a day back at the most.
     pub since: Timestamp,
-    /// What no money under way explains, in centavos; above 0: the bank has more.
+    /// What no money under way explains, in centavos, by the reading that says least; above 0: the bank has more.
     pub apart: i64,
+}
+
+/// What readings say, the newest first: by how much they are apart all this time, and since when.
+fn unbroken(read: &[Balance]) -> Option<(Timestamp, i64)> {
+    let newest = read.first()?;
+    let sign = newest.apart().signum();
+    let all: Vec<&Balance> = read
+        .iter()
+        .take_while(|one| one.apart().signum() == sign && sign != 0)
+        .collect();
+    let oldest = all.last()?;
+    let is_sure = newest.at.duration_since(oldest.at) >= SURE;
+    let least = all.iter().map(|one| one.apart()).min_by_key(|apart| apart.abs())?;
+    is_sure.then_some((oldest.at, least))
 }
 
 /// Each of them.
@@ -302,8 +354,9 @@ pub async fn balances_apart(pool: &PgPool) -> Result<Vec<Apart>, StoreError> {
         r#"select b.name, r.balance_by_bank as "by_bank!", r.balance_by_books as "by_books!", r.in_doubt,
                   (extract(epoch from r.at) * 1000000)::bigint as "at!"
            from bank b cross join lateral (
-               select * from running_day where bank = b.name and balance_by_bank is not null order by at desc limit 2) r
-           order by b.name, r.at desc"#
+               select * from running_day where bank = b.name and balance_by_bank is not null order by at desc limit $1) r
+           order by b.name, r.at desc"#,
+        BACK
     )
     .fetch_all(pool);
     let mut all: BTreeMap<String, Vec<Balance>> = BTreeMap::new();
@@ -315,15 +368,11 @@ pub async fn balances_apart(pool: &PgPool) -> Result<Vec<Apart>, StoreError> {
             in_doubt: Centavos::new(row.in_doubt),
         });
     }
-    let both = all.into_iter().filter_map(|(bank, read)| match read[..] {
-        [newest, before] if newest.apart() != 0 && before.apart() != 0 => Some(Apart {
-            bank,
-            since: before.at,
-            apart: newest.apart(),
-        }),
-        _ => None,
+    let told = all.into_iter().filter_map(|(bank, read)| {
+        let (since, apart) = unbroken(&read)?;
+        Some(Apart { bank, since, apart })
     });
-    Ok(both.collect())
+    Ok(told.collect())
 }
 
 #[cfg(test)]
@@ -463,11 +512,37 @@ mod tests {
         );
         let mut yesterday = row(1, State::Sent, 30);
         yesterday.date = Some(date(2026, 11, 30));
-        assert_eq!(
-            of(&none, &[yesterday], &[]),
-            (1_000, 0),
-            "that is in the sum of those whose day is over"
+        assert_eq!(of(&none, &[yesterday.clone()], &[]), (1_000, 30));
+        assert_eq!(of(&told(vec![paid(1, 30)], Vec::new()), &[yesterday], &[]), (970, 0));
+        let dead = line(
+            1,
+            30,
+            Said::NotPaid {
+                code: "stp:CN".to_owned(),
+            },
         );
+        assert_eq!(
+            of(&told(vec![dead], Vec::new()), &[row(1, State::Sent, 30)], &[]),
+            (1_000, 0)
+        );
+        // It left and came back the same day: its record is under our own key.
+        let back = line(
+            1,
+            30,
+            Said::Paid {
+                came_back: true,
+                code: "stp:D".to_owned(),
+            },
+        );
+        let both = told(vec![back], vec![entry("GIRO1", 30)]);
+        let waits = [(
+            id("GIRO1"),
+            Came {
+                amount: 30,
+                placed_at: None,
+            },
+        )];
+        assert_eq!(of(&both, &[row(1, State::Sent, 30)], &waits), (1_000, 0));
     }
 
     #[test]
@@ -479,7 +554,11 @@ mod tests {
         );
         let list = told(Vec::new(), vec![entry("A", 50)]);
         let none = told(Vec::new(), Vec::new());
-        assert_eq!(of(&list, &[], &[]), (1_050, 0));
+        assert_eq!(of(&list, &[], &[]), (1_000, 0), "the books would have it");
+        let twice = [entry("A", 50), entry("A", 50)];
+        let of_a = [(id("A"), came(before))].into_iter().collect();
+        assert_eq!(missed(&twice, &of_a, "stp").len(), 1, "the second is nobody's");
+        assert!(missed(&twice[..1], &of_a, "stp").is_empty());
         assert_eq!(of(&list, &[], &[(id("A"), came(None))]), (1_050, 0));
         assert_eq!(of(&list, &[], &[(id("A"), came(before))]), (1_000, 0));
         assert_eq!(of(&list, &[], &[(id("A"), came(after))]), (1_000, 0));
@@ -506,5 +585,22 @@ mod tests {
         let apart = |by_bank, in_doubt| balance(by_bank, in_doubt).apart();
         assert_eq!((apart(1_000, 0), apart(999, 0), apart(1_001, 0)), (0, -1, 1));
         assert_eq!((apart(970, 30), apart(969, 30), apart(1_001, 30)), (0, -1, 1));
+    }
+
+    #[test]
+    fn a_difference_is_one_once_readings_minutes_apart_say_so() {
+        let at = |seconds: i64, apart: i64| Balance {
+            at: read_at() + SignedDuration::from_secs(seconds),
+            by_bank: Centavos::new(1_000 + apart),
+            by_books: Centavos::new(1_000),
+            in_doubt: Centavos::ZERO,
+        };
+        assert_eq!(unbroken(&[at(300, 7)]), None);
+        assert_eq!(unbroken(&[at(300, 7), at(290, 7)]), None, "a listing that lags");
+        assert_eq!(unbroken(&[at(300, 7), at(0, 5)]), Some((read_at(), 5)));
+        assert_eq!(unbroken(&[at(300, 7), at(150, 0), at(0, 7)]), None);
+        assert_eq!(unbroken(&[at(300, 7), at(0, -7)]), None, "two things");
+        assert_eq!(unbroken(&[at(300, 0), at(0, 7)]), None, "it is over");
+        assert_eq!(unbroken(&[]), None);
     }
 }

@@ -87,23 +87,31 @@ pub struct Understood {
     pub at: Timestamp,
 }
 
-/// Keeps that a person has understood what differs of this day, by the newest reading of this bank. `false`: nothing differs,
-/// or it was not read.
-pub async fn understand(pool: &PgPool, bank: &str, date: Date, person: &str, reason: &str) -> Result<bool, StoreError> {
+/// Keeps that a person has understood what differs of this day by this reading of its bank, the newest one. `false`: it is
+/// not the newest any more, nothing differs, or it was not read.
+pub async fn understand(
+    pool: &PgPool,
+    (bank, date): (&str, Date),
+    read_at: Timestamp,
+    person: &str,
+    reason: &str,
+) -> Result<bool, StoreError> {
     let done = sqlx::query!(
-        r#"insert into day_understood (reading, person, reason, at)
-           select id, $3, $4, giro_now() from newest_day
-           where bank = $1 and operating_date = ($2::text)::date and differences > 0
-           on conflict (reading) do nothing"#,
+        r#"with newest as (
+               select id from newest_day where bank = $1 and operating_date = ($2::text)::date and differences > 0
+                 and at = ($5::text)::timestamptz),
+           said as (
+               insert into day_understood (reading, person, reason, at) select id, $3, $4, giro_now() from newest
+               on conflict (reading) do nothing)
+           select count(*) as "many!" from newest"#,
         bank,
         date.to_string(),
         person,
-        reason
+        reason,
+        stamp(read_at)
     )
-    .execute(pool);
-    let is_new = heard(done).await?.rows_affected() > 0;
-    let known = of_day(pool, date).await?;
-    Ok(is_new || known.iter().any(|day| day.bank == bank && day.understood.is_some()))
+    .fetch_one(pool);
+    Ok(heard(done).await?.many > 0)
 }
 
 /// Closed days of a bank that differ from the books, by their newest readings.
@@ -125,10 +133,13 @@ pub async fn differing(pool: &PgPool) -> Result<Vec<Differing>, StoreError> {
            from (select bank, operating_date as date, differs_since as since from newest_day
                  where differences > 0 and understood_at is null
                  union all
-                 -- Of a day that runs the newest reading alone, until it is closed and read as such.
-                 select r.bank, r.operating_date, r.at from bank b cross join lateral (
+                 -- Of a day that runs, once readings minutes apart say so, until it is closed and read as such.
+                 select r.bank, r.operating_date, before.at from bank b cross join lateral (
                      select * from running_day where bank = b.name order by at desc limit 1) r
-                 where r.differences > 0 and not exists (
+                 cross join lateral (
+                     select * from running_day e where (e.bank, e.operating_date) = (r.bank, r.operating_date)
+                       and e.at <= r.at - interval '4 minutes' order by e.at desc limit 1) before
+                 where r.differences > 0 and before.differences > 0 and not exists (
                      select from reconciliation c where (c.bank, c.operating_date) = (r.bank, r.operating_date))) differs
            group by bank order by bank"#
     )

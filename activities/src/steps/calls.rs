@@ -343,11 +343,12 @@ impl BankSteps {
         })
     }
 
-    /// Holds the closed days that are due against the books.
+    /// Holds the closed days that are due, and the running one, against the books.
     #[activity(definition = markers::Reconcile)]
     pub async fn reconcile(self: Arc<Self>, ctx: ActivityContext) -> Result<Reconciled, ActivityError> {
         let client = ctx.client();
-        let mut reading = std::pin::pin!(reconcile::reconcile(&self, &client));
+        let is_first = ctx.info().attempt == 1;
+        let mut reading = std::pin::pin!(reconcile::reconcile(&self, &client, is_first));
         loop {
             tokio::select! {
                 read = &mut reading => return read.map_err(failure::unread),

@@ -127,6 +127,8 @@ pub(super) enum Way {
     Retry,
     /// People pause the bank.
     Pause,
+    /// Money that comes in or stays: no payout at a bank passes it, and `beside` drives what does.
+    Beside,
 }
 
 pub(super) const fn way(point: Point) -> Way {
@@ -154,6 +156,13 @@ pub(super) const fn way(point: Point) -> Way {
         Point::WakeBeforeSignal | Point::WakeAfterSignal => Way::Cancel,
         Point::RetryBeforeUpdate | Point::RetryBeforeAsk => Way::Retry,
         Point::RetryAfterAsk | Point::RetryAfterUpdate => Way::Retry,
+        Point::BookBeforeWrites | Point::BookBeforeCommit | Point::BookAfterCommit => Way::Beside,
+        Point::ReceiveBeforeWrites | Point::ReceiveBeforeCommit | Point::ReceiveAfterCommit => Way::Beside,
+        Point::DepositBeforeWrites | Point::DepositBeforeCommit | Point::DepositAfterCommit => Way::Beside,
+        Point::ReturnBeforeWrites | Point::ReturnBeforeCommit | Point::ReturnAfterCommit => Way::Beside,
+        Point::CureBeforeWrites | Point::CureBeforeCommit | Point::CureAfterCommit => Way::Beside,
+        Point::SendBackBeforeWrites | Point::SendBackBeforeCommit | Point::SendBackAfterCommit => Way::Beside,
+        Point::DecideBeforeWrites | Point::DecideBeforeCommit | Point::DecideAfterCommit => Way::Beside,
         Point::PauseBefore | Point::PauseAfter => Way::Pause,
     }
 }
@@ -166,12 +175,17 @@ pub(super) const fn victim(point: Point) -> &'static str {
         (Way::Open | Way::Create | Way::Cancel | Way::Retry | Way::Pause, _) => "api",
         (Way::Run | Way::Direct, _) => "worker",
         (Way::Sweep, _) => "relay",
+        (Way::Beside, point) => match beside(point) {
+            Some(Deed::Cure | Deed::SendBack | Deed::Decide) => "api",
+            Some(Deed::Book | Deed::Receive | Deed::Deposit | Deed::Return) | None => "worker",
+        },
     }
 }
 
 /// A payout of this outcome passes this point.
 const fn reaches(outcome: Outcome, point: Point) -> bool {
     match (way(point), point) {
+        (Way::Beside, _) => false,
         // What is no payout's is shown once.
         (Way::Open | Way::Pause, _) => matches!(outcome, Outcome::Settles),
         // The run is woken only when there is something to tell it.
@@ -245,7 +259,45 @@ pub fn once() -> Vec<Cell> {
         let asked = from.iter().find(|cell| slow && cell.outcome == Outcome::NeverTaken);
         asked.copied().unwrap_or(from[turn % from.len()])
     };
-    Point::ALL.iter().enumerate().map(turn).collect()
+    of_payouts().enumerate().map(turn).collect()
+}
+
+/// Points in the life of a payout at a bank; the others are `beside`.
+pub(super) fn of_payouts() -> impl Iterator<Item = &'static Point> {
+    Point::ALL.iter().filter(|point| beside(**point).is_none())
+}
+
+/// What happens to money that comes in, or stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Money between two of giro's own accounts moves at its time.
+    Book,
+    /// A record of money that came is taken in.
+    Receive,
+    /// A deposit gets its place.
+    Deposit,
+    /// What came back reverses its payout.
+    Return,
+    /// People give what stands apart to a customer.
+    Cure,
+    /// People send a deposit back.
+    SendBack,
+    /// The second of two people says the same.
+    Decide,
+}
+
+/// Whose point it is; `None`: a payout's at a bank.
+pub const fn beside(point: Point) -> Option<Deed> {
+    match point {
+        Point::BookBeforeWrites | Point::BookBeforeCommit | Point::BookAfterCommit => Some(Deed::Book),
+        Point::ReceiveBeforeWrites | Point::ReceiveBeforeCommit | Point::ReceiveAfterCommit => Some(Deed::Receive),
+        Point::DepositBeforeWrites | Point::DepositBeforeCommit | Point::DepositAfterCommit => Some(Deed::Deposit),
+        Point::ReturnBeforeWrites | Point::ReturnBeforeCommit | Point::ReturnAfterCommit => Some(Deed::Return),
+        Point::CureBeforeWrites | Point::CureBeforeCommit | Point::CureAfterCommit => Some(Deed::Cure),
+        Point::SendBackBeforeWrites | Point::SendBackBeforeCommit | Point::SendBackAfterCommit => Some(Deed::SendBack),
+        Point::DecideBeforeWrites | Point::DecideBeforeCommit | Point::DecideAfterCommit => Some(Deed::Decide),
+        _ => None,
+    }
 }
 
 /// The one turn of `once` whose order is sent again: the first point of a send.
@@ -260,7 +312,9 @@ mod tests {
     #[test]
     fn every_point_is_reached_and_every_outcome_has_its_turn() {
         let once = once();
-        assert_eq!(once.len(), Point::ALL.len());
+        let apart = Point::ALL.iter().filter(|point| beside(**point).is_some()).count();
+        assert_eq!(once.len() + apart, Point::ALL.len());
+        assert_eq!(apart, 21);
         let met: BTreeSet<Outcome> = once.iter().map(|cell| cell.outcome).collect();
         assert_eq!(met.len(), Outcome::ALL.len(), "{met:?}");
         assert!(once.iter().all(|cell| reaches(cell.outcome, cell.point)));

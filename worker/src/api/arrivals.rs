@@ -25,6 +25,7 @@ use super::{
     show::{replay, reply},
     view::{
         arrival::Arrival,
+        decision::Said,
         form,
         page::Page,
         request::{Application, SendingBack},
@@ -115,8 +116,7 @@ pub(super) async fn deposit(
     Id(id): Id<ReceivedId>,
     _: Params<Nothing>,
 ) -> Answered<Response> {
-    let seen = one(&api, &caller, ReceivedKind::Deposit, id).await?;
-    Ok(reply(StatusCode::OK, Arrival::of(&seen, api.context())))
+    looked_at(&api, &caller, ReceivedKind::Deposit, id).await
 }
 
 /// Look at a return
@@ -129,8 +129,7 @@ pub(super) async fn one_return(
     Id(id): Id<ReceivedId>,
     _: Params<Nothing>,
 ) -> Answered<Response> {
-    let seen = one(&api, &caller, ReceivedKind::Return, id).await?;
-    Ok(reply(StatusCode::OK, Arrival::of(&seen, api.context())))
+    looked_at(&api, &caller, ReceivedKind::Return, id).await
 }
 
 /// Apply a deposit to an account
@@ -241,6 +240,17 @@ async fn all(api: &Api, caller: &Caller, kind: ReceivedKind, list: Arrivals) -> 
     let shown = found.iter().map(|seen| Arrival::listed(seen, api.context())).collect();
     let page = Page::of(shown, list.limit, |arrival: &Arrival| arrival.id.to_string());
     Ok(reply(StatusCode::OK, page))
+}
+
+/// One record, with what people have said of it for whoever operates.
+async fn looked_at(api: &Api, caller: &Caller, kind: ReceivedKind, id: ReceivedId) -> Answered<Response> {
+    let seen = one(api, caller, kind, id).await?;
+    let mut shown = Arrival::of(&seen, api.context());
+    if caller.operates() {
+        let said = read::decisions(api.ledger.pool(), id.uuid()).await?;
+        shown.said = said.into_iter().map(Said::of).collect();
+    }
+    Ok(reply(StatusCode::OK, shown))
 }
 
 /// A record of this kind that this caller sees; any other does not exist.

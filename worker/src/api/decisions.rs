@@ -21,7 +21,7 @@ use super::{
     payouts::behind,
     plain,
     problem::{Code, Problem},
-    show::{replay, reply},
+    show::{again, reply},
     trace,
     view::{
         Thing,
@@ -233,11 +233,18 @@ impl Taken {
             payout: None,
             arrival: None,
         });
-        Ok(match (is_decided, replayed) {
-            (true, true) => replay(decision),
-            (true, false) => reply(StatusCode::OK, decision),
-            (false, _) => reply(StatusCode::ACCEPTED, decision),
-        })
+        let mut answer = reply(
+            if is_decided {
+                StatusCode::OK
+            } else {
+                StatusCode::ACCEPTED
+            },
+            decision,
+        );
+        if replayed {
+            again(&mut answer);
+        }
+        Ok(answer)
     }
 }
 
@@ -270,6 +277,10 @@ fn heard(answer: Answer) -> Answered<Heard> {
                 "It is open: its end makes what was told of it understood. Nothing was decided; say `paid` or `not_paid`.",
             ),
             NotDecided::KeyReused => Problem::from(Code::KeyReused),
+            NotDecided::Stale => Problem::because(
+                Code::NothingToDecide,
+                "What this key said no longer counts: it has moved on since, you have said otherwise, or a week is over. Nothing was decided; look at it, and say it anew with a new key.",
+            ),
             NotDecided::AccountUnknown => field(
                 "/account",
                 FieldCode::InvalidId,

@@ -27,9 +27,11 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Answered<T> 
     })
 }
 
-/// The field that an error names in backticks first; the whole body, when it names none.
+/// The field that is missing, unknown or there twice, as serde words it; else the whole body: no value is repeated.
 fn named(told: &str) -> String {
-    let field = told.split('`').nth(1).filter(|field| !field.is_empty());
+    let field = ["missing field `", "unknown field `", "duplicate field `"]
+        .iter()
+        .find_map(|words| told.strip_prefix(words)?.split('`').next());
     field.map_or_else(String::new, |field| format!("/{field}"))
 }
 

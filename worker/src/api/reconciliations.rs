@@ -11,6 +11,7 @@ use axum::{
 use jiff::civil::Date;
 use tracing::{debug, info};
 use utoipa::IntoParams;
+use workflows::domain::{FieldCode, FieldError};
 
 use super::{
     Answered, Api,
@@ -116,10 +117,20 @@ pub(super) async fn understood(
     Id(date): Id<Date>,
     JsonBody(body): JsonBody,
 ) -> Answered<Response> {
-    let DayUnderstood { bank, reason } = plain::read(&body, r#"{"bank": "stp", "reason": "..."}"#)?;
+    let form = r#"{"bank": "stp", "read_at": "...", "reason": "..."}"#;
+    let DayUnderstood { bank, read_at, reason } = plain::read(&body, form)?;
     let reason = plain::line("/reason", &reason)?;
-    if !reconcile::understand(api.ledger.pool(), &bank, date, caller.name(), &reason).await? {
-        let detail = "No closed day of that bank differs on that date. Nothing was done.";
+    if api.ledger.bank(&bank).await?.is_none() {
+        let error = FieldError::new(
+            "/bank",
+            FieldCode::InvalidParameter,
+            "name a bank that GET /v1/banks has",
+        );
+        return Err(Problem::fields(vec![error]));
+    }
+    let pool = api.ledger.pool();
+    if !reconcile::understand(pool, (&bank, date), read_at, caller.name(), &reason).await? {
+        let detail = "That reading is not the newest of that day any more, or nothing differs by it. Nothing was done; look at the day again.";
         return Err(Problem::because(Code::NothingToDecide, detail));
     }
     info!(bank, %date, reason, by = caller.name(), "a day that differs is understood");

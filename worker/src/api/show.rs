@@ -18,10 +18,14 @@ pub(super) fn reply(status: StatusCode, body: impl Serialize) -> Response {
 /// The answer to a request that was answered before.
 pub(super) fn replay(body: impl Serialize) -> Response {
     let mut response = reply(StatusCode::OK, body);
+    again(&mut response);
     response
-        .headers_mut()
-        .insert(HeaderName::from_static(REPLAYED), HeaderValue::from_static("true"));
-    response
+}
+
+/// Says of an answer that its request was answered before.
+pub(super) fn again(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static(REPLAYED), HeaderValue::from_static("true"));
 }
 
 /// Where a payout is found.

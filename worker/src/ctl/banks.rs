@@ -42,8 +42,17 @@ pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Fail
                 &format!("Say that what differs of {date} at {} is understood?", why.name),
                 sure.yes,
             )?;
-            let body = json!({ "bank": why.name, "reason": why.reason });
-            let path = format!("/v1/reconciliations/{date}/understood");
+            let path = format!("/v1/reconciliations/{date}");
+            let read: Page<Reconciliation> = session.get(&path, &[]).await?.read()?;
+            let day = read.data.into_iter().find(|day| day.bank == why.name);
+            let unread = || {
+                Failure::Usage(format!(
+                    "{date} of {} was not read yet: `giroctl banks day {date}`",
+                    why.name
+                ))
+            };
+            let body = json!({ "bank": why.name, "read_at": day.ok_or_else(unread)?.read_at, "reason": why.reason });
+            let path = format!("{path}/understood");
             let answer = session.post(&path, key.key.as_deref(), &body).await?;
             session.tell(&answer, |page: &Page<Reconciliation>| {
                 came_to(date, &page.data, &session.paper)

@@ -195,8 +195,6 @@ impl Case {
             let outcome = if paid { Outcome::Paid } else { Outcome::NotPaid };
             last = books.try_run(&word(Subject::Payout(self.payout), person, outcome, None, self.next))?;
         }
-        // What was said before is no part of a state of the exploration.
-        books.rows.decisions.clear();
         Ok(last)
     }
 

@@ -305,7 +305,6 @@ impl Comings {
             }
         }
         let answer = books.try_run(&word(subject, "luis", Outcome::Apply, Some(to), key + 2))?;
-        books.rows.decisions.clear();
         match (&answer, due) {
             (Answer::Decided(None), Ok(account)) => {
                 coming.place = Place::With(account);
@@ -331,7 +330,6 @@ impl Comings {
                 return Err(format!("understood is answered {answer:?}"));
             }
         }
-        books.rows.decisions.clear();
         Ok(())
     }
 

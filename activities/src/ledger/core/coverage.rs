@@ -118,6 +118,7 @@ fn not_decided(why: &NotDecided) -> &'static str {
         NotDecided::Ended => "ended",
         NotDecided::StillOpen => "still open",
         NotDecided::KeyReused => "key reused",
+        NotDecided::Stale => "stale",
         NotDecided::AccountUnknown => "account unknown",
         NotDecided::AccountNotOpen => "account not open",
     }

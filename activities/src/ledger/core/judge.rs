@@ -132,7 +132,7 @@ pub(super) fn no_cancel(row: &Payout) -> Option<NoCancel> {
     // Anything that the bank knows of it is first understood by people.
     let understood = match row.evidence {
         None => !known_unsent(row),
-        Some(evidence) => evidence == Evidence::TwoPeopleNotPaid,
+        Some(evidence) => evidence == Evidence::TwoPeopleNotPaid && !row.contradicted,
     };
     (!understood).then_some(NoCancel::NotUnderstood)
 }

@@ -1,6 +1,6 @@
 //! Decide: what one person says, with a document, and what follows once a second one says the same.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use workflows::domain::{
     AccountId, Attention, Evidence, Outcome, PayoutId, ReceivedAttention, ReceivedId, ReceivedState, State,
 };
@@ -11,7 +11,9 @@ use super::{
         rows::{AccountStatus, CUSTOMER, Decision, EvidenceRow, Kind, Payout, Received, Rows, SUSPENSE, Writes},
     },
     judge::no_decision,
-    later, raise,
+    later,
+    proof::named,
+    raise,
     received::{Leg, keep, pay, place, placed},
     settle_row,
 };
@@ -63,7 +65,8 @@ pub(super) fn decide(rows: &Rows, decide: &Decide) -> (Answer, Writes) {
     done.map_or((Answer::Unknown, Writes::default()), |answer| (answer, writes))
 }
 
-/// How a payout stands, for people: what they look at when they say what became of it.
+/// How a payout stands, for people: what they look at when they say what became of it. Whatever the bank says to have of it,
+/// and each new reason to look at it, makes it another standing.
 fn stood(row: &Payout) -> String {
     let word = |told: Option<&str>| told.unwrap_or("none").to_owned();
     let evidence = if row.contradicted {
@@ -71,25 +74,28 @@ fn stood(row: &Payout) -> String {
     } else {
         word(row.evidence.map(Evidence::word))
     };
-    let told = if row.state.is_open() {
-        "open".to_owned()
-    } else {
-        word(row.attention.map(Attention::word))
-    };
     format!(
-        "{}, send {}, evidence {evidence}, reference {}, {told}",
+        "{}, sends {} ({}), evidence {evidence}, reference {}, the bank has {}, told {}",
         row.state,
         row.send_no,
-        word(row.bank_ref.as_deref())
+        row.unproven,
+        word(row.bank_ref.as_deref()),
+        word(named(row)),
+        since(row.attention.map(Attention::word), row.attention_since)
     )
 }
 
 fn stood_of(row: &Received) -> String {
-    format!(
-        "{}, {}",
-        row.state,
-        row.attention.map_or("none", ReceivedAttention::word)
-    )
+    let told = since(row.attention.map(ReceivedAttention::word), row.attention_since);
+    format!("{}, told {told}", row.state)
+}
+
+/// A reason, and since when: raised again, it is another one.
+fn since(reason: Option<&str>, at: Option<Timestamp>) -> String {
+    match (reason, at) {
+        (Some(reason), Some(at)) => format!("{reason} since {at}"),
+        (Some(_), None) | (None, _) => "nothing".to_owned(),
+    }
 }
 
 /// What this person's key said before.
@@ -114,22 +120,40 @@ fn answered(rows: &Rows, subject: Subject, known: &Decision, said: &Decision) ->
     if !agree(known, said) {
         return Answer::NotDecided(NotDecided::KeyReused);
     }
-    if known.seconds.is_some() || about(rows, known).any(|other| other.seconds == Some(known.id)) {
+    if is_spent(rows, known) {
         return Answer::Decided(match subject {
             Subject::Payout(id) => rows.payouts.get(&id).cloned(),
             Subject::Received(_) => None,
         });
     }
-    Answer::Awaits(known.clone())
+    let is_last = about(rows, known)
+        .rev()
+        .find(|other| other.person == known.person)
+        .is_some_and(|last| last.id == known.id);
+    if is_last && counts(rows, known, said) {
+        Answer::Awaits(known.clone())
+    } else {
+        Answer::NotDecided(NotDecided::Stale)
+    }
 }
 
-/// Another person's last word, when it is the same, of the same standing, and not old.
+/// It has made another word count, or was made to: what two people said is done once.
+fn is_spent(rows: &Rows, said: &Decision) -> bool {
+    said.seconds.is_some() || about(rows, said).any(|other| other.seconds == Some(said.id))
+}
+
+/// It is of this very standing, and not old.
+fn counts(rows: &Rows, before: &Decision, said: &Decision) -> bool {
+    before.stood == said.stood && rows.now <= later(before.at, FRESH)
+}
+
+/// Another person's last word, when it is the same, of the same standing, not old, and has not counted before.
 fn second<'a>(rows: &'a Rows, said: &Decision) -> Option<&'a Decision> {
     let mut heard = vec![said.person.as_str()];
     about(rows, said).rev().find(|before| {
         let is_last = !heard.contains(&before.person.as_str());
         heard.push(&before.person);
-        is_last && agree(before, said) && before.stood == said.stood && rows.now <= later(before.at, FRESH)
+        is_last && agree(before, said) && counts(rows, before, said) && !is_spent(rows, before)
     })
 }
 

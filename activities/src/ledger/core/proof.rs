@@ -182,14 +182,16 @@ fn learn(
 /// True when the bank has said that it has something by our key, however unclear: no statement is proof against that.
 fn is_known(row: &Payout) -> bool {
     let told = matches!(row.attention, Some(Attention::Mismatch | Attention::UnknownWord));
-    let unclear = |said: &str| {
-        [NOT_OURS, INCOMPLETE, UNKNOWN_WORD]
-            .iter()
-            .any(|words| said.starts_with(words))
-    };
-    told || row.bank_ref.is_some()
-        || row.doubt.as_deref() == Some(BEGIN_LOST)
-        || row.bank_said.as_deref().is_some_and(unclear)
+    told || row.bank_ref.is_some() || row.doubt.as_deref() == Some(BEGIN_LOST) || named(row).is_some()
+}
+
+/// What the bank has said to have by our key that is no clear answer; `None`: nothing, or a clear one.
+pub(super) fn named(row: &Payout) -> Option<&str> {
+    let said = row.bank_said.as_deref()?;
+    let is_unclear = [NOT_OURS, INCOMPLETE, UNKNOWN_WORD]
+        .iter()
+        .any(|words| said.starts_with(words));
+    is_unclear.then_some(said)
 }
 
 /// Says what is in doubt. That the bank had an order whose begin was lost is not forgotten for a later silence.
@@ -236,8 +238,10 @@ pub(super) fn has_order(
             // taken and cancelled before its answer came is no riddle while no other may have reached the bank.
             let riddle = match row.evidence {
                 Some(Evidence::Refused | Evidence::Absent) => true,
+                // They said so of what had no reference of the bank's: that it has it is news.
+                Some(Evidence::TwoPeopleNotPaid) => true,
                 Some(Evidence::NotPaid) => row.unproven > 1,
-                Some(Evidence::Paid | Evidence::TwoPeoplePaid | Evidence::TwoPeopleNotPaid) | None => false,
+                Some(Evidence::Paid | Evidence::TwoPeoplePaid) | None => false,
             };
             if riddle {
                 row.contradicted = true;
@@ -251,11 +255,23 @@ pub(super) fn has_order(
         }
         State::Sent => row.bank_ref = row.bank_ref.take().or_else(|| Some(bank_ref.to_owned())),
         State::Accepted => {
+            let is_news = row.bank_ref.is_none();
             row.bank_ref = Some(bank_ref.to_owned());
             raise(row, Attention::EvidenceBeforeSend, now);
+            if is_news {
+                undecided(row, now);
+            }
         }
         State::Failed | State::Cancelled => raise(row, Attention::EvidenceAfterEnd, now),
         State::Settled | State::Returned => {}
+    }
+}
+
+/// The bank has what two people did not know of when they said that it was not paid: nothing is given back by that any more.
+fn undecided(row: &mut Payout, now: Timestamp) {
+    if row.state.is_open() && row.evidence == Some(Evidence::TwoPeopleNotPaid) {
+        row.contradicted = true;
+        raise(row, Attention::Contradiction, now);
     }
 }
 
@@ -265,6 +281,7 @@ fn second_order(row: &mut Payout, bank_ref: &str, bank: &BankRow, now: Timestamp
         return;
     }
     raise(row, Attention::SecondOrder, now);
+    undecided(row, now);
     pause(
         PausedBy::SecondOrder,
         format!("it has two orders of {}", row.id),
@@ -317,8 +334,15 @@ pub(super) fn put_evidence(
     });
     match row.state {
         State::Accepted => {
-            row.evidence = row.evidence.or(Some(kind));
             raise(row, Attention::EvidenceBeforeSend, now);
+            match row.evidence {
+                None => row.evidence = Some(kind),
+                Some(first) if first.says_paid() == kind.says_paid() => {}
+                Some(_) => {
+                    row.contradicted = true;
+                    raise(row, Attention::Contradiction, now);
+                }
+            }
         }
         State::Sending | State::Sent => match row.evidence {
             None => row.evidence = Some(kind),

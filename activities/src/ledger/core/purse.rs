@@ -402,7 +402,6 @@ impl Run {
             expect(goes != matches!(answer, Answer::NotDecided(_)), "understood", &answer)?;
         }
         let told = self.books.rows.payouts[&case.payout].attention;
-        self.books.rows.decisions.clear();
         expect(!goes || told.is_none(), "understood, and told still", &Answer::Unknown)
     }
 

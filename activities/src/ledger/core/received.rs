@@ -2,6 +2,7 @@
 //! nobody can be given stands apart, with a person told.
 
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
 use workflows::domain::{
     AccountId, Attention, Centavos, PayoutId, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State,
 };
@@ -14,7 +15,7 @@ use super::{
             Received, Rows, Rules, SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
         },
     },
-    later, lower, movement, raise, settle_row, transition,
+    hex, later, lower, movement, raise, settle_row, transition,
 };
 
 /// Money that came in is placed within this, or a person is told.
@@ -37,8 +38,12 @@ pub(super) fn receive(rows: &Rows, receive: &Receive) -> (Answer, Writes) {
         );
     };
     let mut row = before.clone();
-    if !is_same(before, &told) && row.attention.is_none() {
+    let told_as = digest(&told);
+    let is_free = matches!(before.attention, None | Some(ReceivedAttention::Differs));
+    if told_as != digest(before) && is_free && before.told_otherwise.as_ref() != Some(&told_as) {
+        // Once for each way in which it is told: what people have understood is not told again.
         tell(&mut row, ReceivedAttention::Differs, rows.now);
+        row.told_otherwise = Some(told_as);
     }
     let received = keep(before, row, rows.now, &mut writes);
     (
@@ -84,6 +89,7 @@ fn born(rows: &Rows, receive: &Receive) -> Received {
         sent_back_by: None,
         decided_by: None,
         decided_why: None,
+        told_otherwise: None,
         attention: None,
         attention_since: None,
         deadline_at: Some(later(rows.now, PLACED)),
@@ -96,15 +102,18 @@ fn born(rows: &Rows, receive: &Receive) -> Received {
     }
 }
 
-/// What a record says of money, held against what it said before; its identity is the same already.
-fn is_same(before: &Received, told: &Received) -> bool {
-    (
-        before.payment_type,
-        before.amount,
-        before.interest,
-        &before.clabe,
-        &before.of_key,
-    ) == (told.payment_type, told.amount, told.interest, &told.clabe, &told.of_key)
+/// What a record says of money; its identity is no part of it.
+fn digest(row: &Received) -> String {
+    let text = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), |text| format!("{}:{text}", text.len()));
+    let said = format!(
+        "{}|{}|{}|{}|{}",
+        row.payment_type,
+        row.amount.get(),
+        row.interest.get(),
+        text(row.clabe.as_ref().map(Private::expose)),
+        text(row.of_key.as_deref())
+    );
+    hex(&Sha256::digest(said.as_bytes()))
 }
 
 /// Gives a deposit to the customer whose account it is for, or sets it apart.

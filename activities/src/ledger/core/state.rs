@@ -198,6 +198,8 @@ impl Bench {
         rows.now = instant(key.now);
         let bank = rows.banks.get_mut(&self.born.bank).expect("the bank");
         bank.paused_by = key.bank.paused_by;
+        // What was said before is no part of a state: two people say it in one move.
+        rows.decisions.clear();
         (bank.attention, bank.begins) = (None, 0);
         bank.away_by = key.bank.away_by;
         bank.away_since = key.bank.away_by.map(|_| instant(key.now));

@@ -165,10 +165,7 @@ fn changed(rules: &Rules, rows: &Rows, command: &Command, was: &Payout, after: &
 
 /// What an end needs: a proof that stands alone, and for giving back that no send can be at work any more.
 fn ended(rules: &Rules, rows: &Rows, was: &Payout, after: &Payout) -> Holds {
-    hold!(
-        !was.contradicted || after.state == State::Cancelled,
-        "ended while proof disagrees"
-    );
+    hold!(!was.contradicted, "ended while proof disagrees");
     let quiet = was.send_before.is_some_and(|fence| rows.now > fence + rules.margin);
     let alone = was.unproven == 1;
     let proven = match (was.state, after.state, was.evidence) {

@@ -51,6 +51,9 @@ pub struct Received {
     /// Why.
     #[serde(default)]
     pub decided_why: Option<String>,
+    /// What the bank told otherwise, as it was told last: a digest.
+    #[serde(default)]
+    pub told_otherwise: Option<String>,
     pub attention: Option<ReceivedAttention>,
     pub attention_since: Option<Timestamp>,
     pub deadline_at: Option<Timestamp>,

@@ -13,7 +13,9 @@ use workflows::{
 };
 
 use super::{
-    Thing, form,
+    Thing,
+    decision::Said,
+    form,
     payout::{Context, InstitutionName},
     told::Reason,
 };
@@ -75,6 +77,9 @@ pub struct Arrival {
     pub money: String,
     /// Why a person should look; null when nobody needs to.
     pub attention: Option<ArrivalAttention>,
+    /// What people have said of it, one by one, for whoever operates; only where one record is looked at.
+    #[serde(default)]
+    pub said: Vec<Said>,
     /// When giro read it from the bank.
     pub received_at: Timestamp,
     pub changed_at: Timestamp,
@@ -177,6 +182,7 @@ impl Arrival {
                 what: support::received_attention(reason).en.to_owned(),
                 doc: docs::runbook(&format!("{}_{reason}", row.kind)),
             }),
+            said: Vec::new(),
             received_at: row.received_at,
             changed_at: row.changed_at,
         }

@@ -191,7 +191,7 @@ impl Attention {
             arrivals: 0,
             days: differing.days.len(),
             oldest: Some(differing.since),
-            what: format!("{bank}'s statement of a closed day and the books are not equal"),
+            what: format!("{bank}'s statement of a day and the books are not equal"),
             next: "giro reads each such day again every hour for 20 banking days, and proves no order's absence by it"
                 .to_owned(),
             you_may: format!("look at what it names: giroctl banks day {first}"),

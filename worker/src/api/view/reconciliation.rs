@@ -86,7 +86,7 @@ pub struct Balance {
     pub by_bank: i64,
     /// What it must have: the settlement account, with what the bank has paid or received and the books have not booked yet.
     pub by_books: i64,
-    /// What may have left beside, of payouts whose day is over and of which the bank has not told.
+    /// What may have left beside: orders under way that the bank has not told as paid.
     pub in_doubt: i64,
     /// What no money under way explains; above 0: the bank has more.
     pub apart: i64,

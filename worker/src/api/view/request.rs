@@ -146,6 +146,8 @@ pub struct DayUnderstood {
     /// Whose day.
     #[schema(example = "stp")]
     pub bank: String,
+    /// The `read_at` of the reading that is understood: another one may differ otherwise.
+    pub read_at: Timestamp,
     /// Why it differs, in one line of 200 characters at most.
     #[schema(
         min_length = 1,

@@ -69,6 +69,14 @@ fn a_repeated_key_says_nothing_new() {
         Answer::Decided(_)
     ));
     assert_eq!(books.rows.decisions.len(), 2);
+    let mut books = stuck();
+    says(&mut books, "ana", Outcome::NotPaid, 1);
+    books.found(paid());
+    assert_eq!(
+        says(&mut books, "ana", Outcome::NotPaid, 1),
+        no(NotDecided::Stale),
+        "it no longer counts"
+    );
 }
 
 /// What was said of one standing says nothing of the next: the order went out again, or the bank has answered.
@@ -144,6 +152,82 @@ fn what_came_after_the_end_is_understood_by_two() {
         Some(Attention::EvidenceAfterEnd),
         "what comes later is told again"
     );
+    for person in ["ana", "luis", "carla"] {
+        assert!(
+            matches!(books.says(person, Outcome::Understood), Answer::Awaits(_)) == (person == "ana"),
+            "what two people said is done once: {person}"
+        );
+        if person == "luis" {
+            break;
+        }
+    }
+    assert_eq!(books.row().attention, None);
+}
+
+/// What has counted counts no second time, though it is told again in the very same words at the very same time.
+#[test]
+fn a_word_that_has_counted_counts_no_more() {
+    let mut books = stuck();
+    books.says("ana", Outcome::Paid);
+    books.says("luis", Outcome::Paid);
+    assert_eq!(books.row().evidence, Some(Evidence::TwoPeoplePaid));
+    let row = books.rows.payouts.get_mut(&payout_id(1)).expect("it");
+    (row.evidence, row.decided_by, row.document) = (None, None, None);
+    assert!(
+        matches!(books.says("ana", Outcome::Paid), Answer::Awaits(_)),
+        "of luis's word nothing is left"
+    );
+    assert!(matches!(books.says("luis", Outcome::Paid), Answer::Decided(_)));
+}
+
+/// They said that it was not paid, and the bank says that it has the order, or that it paid: nothing is given back on that.
+#[test]
+fn what_the_bank_says_after_two_people_stops_them() {
+    let pending = || crate::bank::Found::Pending {
+        bank_ref: "77".to_owned(),
+        code: "stp:E".to_owned(),
+    };
+    for found in [pending(), paid()] {
+        let mut books = stuck();
+        books.people(false, ["ana", "luis"]);
+        books.found(found.clone());
+        assert_eq!((books.row().contradicted, books.apply()), (true, None), "{found:?}");
+        assert_eq!(books.row().attention, Some(Attention::Contradiction));
+        books.people(false, ["ana", "luis"]);
+        assert_eq!(
+            books.apply(),
+            Some(End::Failed),
+            "knowing of it they may say so again: {found:?}"
+        );
+    }
+    // Of what the books never sent.
+    for found in [pending(), paid()] {
+        let (mut books, _) = accepted(true);
+        books.found(crate::bank::Found::Doubt(crate::bank::FoundDoubt::Mismatch {
+            fields: vec!["amount"],
+        }));
+        books.people(false, ["ana", "luis"]);
+        books.found(found.clone());
+        assert!(books.row().contradicted, "{found:?}");
+        assert!(
+            matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)),
+            "{found:?}"
+        );
+        books.people(false, ["ana", "luis"]);
+        assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::Cancelled(_)));
+    }
+}
+
+/// An unclear word of the bank's between the two is a word of the bank's.
+#[test]
+fn what_was_said_before_the_bank_named_it_does_not_count() {
+    let mut books = stuck();
+    books.says("ana", Outcome::NotPaid);
+    books.found(crate::bank::Found::Doubt(crate::bank::FoundDoubt::UnknownWord {
+        code: "stp:ZZ".to_owned(),
+    }));
+    assert!(matches!(books.says("luis", Outcome::NotPaid), Answer::Awaits(_)));
+    assert_eq!(books.row().evidence, None);
 }
 
 #[test]
@@ -199,11 +283,20 @@ fn a_record_told_otherwise_is_understood_by_two() {
     let id = books.comes(line.clone());
     books.run(Command::Deposit(id));
     line.amount = workflows::domain::Centavos::new(701);
-    books.comes(line);
+    books.comes(line.clone());
     assert_eq!(books.came(id).attention, Some(ReceivedAttention::Differs));
     for (n, person) in [(1, "ana"), (2, "luis")] {
         assert!(books.came(id).attention.is_some());
         books.run(word(Subject::Received(id), person, Outcome::Understood, None, n));
     }
     assert_eq!(books.came(id).attention, None);
+    books.comes(line.clone());
+    assert_eq!(books.came(id).attention, None, "told as it was understood");
+    line.amount = workflows::domain::Centavos::new(702);
+    books.comes(line);
+    assert_eq!(
+        books.came(id).attention,
+        Some(ReceivedAttention::Differs),
+        "told otherwise"
+    );
 }
