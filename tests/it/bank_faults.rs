@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{
-    client::is,
-    sim::{Chaos, End, Fault, Outcome, Row, SettingsChange, TABLE},
+    client::{clabe, is},
+    sim::{Chaos, End, Fault, Incoming, Outcome, Row, SettingsChange, TABLE},
     stack::{PATIENCE, Setup, Stack},
 };
+use tokio::time::{Instant, sleep};
 
 /// The slowest ask again after half a minute, and then after a minute.
 const LONG: Duration = Duration::from_secs(180);
@@ -149,7 +150,29 @@ async fn the_legacy_service_is_enough() -> Result<()> {
     }
     let (again, _) = &ids[2];
     assert_eq!(stack.giro.payout(again).await?["send_no"], 2);
-    stack.all_ended(PATIENCE).await
+    // What comes in, told by webhook and not, and the day's lists both ways.
+    for webhook in [true, false] {
+        let deposit = Incoming {
+            monto: 2_500,
+            cuenta_beneficiario: clabe(1),
+            webhook,
+            ..Incoming::default()
+        };
+        let key = stack.bank.receive(&deposit).await?.clave_rastreo;
+        let start = Instant::now();
+        while stack
+            .giro
+            .get(&format!("/v1/deposits?tracking_key={key}&state=applied"))
+            .await?
+            .body["data"]
+            == json!([])
+        {
+            ensure!(start.elapsed() < PATIENCE, "{key} was never applied");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+    stack.all_ended(PATIENCE).await?;
+    stack.audited()
 }
 
 #[tokio::test]

@@ -215,6 +215,7 @@ fn router(bank: Arc<Bank>) -> Router {
         .route("/speiws/rest/ordenPago/registra", put(register::register))
         .route("/speiws/rest/ordenPago/retornaOrden", put(register::send_back))
         .route("/speiws/rest/ordenPago/consOrdEnvRastreo", post(query::legacy_order))
+        .route("/speiws/rest/ordenPago/consOrdenesFech", post(query::legacy_day))
         .route("/efws/API/consultaOrden", post(query::order))
         .route("/efws/API/V2/conciliacion", post(query::conciliation))
         .route("/efws/API/consultaSaldoCuenta", post(query::balance))

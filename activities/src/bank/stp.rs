@@ -56,7 +56,7 @@ pub struct StpConfig {
     pub orders_url: String,
     /// Base of the query service, such as `https://prod.stpmex.com/efws/API`.
     pub queries_url: String,
-    /// Which service is asked about an order, `v2` or `legacy`; the answer is read in either format. Default: `v2`.
+    /// Which services are asked about orders, `v2` or `legacy`; answers are read in either format. Default: `v2`.
     #[serde(default)]
     pub query_format: QueryFormat,
     /// PEM file of the signing key: RSA of 2048 bits or more in passphrase-protected PKCS#8.
@@ -183,11 +183,15 @@ impl Stp {
             QueryFormat::V2 => url("queries_url", &config.queries_url, "consultaOrden")?,
             QueryFormat::Legacy => url("orders_url", &config.orders_url, "ordenPago/consOrdEnvRastreo")?,
         };
+        let day_url = match config.query_format {
+            QueryFormat::V2 => url("queries_url", &config.queries_url, "V2/conciliacion")?,
+            QueryFormat::Legacy => url("orders_url", &config.orders_url, "ordenPago/consOrdenesFech")?,
+        };
         let addresses = Addresses {
             orders: question_url,
             received: url("queries_url", &config.queries_url, "consultaOrden")?,
             balance: url("queries_url", &config.queries_url, "consultaSaldoCuenta")?,
-            statement: url("queries_url", &config.queries_url, "V2/conciliacion")?,
+            statement: day_url,
         };
         let asker = Asker::new(addresses, config.query_format, limits, Arc::clone(&pace));
         let queries = asker.map_err(|fix| StpError::Field {

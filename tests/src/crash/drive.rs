@@ -66,7 +66,14 @@ impl Hands {
         let payout = match way(cell.point) {
             // It is its own key.
             Way::Direct => PayoutId::new(uuid::Uuid::now_v7()),
-            Way::Open | Way::Create | Way::Run | Way::Sweep | Way::Cancel | Way::Retry | Way::Pause | Way::Beside => {
+            Way::Open
+            | Way::Create
+            | Way::Run
+            | Way::Sweep
+            | Way::Cancel
+            | Way::Retry
+            | Way::Pause
+            | Way::Beside(_) => {
                 let reply = press(&self.steady, "/v1/payouts", &key, &body).await?;
                 ensure!(matches!(reply.status, 200 | 201), "{cell}: {reply:?}");
                 text(&reply.body, "/id")?.parse()?
@@ -85,7 +92,7 @@ impl Hands {
         let cell = subject.cell;
         let id = subject.payout.to_string();
         match way(cell.point) {
-            Way::Open | Way::Create | Way::Sweep | Way::Pause | Way::Beside => return Ok(()),
+            Way::Open | Way::Create | Way::Sweep | Way::Pause | Way::Beside(_) => return Ok(()),
             Way::Run => self.start(&subject, self.accepted(&subject)).await?,
             Way::Direct => {
                 let start = DirectStart {

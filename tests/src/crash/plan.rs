@@ -128,7 +128,7 @@ pub(super) enum Way {
     /// People pause the bank.
     Pause,
     /// Money that comes in or stays: no payout at a bank passes it, and `beside` drives what does.
-    Beside,
+    Beside(Deed),
 }
 
 pub(super) const fn way(point: Point) -> Way {
@@ -156,13 +156,19 @@ pub(super) const fn way(point: Point) -> Way {
         Point::WakeBeforeSignal | Point::WakeAfterSignal => Way::Cancel,
         Point::RetryBeforeUpdate | Point::RetryBeforeAsk => Way::Retry,
         Point::RetryAfterAsk | Point::RetryAfterUpdate => Way::Retry,
-        Point::BookBeforeWrites | Point::BookBeforeCommit | Point::BookAfterCommit => Way::Beside,
-        Point::ReceiveBeforeWrites | Point::ReceiveBeforeCommit | Point::ReceiveAfterCommit => Way::Beside,
-        Point::DepositBeforeWrites | Point::DepositBeforeCommit | Point::DepositAfterCommit => Way::Beside,
-        Point::ReturnBeforeWrites | Point::ReturnBeforeCommit | Point::ReturnAfterCommit => Way::Beside,
-        Point::CureBeforeWrites | Point::CureBeforeCommit | Point::CureAfterCommit => Way::Beside,
-        Point::SendBackBeforeWrites | Point::SendBackBeforeCommit | Point::SendBackAfterCommit => Way::Beside,
-        Point::DecideBeforeWrites | Point::DecideBeforeCommit | Point::DecideAfterCommit => Way::Beside,
+        Point::BookBeforeWrites | Point::BookBeforeCommit | Point::BookAfterCommit => Way::Beside(Deed::Book),
+        Point::ReceiveBeforeWrites | Point::ReceiveBeforeCommit | Point::ReceiveAfterCommit => {
+            Way::Beside(Deed::Receive)
+        }
+        Point::DepositBeforeWrites | Point::DepositBeforeCommit | Point::DepositAfterCommit => {
+            Way::Beside(Deed::Deposit)
+        }
+        Point::ReturnBeforeWrites | Point::ReturnBeforeCommit | Point::ReturnAfterCommit => Way::Beside(Deed::Return),
+        Point::CureBeforeWrites | Point::CureBeforeCommit | Point::CureAfterCommit => Way::Beside(Deed::Cure),
+        Point::SendBackBeforeWrites | Point::SendBackBeforeCommit | Point::SendBackAfterCommit => {
+            Way::Beside(Deed::SendBack)
+        }
+        Point::DecideBeforeWrites | Point::DecideBeforeCommit | Point::DecideAfterCommit => Way::Beside(Deed::Decide),
         Point::PauseBefore | Point::PauseAfter => Way::Pause,
     }
 }
@@ -175,17 +181,15 @@ pub(super) const fn victim(point: Point) -> &'static str {
         (Way::Open | Way::Create | Way::Cancel | Way::Retry | Way::Pause, _) => "api",
         (Way::Run | Way::Direct, _) => "worker",
         (Way::Sweep, _) => "relay",
-        (Way::Beside, point) => match beside(point) {
-            Some(Deed::Cure | Deed::SendBack | Deed::Decide) => "api",
-            Some(Deed::Book | Deed::Receive | Deed::Deposit | Deed::Return) | None => "worker",
-        },
+        (Way::Beside(Deed::Cure | Deed::SendBack | Deed::Decide), _) => "api",
+        (Way::Beside(Deed::Book | Deed::Receive | Deed::Deposit | Deed::Return), _) => "worker",
     }
 }
 
 /// A payout of this outcome passes this point.
 const fn reaches(outcome: Outcome, point: Point) -> bool {
     match (way(point), point) {
-        (Way::Beside, _) => false,
+        (Way::Beside(_), _) => false,
         // What is no payout's is shown once.
         (Way::Open | Way::Pause, _) => matches!(outcome, Outcome::Settles),
         // The run is woken only when there is something to tell it.
@@ -288,15 +292,10 @@ pub enum Deed {
 
 /// Whose point it is; `None`: a payout's at a bank.
 pub const fn beside(point: Point) -> Option<Deed> {
-    match point {
-        Point::BookBeforeWrites | Point::BookBeforeCommit | Point::BookAfterCommit => Some(Deed::Book),
-        Point::ReceiveBeforeWrites | Point::ReceiveBeforeCommit | Point::ReceiveAfterCommit => Some(Deed::Receive),
-        Point::DepositBeforeWrites | Point::DepositBeforeCommit | Point::DepositAfterCommit => Some(Deed::Deposit),
-        Point::ReturnBeforeWrites | Point::ReturnBeforeCommit | Point::ReturnAfterCommit => Some(Deed::Return),
-        Point::CureBeforeWrites | Point::CureBeforeCommit | Point::CureAfterCommit => Some(Deed::Cure),
-        Point::SendBackBeforeWrites | Point::SendBackBeforeCommit | Point::SendBackAfterCommit => Some(Deed::SendBack),
-        Point::DecideBeforeWrites | Point::DecideBeforeCommit | Point::DecideAfterCommit => Some(Deed::Decide),
-        _ => None,
+    if let Way::Beside(deed) = way(point) {
+        Some(deed)
+    } else {
+        None
     }
 }
 

@@ -163,7 +163,7 @@ impl<'a> Yard<'a> {
                 format!("crash-pause-{n}"),
                 json!({"reason": "drill"}),
             ),
-            Way::Create | Way::Direct | Way::Run | Way::Sweep | Way::Cancel | Way::Retry | Way::Beside => {
+            Way::Create | Way::Direct | Way::Run | Way::Sweep | Way::Cancel | Way::Retry | Way::Beside(_) => {
                 let body = Subject::body(cell, n, &self.account)?;
                 ("/v1/payouts", format!("crash-{n}"), body)
             }
@@ -188,7 +188,7 @@ impl<'a> Yard<'a> {
                 let subject = self.hands.prepare(cell, n, &self.account).await?;
                 self.subjects.push(subject);
             }
-            Way::Create | Way::Direct | Way::Run | Way::Sweep | Way::Cancel | Way::Retry | Way::Beside => {
+            Way::Create | Way::Direct | Way::Run | Way::Sweep | Way::Cancel | Way::Retry | Way::Beside(_) => {
                 let payout = text(&again.body, "/id")?;
                 if let Ok(told) = told {
                     let same = text(&told.body, "/id")? == payout;

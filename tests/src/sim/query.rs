@@ -266,16 +266,58 @@ pub(super) async fn conciliation(State(bank): State<Arc<Bank>>, body: String) ->
     page(&bank, &body).await.unwrap_or_else(Refusal::into_response)
 }
 
+/// `POST ordenPago/consOrdenesFech`, the legacy list of a day: one answer, which ends with a null.
+pub(super) async fn legacy_day(State(bank): State<Arc<Bank>>, body: String) -> Response {
+    match whole_day(&bank, &body).await {
+        Ok(list) => Json(json!({"resultado": {"lst": list}})).into_response(),
+        Err(refusal) if refusal.1 == NOTHING.1 => {
+            Json(json!({"resultado": {"id": 0, "descripcionError": "Firma invalida No entity found for query"}}))
+                .into_response()
+        }
+        Err(refusal) if refusal.2 == BAD_SIGNATURE.2 => {
+            Json(json!({"resultado": {"id": 0, "descripcionError": "Firma invalida Firma Invalida"}})).into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn whole_day(bank: &Bank, body: &str) -> Result<Vec<Option<Record>>, Refusal> {
+    let fields = asked(bank, body, |fields| {
+        let (company, date) = (fields.get("empresa"), fields.get("fechaOperacion"));
+        format!("|||{company}|{date}{}", "|".repeat(33))
+    })?;
+    let sent = match fields.get("estado") {
+        "E" => true,
+        "R" => false,
+        _ => return Err(BAD),
+    };
+    let (all, _) = records(bank, date(bank, &fields)?, sent).await?;
+    Ok(all.into_iter().map(Some).chain([None]).collect())
+}
+
 async fn page(bank: &Bank, body: &str) -> Result<Response, Refusal> {
     let fields = asked(bank, body, |fields| {
         fields.query_cadena(&["empresa", "tipoOrden", "fechaOperacion"])
     })?;
     let sent = sent(&fields)?;
-    let (date, running) = date(bank, &fields)?;
+    let day = date(bank, &fields)?;
     let page: usize = match fields.get("page") {
         "" => 0,
         text => text.parse().map_err(|_| BAD)?,
     };
+    let (all, total) = records(bank, day, sent).await?;
+    let datos = all.into_iter().skip(page.saturating_mul(PAGE)).take(PAGE).collect();
+    Ok(Json(Conciliation {
+        estado: 0,
+        mensaje: FOUND,
+        datos,
+        total,
+    })
+    .into_response())
+}
+
+/// Every record of a day that the bank tells, and how many; none is a refusal.
+async fn records(bank: &Bank, (date, running): (u32, bool), sent: bool) -> Result<(Vec<Record>, usize), Refusal> {
     let now = Timestamp::now();
     let (total, hidden, orders, came) = bank
         .read(|book| {
@@ -307,15 +349,8 @@ async fn page(bank: &Bank, body: &str) -> Result<Response, Refusal> {
     }
     let of_orders = orders.iter().map(|order| record(order, date, sent));
     let all = of_orders.chain(came.iter().map(incoming_record));
-    let datos: Result<Vec<Record>> = all.skip(page.saturating_mul(PAGE)).take(PAGE).collect();
-    let datos = datos.map_err(|why| unavailable(&why))?;
-    Ok(Json(Conciliation {
-        estado: 0,
-        mensaje: FOUND,
-        datos,
-        total,
-    })
-    .into_response())
+    let all: Result<Vec<Record>> = all.collect();
+    Ok((all.map_err(|why| unavailable(&why))?, total))
 }
 
 /// `POST consultaSaldoCuenta`.

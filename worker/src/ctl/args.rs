@@ -21,7 +21,7 @@ Exit codes:
   3  there is no such thing, or it is another caller's
   4  not allowed: no key, or one that may not do this
   5  giro is away, or says later: the same again in a moment
-  6  still open after `wait`, or the bank has not answered yet after `retry`
+  6  not yet: open after `wait`, no answer after `retry`, no second person after `decide`
 
 Environment: GIRO_API, GIRO_API_KEY, NO_COLOR. More: docs/giroctl.md";
 

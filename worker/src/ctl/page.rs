@@ -116,7 +116,14 @@ fn outlook(payout: &Payout, paper: &Paper) -> Vec<(&'static str, Text)> {
         },
     );
     let mut facts = vec![("next", Text::from(next))];
-    let command = |may: &May| format!("giroctl payouts {} {}", may.action, payout.id);
+    let command = |may: &May| {
+        let more = match (may.action.as_str(), payout.state.is_open()) {
+            ("decide", true) => " --outcome paid|not_paid --document \"...\"",
+            ("decide", false) => " --outcome understood --document \"...\"",
+            _ => "",
+        };
+        format!("giroctl payouts {} {}{more}", may.action, payout.id)
+    };
     for may in &payout.may {
         match &may.why {
             Some(why) => facts.push(("you may not", Text::from(format!("{}: {why}", may.action)))),

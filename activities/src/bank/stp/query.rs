@@ -14,20 +14,22 @@ use workflows::domain::{Centavos, Clabe};
 use super::client::{Limits, asked_pause};
 use super::order::{STP_INSTITUTION, aaaammdd};
 use super::record::{no_answer, read_balance, read_order, read_received};
-use super::{sign, statement};
+use super::{received, sign, statement};
 use crate::bank::{BalanceUnknown, Direction, Exchange, Found, Order, Pace, ReceivedFound, StatementUnknown};
 
 /// Two questions about one order end within this, so that the activity that asks can record the answer.
 const BOTH_QUESTIONS: Duration = Duration::from_secs(15);
 
-/// Which of STP's services is asked about an order. The answer is read in either format, whichever was asked.
+/// Which of STP's services is asked about orders, one by one and day by day. Answers are read in either format, whichever was
+/// asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueryFormat {
-    /// STP: `consultaOrden` under `queries_url`.
+    /// STP: `consultaOrden` and `V2/conciliacion` under `queries_url`.
     #[default]
     V2,
-    /// STP: `ordenPago/consOrdEnvRastreo` under `orders_url`.
+    /// STP: `ordenPago/consOrdEnvRastreo` and `ordenPago/consOrdenesFech` under `orders_url`. It has no question about one order
+    /// that came to us: its day's list is read instead.
     Legacy,
 }
 
@@ -78,6 +80,17 @@ struct LegacyQuestion<'a> {
     empresa: &'a str,
     clave_rastreo: &'a str,
     institucion_operante: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fecha_operacion: Option<&'a str>,
+    firma: &'a str,
+}
+
+/// STP's legacy query of the orders of a day; `estado` says which way, and is not signed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LegacyDay<'a> {
+    empresa: &'a str,
+    estado: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     fecha_operacion: Option<&'a str>,
     firma: &'a str,
@@ -199,15 +212,27 @@ impl Asker {
         key: &KeyPair,
     ) -> ReceivedFound {
         let date = date.map(aaaammdd);
-        let Some(body) = question(company, clave, Direction::Received, date.as_deref(), key) else {
+        let (url, body, cap) = match self.format {
+            QueryFormat::V2 => (
+                &self.at.received,
+                question(company, clave, Direction::Received, date.as_deref(), key),
+                self.limits.reply,
+            ),
+            QueryFormat::Legacy => (
+                &self.at.statement,
+                legacy_day(company, Direction::Received, date.as_deref(), key),
+                statement::MOST_BYTES_OF_A_DAY,
+            ),
+        };
+        let Some(body) = body else {
             let why = "the question could not be signed".to_owned();
             return ReceivedFound::NoAnswer { why };
         };
-        // The legacy service asks about sent orders only.
-        let asked = self
-            .ask(&self.at.received, body, self.limits.total, self.limits.reply)
-            .await;
+        let asked = self.ask(url, body, self.limits.total, cap).await;
         match asked {
+            Ok((status, exchange)) if self.format == QueryFormat::Legacy => {
+                received_on_its_day(status, &exchange.received, clave, company)
+            }
             Ok((status, exchange)) => read_received(status, &exchange.received, clave, company),
             Err(NoAnswer { why, .. }) => ReceivedFound::NoAnswer { why },
         }
@@ -228,11 +253,20 @@ impl Asker {
             return Err(unknown("the day has not begun".into()));
         }
         let told = (date < today).then(|| aaaammdd(date));
-        let body = statement::question(company, direction, told.as_deref(), page, key)
-            .ok_or_else(|| unknown("the question could not be signed".into()))?;
-        let asked = self
-            .ask(&self.at.statement, body, self.limits.page, statement::MOST_BYTES)
-            .await;
+        let (body, cap) = match self.format {
+            QueryFormat::V2 => (
+                statement::question(company, direction, told.as_deref(), page, key),
+                statement::MOST_BYTES,
+            ),
+            // The whole day is one answer: there is no second page.
+            QueryFormat::Legacy if page > 0 => return Err(unknown("the legacy service has no pages".into())),
+            QueryFormat::Legacy => (
+                legacy_day(company, direction, told.as_deref(), key),
+                statement::MOST_BYTES_OF_A_DAY,
+            ),
+        };
+        let body = body.ok_or_else(|| unknown("the question could not be signed".into()))?;
+        let asked = self.ask(&self.at.statement, body, self.limits.page, cap).await;
         let (status, exchange) = asked.map_err(|NoAnswer { why, .. }| unknown(why))?;
         Ok((status, exchange.received))
     }
@@ -314,7 +348,7 @@ fn legacy_question(
     fecha_operacion: Option<&str>,
     key: &KeyPair,
 ) -> Option<Vec<u8>> {
-    let cadena = legacy_cadena(empresa, clave_rastreo, fecha_operacion.unwrap_or_default())?;
+    let cadena = legacy_cadena(empresa, Some(clave_rastreo), fecha_operacion.unwrap_or_default())?;
     let firma = &sign::firma(key, &cadena).ok()?;
     serde_json::to_vec(&LegacyQuestion {
         empresa,
@@ -326,11 +360,39 @@ fn legacy_question(
     .ok()
 }
 
-/// STP: the 34 positions of an order, of which a legacy question fills four.
-fn legacy_cadena(empresa: &str, clave: &str, fecha: &str) -> Option<String> {
+/// The body of a legacy question about a day; `None` when it cannot be signed.
+fn legacy_day(empresa: &str, direction: Direction, fecha_operacion: Option<&str>, key: &KeyPair) -> Option<Vec<u8>> {
+    let cadena = legacy_cadena(empresa, None, fecha_operacion.unwrap_or_default())?;
+    let firma = &sign::firma(key, &cadena).ok()?;
+    serde_json::to_vec(&LegacyDay {
+        empresa,
+        estado: statement::order_type(direction),
+        fecha_operacion,
+        firma,
+    })
+    .ok()
+}
+
+/// STP: the 34 positions of an order, of which a legacy question fills four, or two when it is about a day.
+fn legacy_cadena(empresa: &str, clave: Option<&str>, fecha: &str) -> Option<String> {
     let mut values = [""; 34];
-    [values[1], values[2], values[4], values[5]] = [empresa, fecha, clave, STP_INSTITUTION];
+    [values[1], values[2]] = [empresa, fecha];
+    if let Some(clave) = clave {
+        [values[4], values[5]] = [clave, STP_INSTITUTION];
+    }
     sign::cadena(values)
+}
+
+/// The order that came to us under a key, in its day's list.
+fn received_on_its_day(status: u16, body: &[u8], clave: &str, company: &str) -> ReceivedFound {
+    match statement::read(status, body, |raw| Some(received::entry(raw, company))) {
+        Ok(page) => page
+            .lines
+            .into_iter()
+            .find(|entry| entry.tracking_key == clave)
+            .map_or(ReceivedFound::NotFound, |entry| ReceivedFound::Entry(Box::new(entry))),
+        Err(StatementUnknown { why }) => ReceivedFound::NoAnswer { why },
+    }
 }
 
 fn why(error: &reqwest::Error) -> &'static str {

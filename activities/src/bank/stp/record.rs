@@ -28,16 +28,18 @@ struct Frame<'a> {
     orden_pago: Option<&'a RawValue>,
 }
 
-/// STP: what a legacy query puts into `resultado`.
+/// STP: what a legacy query puts into `resultado`: one order, or a day's list that ends with a null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Legacy<'a> {
+pub(super) struct Legacy<'a> {
     #[serde(default)]
     id: Option<i64>,
     #[serde(default)]
     descripcion_error: Option<String>,
     #[serde(borrow, default)]
     orden_pago: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) lst: Option<Vec<Option<&'a RawValue>>>,
 }
 
 /// The fields of a record that giro judges; `nombreOrdenante` is not one: STP overwrites it.
@@ -113,7 +115,7 @@ fn frame(status: u16, body: &[u8]) -> Result<Option<Frame<'_>>, String> {
 fn found(status: u16, body: &[u8]) -> Result<Option<&str>, String> {
     let outer: Frame<'_> = object(body).ok_or_else(|| format!("http {status}, no frame"))?;
     match (outer.estado, outer.resultado, outer.orden_pago) {
-        (None, Some(inner), None) => legacy(status, inner),
+        (None, Some(inner), None) => legacy(status, inner, |legacy| legacy.orden_pago.map(RawValue::get)),
         (None, None, Some(record)) if status == 200 => Ok(Some(record.get())),
         (Some(_), None, None) => Ok(frame(status, body)?.map(|frame| frame.respuesta.map_or("", RawValue::get))),
         _ => Err(format!("http {status}, no frame")),
@@ -121,12 +123,16 @@ fn found(status: u16, body: &[u8]) -> Result<Option<&str>, String> {
 }
 
 /// STP: legacy queries answer under HTTP 200, and say "not found" by -100 or by a text that begins like a bad signature.
-fn legacy(status: u16, inner: &RawValue) -> Result<Option<&str>, String> {
+pub(super) fn legacy<'a, T>(
+    status: u16,
+    inner: &'a RawValue,
+    what: impl FnOnce(Legacy<'a>) -> Option<T>,
+) -> Result<Option<T>, String> {
     let no_frame = || format!("http {status}, no frame");
-    let legacy: Legacy<'_> = object(inner.get().as_bytes()).ok_or_else(no_frame)?;
+    let legacy: Legacy<'a> = object(inner.get().as_bytes()).ok_or_else(no_frame)?;
     let text = codes::fold(legacy.descripcion_error.as_deref().unwrap_or_default());
-    match (status, legacy.id, legacy.orden_pago) {
-        (200, None | Some(0..), Some(record)) if text.is_empty() => Ok(Some(record.get())),
+    match (status, legacy.id, what(legacy)) {
+        (200, None | Some(0..), Some(found)) if text.is_empty() => Ok(Some(found)),
         (200, Some(-100), None) => Ok(None),
         (200, Some(0), None) if text == "firma invalida no entity found for query" => Ok(None),
         (_, Some(id), _) => Err(format!("http {status}, resultado {id}")),

@@ -1,4 +1,4 @@
-//! STP's statement of a day (v2 `conciliacion`): the question, and its answer read line by line.
+//! STP's statement of a day (v2 `conciliacion`, or the legacy list): the question, and its answer read line by line.
 
 use aws_lc_rs::rsa::KeyPair;
 use jiff::civil::Date;
@@ -7,12 +7,14 @@ use serde_json::value::RawValue;
 use workflows::domain::Clabe;
 
 use super::codes::{self, StateClass};
-use super::record::{Record, centavos, object, scalar};
+use super::record::{Record, centavos, legacy, object, scalar};
 use super::sign;
 use crate::bank::{Direction, Said, StatementLine, StatementPage, StatementUnknown};
 
 /// A page of a thousand records of STP's has less than one of these.
 pub(super) const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// The legacy list of a day is one answer: some sixty thousand records.
+pub(super) const MOST_BYTES_OF_A_DAY: usize = 64 * 1024 * 1024;
 
 /// STP conciliation v2. Pages count from 0 and are not signed.
 #[derive(Serialize)]
@@ -37,6 +39,11 @@ struct Frame<'a> {
     datos: Option<Vec<&'a RawValue>>,
     #[serde(default)]
     total: Option<u32>,
+    #[serde(borrow, default)]
+    resultado: Option<&'a RawValue>,
+    /// STP: some legacy answers come without their envelope.
+    #[serde(borrow, default)]
+    lst: Option<Vec<Option<&'a RawValue>>>,
 }
 
 /// STP: `tipoOrden` "E" are the orders that we sent, "R" those that came to us.
@@ -76,6 +83,15 @@ pub(super) fn read<T>(
 ) -> Result<StatementPage<T>, StatementUnknown> {
     let unknown = |why: String| StatementUnknown { why };
     let frame: Frame<'_> = object(body).ok_or_else(|| unknown(format!("http {status}, no frame")))?;
+    match (frame.estado, frame.resultado, frame.lst) {
+        (None, Some(inner), None) => {
+            let list = legacy(status, inner, |legacy| legacy.lst).map_err(unknown)?;
+            return list.map_or_else(|| Ok(StatementPage::default()), |list| whole(list, line));
+        }
+        (None, None, Some(list)) if status == 200 => return whole(list, line),
+        (Some(_) | None, None, None) => {}
+        _ => return Err(unknown(format!("http {status}, no frame"))),
+    }
     match (status, frame.estado) {
         (200, Some(0)) => {}
         (400, Some(6)) => return Ok(StatementPage::default()),
@@ -93,6 +109,21 @@ pub(super) fn read<T>(
     };
     let lines: Option<Vec<T>> = datos.into_iter().map(line).collect();
     let lines = lines.ok_or_else(|| unknown("a line without claveRastreo".into()))?;
+    Ok(StatementPage { lines, total })
+}
+
+/// STP: the list ends with a null. One that does not is cut, and no statement.
+fn whole<T>(
+    mut list: Vec<Option<&RawValue>>,
+    line: impl Fn(&RawValue) -> Option<T>,
+) -> Result<StatementPage<T>, StatementUnknown> {
+    let unknown = |why: &str| StatementUnknown { why: why.to_owned() };
+    let (Some(None), true) = (list.pop(), list.iter().all(Option::is_some)) else {
+        return Err(unknown("a list that does not end with null, and there alone"));
+    };
+    let lines: Option<Vec<T>> = list.into_iter().flatten().map(line).collect();
+    let lines = lines.ok_or_else(|| unknown("a line without claveRastreo"))?;
+    let total = u32::try_from(lines.len()).map_err(|_| unknown("too many lines"))?;
     Ok(StatementPage { lines, total })
 }
 

@@ -29,7 +29,7 @@ fn the_recorded_questions_give_their_signatures() {
 
 #[test]
 fn the_recorded_legacy_question_gives_its_signature() {
-    let cadena = legacy_cadena("TAMIZI", "CR1564969083", "20200420").expect("a cadena");
+    let cadena = legacy_cadena("TAMIZI", Some("CR1564969083"), "20200420").expect("a cadena");
     assert_eq!(
         cadena,
         "|||TAMIZI|20200420||CR1564969083|90646||||||||||||||||||||||||||||||"
@@ -37,6 +37,16 @@ fn the_recorded_legacy_question_gives_its_signature() {
     assert!(demo_verifies(
         &cadena,
         "pj3+C3iAwjXFsjBEeS0gSO0SMhV8T1PnmHEB4EmZHliKI/KY7TJ7DySj6JqkAVny1gddOiX8whBPutn/KpxR9kMf6FbNssRiy2ystppIKq7jcGZ0yEyCF8ZqWAMuEOWnF5sQ4Zb3tyAyMh0iEaaU/8nFf5yzs7UQiTgeinWWjvo="
+    ));
+}
+
+#[test]
+fn a_legacy_question_about_a_day_fills_two_positions() {
+    let cadena = legacy_cadena("TAMIZI", None, "20200420").expect("a cadena");
+    assert_eq!(cadena, "|||TAMIZI|20200420|||||||||||||||||||||||||||||||||");
+    assert!(demo_verifies(
+        &cadena,
+        "MWqmcIak/f37rGEwPyV10GD7gL9SjNlSTY7/EJFq8zVO+EWbPUhz3eGUz/md3RwldosNSDBpWE3AtubbBMMp0FI/0vXmxkDaAnK2Oixvk9pCW1fIaPv/mufbvkPGqBUdveKjRl5fWwQjw0oTUtqj8kFSk8Ub6OLw2kRK4JDWrqw="
     ));
 }
 

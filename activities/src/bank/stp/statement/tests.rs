@@ -205,3 +205,39 @@ proptest! {
         prop_assert!(told(status, &body, "GIRO").is_err());
     }
 }
+
+/// STP: the legacy list ends with a null; one that was cut has none there.
+#[test]
+fn a_legacy_list_is_whole_when_it_ends_with_null() {
+    let (one, two) = (row("LQ", json!({})), row("CN", json!({"claveRastreo": "OTHER1"})));
+    let list = |rows: &str| format!("{{\"resultado\":{{\"lst\":[{rows}]}}}}");
+    let whole = lines(&list(&format!("{one},{two},null")));
+    assert_eq!(whole.len(), 2);
+    assert!(differs(&whole[0]).is_empty() && matches!(whole[0].says, Said::Paid { .. }));
+    assert!(lines(&list("null")).is_empty());
+    assert_eq!(
+        lines(&format!("{{\"lst\":[{one},null]}}")).len(),
+        1,
+        "without its envelope"
+    );
+    for nothing in [
+        "{\"resultado\":{\"id\":0,\"descripcionError\":\"Firma invalida No entity found for query\"}}",
+        "{\"resultado\":{\"id\":-100,\"descripcionError\":\"x\"}}",
+    ] {
+        assert!(lines(nothing).is_empty(), "{nothing}");
+    }
+    for wrong in [
+        list(&one),
+        list(&format!("{one},null,{two}")),
+        list(&format!("null,{one},null")),
+        list(""),
+        list("{},null"),
+        format!("{{\"estado\":0,\"lst\":[{one},null]}}"),
+        "{\"resultado\":{\"id\":0,\"descripcionError\":\"Firma invalida Firma Invalida\"}}".to_owned(),
+        "{\"resultado\":{\"id\":0}}".to_owned(),
+        "{\"resultado\":[null]}".to_owned(),
+    ] {
+        assert!(told(200, wrong.as_bytes(), "GIRO").is_err(), "{wrong}");
+    }
+    assert!(told(500, list("null").as_bytes(), "GIRO").is_err());
+}
