@@ -56,6 +56,11 @@ create function movement_counts() returns trigger language plpgsql as $$
 declare
     last day_close;
 begin
+    -- Another isolation would not see a close that was waited for.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'movements are written read committed, not %', current_setting('transaction_isolation')
+            using errcode = 'check_violation';
+    end if;
     perform pg_advisory_xact_lock_shared(hashtext('giro day close'));
     select * into last from day_close order by operating_date desc limit 1;
     insert into late_movement

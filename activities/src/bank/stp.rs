@@ -300,6 +300,9 @@ impl Stp {
         today: Date,
         page: u32,
     ) -> Result<StatementPage<StatementLine>, StatementUnknown> {
+        if page > 0 && !self.queries.has_pages() {
+            return Ok(StatementPage::default());
+        }
         let (status, body) = self.page(Direction::Sent, date, today, page).await?;
         statement::read(status, &body, |raw| statement::line(raw, &self.company))
     }
@@ -311,6 +314,9 @@ impl Stp {
         today: Date,
         page: u32,
     ) -> Result<StatementPage<ReceivedEntry>, StatementUnknown> {
+        if page > 0 && !self.queries.has_pages() {
+            return Ok(StatementPage::default());
+        }
         let (status, body) = self.page(Direction::Received, date, today, page).await?;
         statement::read(status, &body, |raw| Some(received::entry(raw, &self.company)))
     }

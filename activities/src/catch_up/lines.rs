@@ -123,7 +123,10 @@ fn sort(line: &StatementLine, row: Option<&Row>) -> Sort {
         return Sort::Stray(accepted, why);
     }
     match row.state {
-        State::Accepted if row.evidence.is_some() => stray("the payout was never sent, and its outcome is proven"),
+        State::Accepted if row.evidence.is_some() => Sort::Stray(
+            accepted,
+            "the payout was never sent, and its outcome is proven".to_owned(),
+        ),
         State::Accepted => Sort::Lost(PayoutId::new(row.id)),
         State::Cancelled => stray("the payout is cancelled, and was never sent"),
         State::Sending | State::Sent | State::Settled | State::Failed | State::Returned => Sort::Known,
@@ -182,7 +185,7 @@ mod tests {
         assert!(matches!(sort(&line(), None), Sort::Stray(None, _)));
         let mut proven = row(State::Accepted);
         proven.evidence = Some(Evidence::NotPaid);
-        assert!(matches!(sort(&line(), Some(&proven)), Sort::Stray(None, _)));
+        assert!(matches!(sort(&line(), Some(&proven)), Sort::Stray(Some(_), _)));
     }
 
     #[test]

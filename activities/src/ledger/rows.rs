@@ -178,6 +178,9 @@ pub struct Payout {
     pub bank_ref: Option<String>,
     /// What the bank last said, in our words.
     pub bank_said: Option<String>,
+    /// What the bank last said to have of it, clear or not; silence and "not found" do not take it back.
+    #[serde(default)]
+    pub bank_word: Option<String>,
     pub evidence: Option<Evidence>,
     pub contradicted: bool,
     pub decided_by: Option<Vec<String>>,

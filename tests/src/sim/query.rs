@@ -271,8 +271,7 @@ pub(super) async fn legacy_day(State(bank): State<Arc<Bank>>, body: String) -> R
     match whole_day(&bank, &body).await {
         Ok(list) => Json(json!({"resultado": {"lst": list}})).into_response(),
         Err(refusal) if refusal.1 == NOTHING.1 => {
-            Json(json!({"resultado": {"id": 0, "descripcionError": "Firma invalida No entity found for query"}}))
-                .into_response()
+            Json(json!({"resultado": {"id": -100, "descripcionError": "No se encontraron ordenes"}})).into_response()
         }
         Err(refusal) if refusal.2 == BAD_SIGNATURE.2 => {
             Json(json!({"resultado": {"id": 0, "descripcionError": "Firma invalida Firma Invalida"}})).into_response()

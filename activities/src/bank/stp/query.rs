@@ -175,6 +175,14 @@ impl Asker {
         }
     }
 
+    /// True where a day is told in pages; else it is one answer, and page 0 is all of it.
+    pub(super) fn has_pages(&self) -> bool {
+        match self.format {
+            QueryFormat::V2 => true,
+            QueryFormat::Legacy => false,
+        }
+    }
+
     /// The money in `account` at STP.
     pub(super) async fn balance(
         &self,
@@ -258,8 +266,6 @@ impl Asker {
                 statement::question(company, direction, told.as_deref(), page, key),
                 statement::MOST_BYTES,
             ),
-            // The whole day is one answer: there is no second page.
-            QueryFormat::Legacy if page > 0 => return Err(unknown("the legacy service has no pages".into())),
             QueryFormat::Legacy => (
                 legacy_day(company, direction, told.as_deref(), key),
                 statement::MOST_BYTES_OF_A_DAY,

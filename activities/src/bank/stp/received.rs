@@ -131,6 +131,8 @@ fn line(
         },
         account: text(record.cuenta_beneficiario),
         of_key: match kind {
+            // Nobody pays us under a key of ours: it is our own order, listed the wrong way round.
+            ReceivedKind::Deposit if is_ours(key_of) => return Err("tipoPago beside a key of ours"),
             ReceivedKind::Deposit => None,
             ReceivedKind::Return => Some(original(record, payment_type, key_of)?),
         },
@@ -295,6 +297,7 @@ mod tests {
             ("monto", json!(-1)),
             ("monto", json!("1.234")),
             ("tipoPago", json!(null)),
+            ("claveRastreo", json!("GIRO0123456789ABCDEFGHJKMNPQR")),
             ("tipoPago", json!("x")),
             ("fechaOperacion", json!("2026")),
             ("institucionContraparte", json!("")),

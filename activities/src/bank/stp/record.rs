@@ -115,26 +115,30 @@ fn frame(status: u16, body: &[u8]) -> Result<Option<Frame<'_>>, String> {
 fn found(status: u16, body: &[u8]) -> Result<Option<&str>, String> {
     let outer: Frame<'_> = object(body).ok_or_else(|| format!("http {status}, no frame"))?;
     match (outer.estado, outer.resultado, outer.orden_pago) {
-        (None, Some(inner), None) => legacy(status, inner, |legacy| legacy.orden_pago.map(RawValue::get)),
+        (None, Some(inner), None) => {
+            let is_none = |id, text: &str| id == -100 || id == 0 && text == "firma invalida no entity found for query";
+            legacy(status, inner, |legacy| legacy.orden_pago.map(RawValue::get), is_none)
+        }
         (None, None, Some(record)) if status == 200 => Ok(Some(record.get())),
         (Some(_), None, None) => Ok(frame(status, body)?.map(|frame| frame.respuesta.map_or("", RawValue::get))),
         _ => Err(format!("http {status}, no frame")),
     }
 }
 
-/// STP: legacy queries answer under HTTP 200, and say "not found" by -100 or by a text that begins like a bad signature.
+/// STP: legacy queries answer under HTTP 200. One about an order says "not found" by -100 or by a text that begins like a bad
+/// signature: `is_none`, by the code and the text.
 pub(super) fn legacy<'a, T>(
     status: u16,
     inner: &'a RawValue,
     what: impl FnOnce(Legacy<'a>) -> Option<T>,
+    is_none: impl FnOnce(i64, &str) -> bool,
 ) -> Result<Option<T>, String> {
     let no_frame = || format!("http {status}, no frame");
     let legacy: Legacy<'a> = object(inner.get().as_bytes()).ok_or_else(no_frame)?;
     let text = codes::fold(legacy.descripcion_error.as_deref().unwrap_or_default());
     match (status, legacy.id, what(legacy)) {
         (200, None | Some(0..), Some(found)) if text.is_empty() => Ok(Some(found)),
-        (200, Some(-100), None) => Ok(None),
-        (200, Some(0), None) if text == "firma invalida no entity found for query" => Ok(None),
+        (200, Some(id), None) if is_none(id, &text) => Ok(None),
         (_, Some(id), _) => Err(format!("http {status}, resultado {id}")),
         (_, None, _) => Err(no_frame()),
     }

@@ -85,7 +85,9 @@ pub(super) fn read<T>(
     let frame: Frame<'_> = object(body).ok_or_else(|| unknown(format!("http {status}, no frame")))?;
     match (frame.estado, frame.resultado, frame.lst) {
         (None, Some(inner), None) => {
-            let list = legacy(status, inner, |legacy| legacy.lst).map_err(unknown)?;
+            // An empty day proves what is not there: only words that say so of a day are one.
+            let is_none = |id, text: &str| id == -100 && text.starts_with("no se encontr");
+            let list = legacy(status, inner, |legacy| legacy.lst, is_none).map_err(unknown)?;
             return list.map_or_else(|| Ok(StatementPage::default()), |list| whole(list, line));
         }
         (None, None, Some(list)) if status == 200 => return whole(list, line),

@@ -11,9 +11,7 @@ use super::{
         rows::{AccountStatus, CUSTOMER, Decision, EvidenceRow, Kind, Payout, Received, Rows, SUSPENSE, Writes},
     },
     judge::no_decision,
-    later,
-    proof::named,
-    raise,
+    later, raise,
     received::{Leg, keep, pay, place, placed},
     settle_row,
 };
@@ -75,12 +73,12 @@ fn stood(row: &Payout) -> String {
         word(row.evidence.map(Evidence::word))
     };
     format!(
-        "{}, sends {} ({}), evidence {evidence}, reference {}, the bank has {}, told {}",
+        "{}, sends {} ({}), evidence {evidence}, reference {}, the bank said {}, told {}",
         row.state,
         row.send_no,
         row.unproven,
         word(row.bank_ref.as_deref()),
-        word(named(row)),
+        word(row.bank_word.as_deref()),
         since(row.attention.map(Attention::word), row.attention_since)
     )
 }

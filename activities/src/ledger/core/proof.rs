@@ -45,6 +45,10 @@ pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer
         } => {
             let said = said(found);
             row.bank_said = Some(said.clone());
+            let is_news = has_something(found) && row.bank_word.as_ref() != Some(&said);
+            if is_news {
+                row.bank_word = Some(said.clone());
+            }
             writes.exchanges.push(ExchangeRow {
                 id: finding.id,
                 payout: row.id,
@@ -63,6 +67,10 @@ pub(super) fn evidence(rules: &Rules, rows: &Rows, finding: &Finding) -> (Answer
                 id: finding.id,
             };
             learn(rules, &mut row, found, asked, now, bank, &mut writes);
+            // What is clear contradicts by itself; what is not is news all the same to two people who said "not paid".
+            if is_news && matches!(found, Found::Doubt(_)) {
+                undecided(&mut row, now);
+            }
             asked_bank(row.id, found, bank, now, &mut writes);
         }
         By::Claim => {
@@ -182,16 +190,28 @@ fn learn(
 /// True when the bank has said that it has something by our key, however unclear: no statement is proof against that.
 fn is_known(row: &Payout) -> bool {
     let told = matches!(row.attention, Some(Attention::Mismatch | Attention::UnknownWord));
-    told || row.bank_ref.is_some() || row.doubt.as_deref() == Some(BEGIN_LOST) || named(row).is_some()
+    told || row.bank_ref.is_some()
+        || row.doubt.as_deref() == Some(BEGIN_LOST)
+        || row.bank_said.as_deref().is_some_and(is_unclear)
+        || row.bank_word.as_deref().is_some_and(is_unclear)
 }
 
-/// What the bank has said to have by our key that is no clear answer; `None`: nothing, or a clear one.
-pub(super) fn named(row: &Payout) -> Option<&str> {
-    let said = row.bank_said.as_deref()?;
-    let is_unclear = [NOT_OURS, INCOMPLETE, UNKNOWN_WORD]
+/// The bank has something by our key, whatever it says of it.
+fn has_something(found: &Found) -> bool {
+    match found {
+        Found::Paid { .. } | Found::NotPaid { .. } | Found::Pending { .. } => true,
+        Found::Doubt(FoundDoubt::Mismatch { .. } | FoundDoubt::Incomplete { .. } | FoundDoubt::UnknownWord { .. }) => {
+            true
+        }
+        Found::NotFound | Found::Doubt(FoundDoubt::NoAnswer { .. }) => false,
+    }
+}
+
+/// An answer by which the bank has something under our key that is not clear.
+fn is_unclear(said: &str) -> bool {
+    [NOT_OURS, INCOMPLETE, UNKNOWN_WORD]
         .iter()
-        .any(|words| said.starts_with(words));
-    is_unclear.then_some(said)
+        .any(|words| said.starts_with(words))
 }
 
 /// Says what is in doubt. That the bank had an order whose begin was lost is not forgotten for a later silence.
@@ -268,7 +288,7 @@ pub(super) fn has_order(
 }
 
 /// The bank has what two people did not know of when they said that it was not paid: nothing is given back by that any more.
-fn undecided(row: &mut Payout, now: Timestamp) {
+pub(super) fn undecided(row: &mut Payout, now: Timestamp) {
     if row.state.is_open() && row.evidence == Some(Evidence::TwoPeopleNotPaid) {
         row.contradicted = true;
         raise(row, Attention::Contradiction, now);

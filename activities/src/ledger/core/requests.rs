@@ -287,6 +287,7 @@ pub(super) fn new_payout(rules: &Rules, now: Timestamp, id: PayoutId, terms: Ter
         not_found_at: None,
         bank_ref: None,
         bank_said: None,
+        bank_word: None,
         evidence: None,
         contradicted: false,
         decided_by: None,

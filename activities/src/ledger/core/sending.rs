@@ -11,7 +11,7 @@ use super::{
     },
     judge::{PROBE_EVERY, Shut, gate, known_unsent, may_resend, stand},
     later,
-    proof::{BEGIN_LOST, doubts, has_order, put_evidence},
+    proof::{BEGIN_LOST, doubts, has_order, put_evidence, undecided},
     raise,
     reach::{away, begun, misconfigured, sent},
     settle_row, transition,
@@ -152,6 +152,12 @@ pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Write
     if before.state == State::Accepted && !differs.is_empty() {
         // The bank has something by its key: nothing is sent on top of that, nor given back.
         raise(&mut row, Attention::Mismatch, rows.now);
+    }
+    if before.state == State::Accepted && before.evidence.is_some() && before.bank_ref.is_none() {
+        // Its outcome was proven or said before the bank was known to have it.
+        row.bank_ref.clone_from(&adopt.line.bank_ref);
+        raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
+        undecided(&mut row, rows.now);
     }
     let row = settle_row(before, row, rows.now, &mut writes);
     let stand = stand(rules, &row, bank, rows.now);

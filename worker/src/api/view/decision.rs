@@ -46,7 +46,7 @@ pub struct Said {
     pub account: Option<AccountId>,
     pub document: String,
     /// How it stood then: once it has moved on, this word no longer counts.
-    #[schema(example = "sending, send 1, evidence none, reference none, open")]
+    #[schema(example = "sending, sends 1 (1), evidence none, reference none, the bank said none, told nothing")]
     pub stood: String,
     /// It made another person's word count.
     pub is_second: bool,

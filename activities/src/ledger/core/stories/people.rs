@@ -300,3 +300,43 @@ fn a_record_told_otherwise_is_understood_by_two() {
         "told otherwise"
     );
 }
+
+/// Contradicted already, a further word of the bank's is one that the first person has not seen; silence takes none back.
+#[test]
+fn a_word_before_the_banks_next_word_does_not_count_on_what_is_contradicted() {
+    let mut books = stuck();
+    books.people(false, ["ana", "luis"]);
+    books.found(crate::bank::Found::Pending {
+        bank_ref: "7".to_owned(),
+        code: "stp:E".to_owned(),
+    });
+    assert!(books.row().contradicted);
+    books.says("ana", Outcome::NotPaid);
+    books.found(paid());
+    books.found(crate::bank::Found::Doubt(crate::bank::FoundDoubt::NoAnswer {
+        why: "503".to_owned(),
+    }));
+    assert!(matches!(books.says("luis", Outcome::NotPaid), Answer::Awaits(_)));
+    assert_eq!((books.row().contradicted, books.apply()), (true, None));
+}
+
+/// An unclear word after two people is a word that the bank has something: nothing is given back until they know of it.
+#[test]
+fn an_unclear_word_after_two_people_stops_them() {
+    let unclear = || crate::bank::Found::Doubt(crate::bank::FoundDoubt::Incomplete { missing: "idEF" });
+    let mut books = stuck();
+    books.people(false, ["ana", "luis"]);
+    books.found(unclear());
+    assert_eq!((books.row().contradicted, books.apply()), (true, None));
+    books.people(false, ["ana", "luis"]);
+    books.found(unclear());
+    assert_eq!(books.apply(), Some(End::Failed), "they knew of that word");
+
+    let (mut books, _) = accepted(true);
+    books.found(crate::bank::Found::Doubt(crate::bank::FoundDoubt::Mismatch {
+        fields: vec!["amount"],
+    }));
+    books.people(false, ["ana", "luis"]);
+    books.found(unclear());
+    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+}

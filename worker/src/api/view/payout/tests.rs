@@ -57,6 +57,7 @@ pub(in crate::api::view) fn seen() -> Seen {
         not_found: 0,
         not_found_at: None,
         bank_ref: None,
+        bank_word: None,
         bank_said: None,
         evidence: None,
         contradicted: false,
