@@ -111,7 +111,7 @@ pub(crate) fn connections(pool: &PgPool) {
 }
 
 /// A request was answered. `route` is one of the API's own, never a path.
-pub(crate) fn answered(method: &'static str, route: &'static str, status: axum::http::StatusCode, took: Duration) {
+pub(crate) fn answered(method: &'static str, route: &str, status: axum::http::StatusCode, took: Duration) {
     let class = match status.as_u16() {
         100..=199 => "1xx",
         200..=299 => "2xx",
@@ -119,8 +119,8 @@ pub(crate) fn answered(method: &'static str, route: &'static str, status: axum::
         400..=499 => "4xx",
         _ => "5xx",
     };
-    counter!(REQUESTS, "method" => method, "route" => route, "status" => class).increment(1);
-    histogram!(REQUEST_SECONDS, "method" => method, "route" => route).record(took);
+    counter!(REQUESTS, "method" => method, "route" => route.to_owned(), "status" => class).increment(1);
+    histogram!(REQUEST_SECONDS, "method" => method, "route" => route.to_owned()).record(took);
 }
 
 /// A request was answered with a problem.

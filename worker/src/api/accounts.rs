@@ -16,7 +16,7 @@ use axum::{
 use jiff::civil::Date;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use workflows::domain::{AccountId, AccountRequest, FieldCode, FieldError, MovementId};
+use workflows::domain::{AccountId, AccountRequest, FieldCode, MovementId};
 
 use super::{
     Answered, Api,
@@ -88,14 +88,14 @@ pub(super) async fn open(
             Err(Problem::from(Code::KeyReused).about(payout.map(|payout| payout.to_string())))
         }
         Answer::Accepted { .. } | Answer::Refused { .. } | Answer::Cancelled(_) | Answer::TooLate(_) => {
-            Err(unexpected())
+            Err(Problem::unexpected("open"))
         }
-        Answer::CatchingUp(_) | Answer::Stands(..) => Err(unexpected()),
-        Answer::Ended(..) | Answer::Open(_) | Answer::Unknown => Err(unexpected()),
+        Answer::CatchingUp(_) | Answer::Stands(..) => Err(Problem::unexpected("open")),
+        Answer::Ended(..) | Answer::Open(_) | Answer::Unknown => Err(Problem::unexpected("open")),
         Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
-            Err(unexpected())
+            Err(Problem::unexpected("open"))
         }
-        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(unexpected()),
+        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(Problem::unexpected("open")),
     }
 }
 
@@ -280,7 +280,7 @@ async fn cursor(api: &Api, account: AccountId, id: MovementId) -> Answered<Date>
     let found = read::movement(api.ledger.pool(), account, id).await?;
     found.map(|row| row.effective_on).ok_or_else(|| {
         let fix = "write the next_cursor of the page before";
-        Problem::fields(vec![FieldError::new("/after", FieldCode::InvalidParameter, fix)])
+        Problem::field("/after", FieldCode::InvalidParameter, fix)
     })
 }
 
@@ -290,10 +290,4 @@ async fn owned(api: &Api, caller: &Caller, id: AccountId) -> Answered<Account> {
     account
         .filter(|row| row.caller.as_deref().is_some_and(|owner| caller.sees(owner)))
         .ok_or(Problem::from(Code::NotFound))
-}
-
-/// The ledger answered another question than it was asked.
-fn unexpected() -> Problem {
-    tracing::error!(command = "open", "the ledger answered another question");
-    Problem::from(Code::Internal)
 }

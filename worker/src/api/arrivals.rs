@@ -11,7 +11,7 @@ use axum::{extract::State as Shared, http::StatusCode, response::Response};
 use tracing::info;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use workflows::domain::{AccountId, FieldCode, FieldError, PayoutId, ReceivedId, ReceivedKind, ReceivedState};
+use workflows::domain::{AccountId, FieldCode, PayoutId, ReceivedId, ReceivedKind, ReceivedState};
 
 use super::{
     Answered, Api,
@@ -216,7 +216,7 @@ async fn all(api: &Api, caller: &Caller, kind: ReceivedKind, list: Arrivals) -> 
         None => None,
         Some(id) => {
             let wrong = || {
-                field(
+                Problem::field(
                     "/after",
                     FieldCode::InvalidParameter,
                     "write the next_cursor of the page before",
@@ -295,30 +295,22 @@ fn decided(answer: Answer) -> Answered<Received> {
             }
             NotCured::KeyShared => Problem::from(Code::KeyShared).about(Some(received.id.to_string())),
             NotCured::MayBeBack => Problem::from(Code::MayBeBack).about(Some(received.id.to_string())),
-            NotCured::AccountUnknown => field(
-                "/account",
-                FieldCode::InvalidId,
-                "name a customer's account that the books have",
-            ),
-            NotCured::AccountNotOpen => field(
-                "/account",
-                FieldCode::NotPayable,
-                "name an account that is open: this one is frozen or closed",
-            ),
+            NotCured::AccountUnknown => Problem::no_such_account(),
+            NotCured::AccountNotOpen => Problem::account_not_open(),
         }),
         Answer::Unknown => Err(Problem::from(Code::NotFound)),
         Answer::Opened { .. } | Answer::ClabeTaken | Answer::Accepted { .. } | Answer::Refused { .. } => {
-            Err(unexpected())
+            Err(Problem::unexpected("arrival"))
         }
         Answer::KeyConflict { payout } => {
             Err(Problem::from(Code::KeyReused).about(payout.map(|payout| payout.to_string())))
         }
-        Answer::Cancelled(_) | Answer::TooLate(_) | Answer::CatchingUp(_) => Err(unexpected()),
-        Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) => Err(unexpected()),
+        Answer::Cancelled(_) | Answer::TooLate(_) | Answer::CatchingUp(_) => Err(Problem::unexpected("arrival")),
+        Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) => Err(Problem::unexpected("arrival")),
         // It has moved on since it was read: asked again, it is decided on what it is now.
         Answer::Waits { .. } => Err(Problem::from(Code::Later)),
-        Answer::Received { .. } => Err(unexpected()),
-        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(unexpected()),
+        Answer::Received { .. } => Err(Problem::unexpected("arrival")),
+        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(Problem::unexpected("arrival")),
     }
 }
 
@@ -326,16 +318,6 @@ fn decided(answer: Answer) -> Answered<Received> {
 fn asked(body: &[u8]) -> Answered<(AccountId, String)> {
     let Application { account, reason } = plain::read(body, r#"{"account": "acc_...", "reason": "..."}"#)?;
     let account = account.parse();
-    let account = account.map_err(|error| field("/account", FieldCode::InvalidId, &format!("{error}")))?;
+    let account = account.map_err(|error| Problem::field("/account", FieldCode::InvalidId, format!("{error}")))?;
     Ok((account, plain::line("/reason", &reason)?))
-}
-
-fn field(pointer: &'static str, code: FieldCode, fix: &str) -> Problem {
-    Problem::fields(vec![FieldError::new(pointer, code, fix)])
-}
-
-/// The ledger answered another question than it was asked.
-fn unexpected() -> Problem {
-    tracing::error!("the ledger answered another question about money that came in");
-    Problem::from(Code::Internal)
 }

@@ -10,7 +10,7 @@ use activities::ledger::{
 use axum::{extract::State as Shared, http::StatusCode, response::Response};
 use tracing::{info, warn};
 use uuid::Uuid;
-use workflows::domain::{AccountId, FieldCode, FieldError, Outcome, PayoutId, ReceivedId, ReceivedKind};
+use workflows::domain::{AccountId, FieldCode, Outcome, PayoutId, ReceivedId, ReceivedKind};
 
 use super::{
     Answered, Api, arrivals,
@@ -63,7 +63,7 @@ pub(super) async fn payout(
     let outcome = of_payouts.into_iter().find(|known| known.word() == outcome);
     let word = Word {
         outcome: outcome.ok_or_else(|| {
-            field(
+            Problem::field(
                 "/outcome",
                 FieldCode::InvalidParameter,
                 "write paid, not_paid or understood",
@@ -141,7 +141,7 @@ async fn received(
         document,
         account,
     } = plain::read(body, form)?;
-    let wrong = |fix: &str| field("/account", FieldCode::InvalidId, fix);
+    let wrong = |fix: &str| Problem::field("/account", FieldCode::InvalidId, fix);
     let (outcome, account) = match (outcome.as_str(), account) {
         ("apply", Some(account)) => {
             let account: AccountId = account.parse().map_err(|error| wrong(&format!("{error}")))?;
@@ -151,7 +151,7 @@ async fn received(
         ("understood", None) => (Outcome::Understood, None),
         ("understood", Some(_)) => return Err(wrong("leave it out: nothing moves")),
         _ => {
-            return Err(field(
+            return Err(Problem::field(
                 "/outcome",
                 FieldCode::InvalidParameter,
                 "write apply or understood",
@@ -281,27 +281,19 @@ fn heard(answer: Answer) -> Answered<Heard> {
                 Code::NothingToDecide,
                 "What this key said no longer counts: it has moved on since, you have said otherwise, or a week is over. Nothing was decided; look at it, and say it anew with a new key.",
             ),
-            NotDecided::AccountUnknown => field(
-                "/account",
-                FieldCode::InvalidId,
-                "name a customer's account that the books have",
-            ),
-            NotDecided::AccountNotOpen => field(
-                "/account",
-                FieldCode::NotPayable,
-                "name an account that is open: this one is frozen or closed",
-            ),
+            NotDecided::AccountUnknown => Problem::no_such_account(),
+            NotDecided::AccountNotOpen => Problem::account_not_open(),
         }),
         Answer::Unknown => Err(Problem::from(Code::NotFound)),
         Answer::Opened { .. } | Answer::ClabeTaken | Answer::Accepted { .. } | Answer::Refused { .. } => {
-            Err(unexpected())
+            Err(Problem::unexpected("decide"))
         }
         Answer::KeyConflict { .. } | Answer::Cancelled(_) | Answer::TooLate(_) | Answer::CatchingUp(_) => {
-            Err(unexpected())
+            Err(Problem::unexpected("decide"))
         }
-        Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) => Err(unexpected()),
+        Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) => Err(Problem::unexpected("decide")),
         Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
-            Err(unexpected())
+            Err(Problem::unexpected("decide"))
         }
     }
 }
@@ -318,14 +310,4 @@ fn wake(api: &Api, payout: Payout) {
         }
         starter.look(&payout).await;
     });
-}
-
-fn field(pointer: &'static str, code: FieldCode, fix: &str) -> Problem {
-    Problem::fields(vec![FieldError::new(pointer, code, fix)])
-}
-
-/// The ledger answered another question than it was asked.
-fn unexpected() -> Problem {
-    tracing::error!("the ledger answered another question about a decision");
-    Problem::from(Code::Internal)
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use utoipa::IntoParams;
 use workflows::{
     GIRO,
-    domain::{AccountId, FieldCode, FieldError, PayoutId, State},
+    domain::{AccountId, FieldCode, PayoutId, State},
 };
 
 use super::{
@@ -167,17 +167,22 @@ async fn knows(api: &Api, bank: &str) -> Answered<()> {
     if names.contains(&bank) {
         return Ok(());
     }
-    Err(wrong("/bank", format!("the banks are {}", names.join(", "))))
+    Err(Problem::field(
+        "/bank",
+        FieldCode::InvalidParameter,
+        format!("the banks are {}", names.join(", ")),
+    ))
 }
 
 /// When the last payout of the page before was accepted.
 pub(super) async fn cursor(api: &Api, caller: &Caller, id: PayoutId) -> Answered<Timestamp> {
     let found = read::payout(api.ledger.pool(), id).await?;
     let seen = found.filter(|seen| caller.sees(&seen.payout.caller));
-    seen.map(|seen| seen.payout.accepted_at)
-        .ok_or_else(|| wrong("/after", "write the next_cursor of the page before"))
-}
-
-fn wrong(pointer: &str, fix: impl std::fmt::Display) -> Problem {
-    Problem::fields(vec![FieldError::new(pointer, FieldCode::InvalidParameter, fix)])
+    seen.map(|seen| seen.payout.accepted_at).ok_or_else(|| {
+        Problem::field(
+            "/after",
+            FieldCode::InvalidParameter,
+            "write the next_cursor of the page before",
+        )
+    })
 }

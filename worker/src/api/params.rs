@@ -32,7 +32,7 @@ impl<T: Parameters> FromRequestParts<Arc<Api>> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let unreadable = |_| {
             let fix = "write the query as name=value, percent-encoded, joined by &";
-            Problem::fields(vec![FieldError::new("", FieldCode::InvalidQuery, fix)])
+            Problem::field("", FieldCode::InvalidQuery, fix)
         };
         let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, api)
             .await

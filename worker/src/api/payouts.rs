@@ -227,14 +227,14 @@ pub(super) fn accepted(answer: Answer) -> Answered<(Payout, bool)> {
             Err(Problem::from(Code::KeyReused).about(payout.map(|payout| payout.to_string())))
         }
         Answer::Opened { .. } | Answer::ClabeTaken | Answer::Cancelled(_) | Answer::TooLate(_) | Answer::Unknown => {
-            Err(unexpected("accept"))
+            Err(Problem::unexpected("accept"))
         }
-        Answer::CatchingUp(_) | Answer::Stands(..) => Err(unexpected("accept")),
-        Answer::Ended(..) | Answer::Open(_) => Err(unexpected("accept")),
+        Answer::CatchingUp(_) | Answer::Stands(..) => Err(Problem::unexpected("accept")),
+        Answer::Ended(..) | Answer::Open(_) => Err(Problem::unexpected("accept")),
         Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
-            Err(unexpected("accept"))
+            Err(Problem::unexpected("accept"))
         }
-        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(unexpected("accept")),
+        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(Problem::unexpected("accept")),
     }
 }
 
@@ -386,15 +386,15 @@ pub(super) async fn take_back(api: &Api, id: PayoutId) -> Answered<()> {
         Answer::CatchingUp(_) => Err(Problem::from(Code::CatchingUp).about(Some(id.to_string()))),
         Answer::Unknown => Err(Problem::from(Code::NotFound)),
         Answer::Opened { .. } | Answer::ClabeTaken | Answer::Accepted { .. } | Answer::Refused { .. } => {
-            Err(unexpected("cancel"))
+            Err(Problem::unexpected("cancel"))
         }
         Answer::KeyConflict { .. } | Answer::Stands(..) | Answer::Ended(..) | Answer::Open(_) => {
-            Err(unexpected("cancel"))
+            Err(Problem::unexpected("cancel"))
         }
         Answer::Received { .. } | Answer::Placed(_) | Answer::Waits { .. } | Answer::NotCured { .. } => {
-            Err(unexpected("cancel"))
+            Err(Problem::unexpected("cancel"))
         }
-        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(unexpected("cancel")),
+        Answer::Decided(_) | Answer::Awaits(_) | Answer::NotDecided(_) => Err(Problem::unexpected("cancel")),
     }
 }
 
@@ -500,10 +500,4 @@ fn shown(api: &Api, seen: &Seen) -> view::Payout {
 /// Runs what nobody waits for, in the span of the request.
 pub(super) fn behind(task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(task.in_current_span());
-}
-
-/// The ledger answered another question than it was asked.
-fn unexpected(command: &'static str) -> Problem {
-    tracing::error!(command, "the ledger answered another question");
-    Problem::from(Code::Internal)
 }

@@ -1,7 +1,7 @@
 //! Small bodies in which people say what they decided, and one plain line of why.
 
 use serde::de::DeserializeOwned;
-use workflows::domain::{FieldCode, FieldError};
+use workflows::domain::FieldCode;
 
 use super::{Answered, problem::Problem};
 
@@ -11,18 +11,18 @@ const LONGEST: usize = 200;
 /// A body; `form` says what to send.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Answered<T> {
     let send = format!("send {form}");
-    let text = std::str::from_utf8(body).map_err(|_| wrong("", FieldCode::NotUtf8, "send JSON in UTF-8"))?;
+    let text = std::str::from_utf8(body).map_err(|_| Problem::field("", FieldCode::NotUtf8, "send JSON in UTF-8"))?;
     // A list would read as the fields in their order.
     if text.trim_start().starts_with('[') {
-        return Err(wrong("", FieldCode::WrongType, &send));
+        return Err(Problem::field("", FieldCode::WrongType, &send));
     }
     serde_json::from_str(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
             let told = error.to_string();
-            wrong(&named(&told), FieldCode::Required, &format!("{send} and nothing else"))
+            Problem::field(&named(&told), FieldCode::Required, format!("{send} and nothing else"))
         }
         serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
-            wrong("", FieldCode::InvalidJson, &send)
+            Problem::field("", FieldCode::InvalidJson, &send)
         }
     })
 }
@@ -40,13 +40,9 @@ pub(super) fn line(pointer: &'static str, text: &str) -> Answered<String> {
     let text = text.trim();
     if !(1..=LONGEST).contains(&text.chars().count()) || text.chars().any(|letter| !is_plain(letter)) {
         let fix = format!("write one line of 1 to {LONGEST} characters, and no control characters");
-        return Err(wrong(pointer, FieldCode::OutOfRange, &fix));
+        return Err(Problem::field(pointer, FieldCode::OutOfRange, &fix));
     }
     Ok(text.to_owned())
-}
-
-fn wrong(pointer: &str, code: FieldCode, fix: &str) -> Problem {
-    Problem::fields(vec![FieldError::new(pointer, code, fix)])
 }
 
 /// What neither breaks a line of log nor turns it around.

@@ -265,6 +265,35 @@ pub(super) struct Problem {
 }
 
 impl Problem {
+    /// One field that is wrong, and what to write there.
+    pub(super) fn field(pointer: &str, code: FieldCode, fix: impl std::fmt::Display) -> Self {
+        Self::fields(vec![FieldError::new(pointer, code, fix)])
+    }
+
+    /// `/account` names no account of a customer.
+    pub(super) fn no_such_account() -> Self {
+        Self::field(
+            "/account",
+            FieldCode::InvalidId,
+            "name a customer's account that the books have",
+        )
+    }
+
+    /// `/account` names one that takes no money.
+    pub(super) fn account_not_open() -> Self {
+        Self::field(
+            "/account",
+            FieldCode::NotPayable,
+            "name an account that is open: this one is frozen or closed",
+        )
+    }
+
+    /// The ledger answered another question than it was asked.
+    pub(super) fn unexpected(command: &'static str) -> Self {
+        tracing::error!(command, "the ledger answered another question");
+        Self::from(Code::Internal)
+    }
+
     /// Every field that is wrong: not JSON at all, or JSON with wrong fields.
     pub(super) fn fields(errors: Vec<FieldError>) -> Self {
         let is_no_json = |error: &FieldError| {

@@ -11,7 +11,7 @@ use axum::{
 use jiff::civil::Date;
 use tracing::{debug, info};
 use utoipa::IntoParams;
-use workflows::domain::{FieldCode, FieldError};
+use workflows::domain::FieldCode;
 
 use super::{
     Answered, Api,
@@ -121,12 +121,8 @@ pub(super) async fn understood(
     let DayUnderstood { bank, read_at, reason } = plain::read(&body, form)?;
     let reason = plain::line("/reason", &reason)?;
     if api.ledger.bank(&bank).await?.is_none() {
-        let error = FieldError::new(
-            "/bank",
-            FieldCode::InvalidParameter,
-            "name a bank that GET /v1/banks has",
-        );
-        return Err(Problem::fields(vec![error]));
+        let fix = "name a bank that GET /v1/banks has";
+        return Err(Problem::field("/bank", FieldCode::InvalidParameter, fix));
     }
     let pool = api.ledger.pool();
     if !reconcile::understand(pool, (&bank, date), read_at, caller.name(), &reason).await? {

@@ -20,8 +20,8 @@ use uuid::Uuid;
 use workflows::{
     GIRO,
     domain::{
-        AccountId, BeneficiaryName, Centavos, Clabe, FieldCode, FieldError, InstitutionCode, NumericReference, Order,
-        PayoutId, State, TaxId, TransferId, TransferOrder, TransferRequest,
+        AccountId, BeneficiaryName, Centavos, Clabe, FieldCode, InstitutionCode, NumericReference, Order, PayoutId,
+        State, TaxId, TransferId, TransferOrder, TransferRequest,
     },
 };
 
@@ -93,7 +93,7 @@ async fn wish(api: &Api, caller: &Caller, key: &Key, body: &[u8]) -> Answered<Ac
     let asked: TransferOrder = request.parse(Some(on)).map_err(Problem::fields)?;
     let unknown = || {
         let fix = "name an account of giro's own that the books have";
-        Problem::fields(vec![FieldError::new("/to_account", FieldCode::UnknownAccount, fix)])
+        Problem::field("/to_account", FieldCode::UnknownAccount, fix)
     };
     let found = read::account(api.ledger.pool(), asked.to_account).await?;
     let payee = found
