@@ -119,7 +119,9 @@ async fn attention(pool: &PgPool) -> Result<(), StoreError> {
 /// Whether each bank may be sent to.
 async fn banks(pool: &PgPool) -> Result<(), StoreError> {
     let rows = sqlx::query!(
-        r#"select name, paused_by, coalesce(closed_until > giro_now(), false) as "closed!",
+        r#"select name, paused_by, coalesce(closed_until > giro_now(), false) or exists (
+                       select from jsonb_array_elements(closures) c
+                       where giro_now() >= (c->>'from')::timestamptz and giro_now() < (c->>'until')::timestamptz) as "closed!",
                    (select count(*) from stray_order where bank = name) as "strays!" from bank"#
     )
     .fetch_all(pool)

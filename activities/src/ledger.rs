@@ -3,6 +3,7 @@
 //! A handle sends commands to the writer and awaits the answer. Nobody else changes money or a payout.
 
 pub mod chain;
+pub mod closures;
 pub mod command;
 pub mod core;
 mod ends;

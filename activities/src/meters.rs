@@ -174,7 +174,7 @@ meters! {
     BANK_PAUSED = Gauge "giro_bank_paused" ["bank" "reason"] of [Relay]:
         "1 while nothing is sent through the bank for this reason, until people or a probe resume it.";
     BANK_CLOSED = Gauge "giro_bank_closed" ["bank"] of [Relay]:
-        "1 while the bank is backed off from, because an order found it unreachable or closed.";
+        "1 while the bank is backed off from, because an order found it unreachable or closed, or in a closure that it announced.";
     STRAYS = Gauge "giro_bank_stray_orders" ["bank"] of [Relay]:
         "Orders that the bank has under our name and the books could not explain, ever.";
     DIFFERING_DAYS = Gauge "giro_reconciliation_differing_days" ["bank"] of [Relay]:

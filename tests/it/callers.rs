@@ -49,6 +49,8 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/v1/reconciliations/{operating_date}/understood", &["operate"]),
     ("POST", "/v1/banks/{name}/pause", &["admin"]),
     ("POST", "/v1/banks/{name}/resume", &["admin"]),
+    ("POST", "/v1/banks/{name}/announce", &["admin"]),
+    ("POST", "/v1/banks/{name}/call-off", &["admin"]),
     ("GET", "/", &[]),
     ("GET", "/healthz", &[]),
     ("GET", "/readyz", &[]),

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The programs of a story whose sweeper runs.
-const ALL: &[&str] = &["worker", "api", "relay"];
+pub(crate) const ALL: &[&str] = &["worker", "api", "relay"];
 
 pub(crate) async fn stack(name: &str, programs: &'static [&'static str]) -> Result<Stack> {
     let setup = Setup {
@@ -109,7 +109,7 @@ async fn transferred(stack: &Stack, id: &str, state: &str) -> Result<Value> {
 }
 
 /// Waits until the details of a run say this: a worker that has just started first holds the books against the bank's orders.
-async fn says(run: &Run, words: &str) -> Result<()> {
+pub(crate) async fn says(run: &Run, words: &str) -> Result<()> {
     let start = Instant::now();
     loop {
         let details = details(run).await?;

@@ -8,6 +8,7 @@ mod bad_input;
 mod bank_faults;
 mod beside;
 mod callers;
+mod closures;
 mod contract;
 mod crash;
 mod ctl;

@@ -75,7 +75,7 @@ async fn measured(stack: &Stack, sample: &str, value: Option<i64>) -> Result<()>
 }
 
 /// What giroctl says.
-fn giroctl(stack: &Stack, words: &[&str]) -> Result<String> {
+pub(crate) fn giroctl(stack: &Stack, words: &[&str]) -> Result<String> {
     let mut command: Command = process::command(program("giroctl"));
     let done = command.env("GIRO_API", stack.giro.base()).args(words).output()?;
     Ok(String::from_utf8(done.stdout)?)

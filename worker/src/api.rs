@@ -22,6 +22,7 @@ mod arrivals;
 mod attention;
 mod banks;
 mod caller;
+mod closures;
 mod decisions;
 mod docs;
 mod document;
@@ -136,6 +137,8 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(reconciliations::understood))
         .routes(routes!(pauses::pause))
         .routes(routes!(pauses::resume))
+        .routes(routes!(closures::announce))
+        .routes(routes!(closures::call_off))
         .routes(routes!(health::root))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))

@@ -15,7 +15,7 @@ use tracing::info;
 
 use super::{
     Answered, Api,
-    caller::Admin,
+    caller::{Admin, Caller},
     extract::JsonBody,
     idempotency::Key,
     params::{Nothing, Params},
@@ -51,7 +51,7 @@ pub(super) async fn pause(
         return Err(Problem::from(Code::NotFound));
     }
     info!(bank, reason = said, "paused by people");
-    shown(&api, &bank).await
+    shown(&api, &bank, &caller).await
 }
 
 /// Resume a bank
@@ -76,16 +76,18 @@ pub(super) async fn resume(
     let resumed = ledger::resume(&mut connection, &bank, paused_at, &said).await?;
     crash::at(Point::PauseAfter, &*bank);
     match resumed {
-        Resumed::Done => shown(&api, &bank).await,
+        Resumed::Done => shown(&api, &bank, &caller).await,
         Resumed::Other(_) => Err(Problem::from(Code::AnotherPause)),
         Resumed::Unknown => Err(Problem::from(Code::NotFound)),
     }
 }
 
-async fn shown(api: &Api, bank: &str) -> Answered<Response> {
+/// A bank as it stands, to who asks.
+pub(super) async fn shown(api: &Api, bank: &str, caller: &Caller) -> Answered<Response> {
     let row = api.ledger.bank(bank).await?.ok_or(Problem::from(Code::NotFound))?;
     let now = api.ledger.now().await?;
-    Ok(reply(StatusCode::OK, Bank::of(&row, &api.ledger.rules().calendar, now)))
+    let bank = Bank::of(&row, &api.ledger.rules().calendar, now);
+    Ok(reply(StatusCode::OK, bank.seen_by(caller)))
 }
 
 /// The body that pauses a bank.

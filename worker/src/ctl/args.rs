@@ -510,6 +510,36 @@ pub(super) enum Banks {
         #[command(flatten)]
         key: Key,
     },
+    /// Say that a bank announced when it is closed: nothing is sent then, what waits goes out after it.
+    Announce {
+        #[command(flatten)]
+        why: Why,
+        #[command(flatten)]
+        span: Span,
+        #[command(flatten)]
+        sure: Sure,
+        #[command(flatten)]
+        key: Key,
+    },
+    /// Call an announced closure off: what waits for its end goes out within a minute or two.
+    CallOff {
+        #[command(flatten)]
+        why: Why,
+        #[command(flatten)]
+        span: Span,
+        #[command(flatten)]
+        key: Key,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Span {
+    /// From when on: 2026-12-24T09:00, Mexico City, or with an offset of its own.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub(super) from: Timestamp,
+    /// Until when; not more than 72 hours later.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub(super) until: Timestamp,
 }
 
 #[derive(Args)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use workflows::domain::Centavos;
 
 use super::{
-    args::{Banks, Key, Why},
+    args::{Banks, Key, Span, Why},
     failure::{Exit, Failure},
     paper::{Column, Paper, Text, Tone},
     session::Session,
@@ -14,7 +14,7 @@ use super::{
     words::{amount, plain},
 };
 use crate::api::view::{
-    bank::{Bank, BankState},
+    bank::{Bank, BankState, Closure},
     page::Page,
     reconciliation::{Reconciliation, RunningDay},
 };
@@ -71,6 +71,16 @@ pub(super) async fn run(session: &Session, command: &Banks) -> Result<Exit, Fail
             let body = json!({ "reason": why.reason, "paused_at": paused_at });
             set(session, why, key, "resume", body).await
         }
+        Banks::Announce { why, span, sure, key } => {
+            let clock = &session.paper.clock;
+            let (from, until) = (clock.full(span.from), clock.full(span.until));
+            session.confirm(
+                &format!("Send nothing through {} from {from} to {until}?", why.name),
+                sure.yes,
+            )?;
+            set(session, why, key, "announce", span.body(why)).await
+        }
+        Banks::CallOff { why, span, key } => set(session, why, key, "call-off", span.body(why)).await,
     }
 }
 
@@ -153,6 +163,12 @@ async fn standing(session: &Session, name: &str) -> Result<Option<Timestamp>, Fa
             by.word()
         ))),
         _ => Ok(bank.paused_at),
+    }
+}
+
+impl Span {
+    fn body(&self, why: &Why) -> Value {
+        json!({ "from": self.from, "until": self.until, "reason": why.reason })
     }
 }
 
@@ -246,7 +262,32 @@ fn listing(banks: &[Bank], paper: &Paper) -> String {
             Text::from(sends(bank, paper)),
         ]
     });
-    paper.table(&columns, rows.collect())
+    let mut text = paper.table(&columns, rows.collect());
+    let closures: Vec<_> = banks.iter().flat_map(|bank| announced(bank, paper)).collect();
+    if !closures.is_empty() {
+        let columns = [
+            Column::whole("BANK"),
+            Column::whole("ANNOUNCED CLOSED FROM"),
+            Column::whole("UNTIL"),
+            Column::wrapped("WHY"),
+        ];
+        text.push('\n');
+        text.push_str(&paper.table(&columns, closures));
+    }
+    text
+}
+
+/// What a bank announced, one row for each closure.
+fn announced(bank: &Bank, paper: &Paper) -> Vec<Vec<Text>> {
+    let row = |closure: &Closure| {
+        vec![
+            Text::from(&bank.name),
+            Text::from(paper.clock.full(closure.from)),
+            Text::from(paper.clock.full(closure.until)),
+            Text::from(closure.reason.clone().unwrap_or_default()),
+        ]
+    };
+    bank.closures.iter().map(row).collect()
 }
 
 pub(super) fn state(state: BankState) -> (&'static str, Tone) {

@@ -70,6 +70,7 @@ async fn sweep(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
     };
     arrive(ledger, starter, at_once).await;
     await_their_time(ledger, starter, (at_once / 4).max(1)).await;
+    wake(ledger, starter, at_once).await;
     let driven: Vec<Option<Driven>> = stream::iter(&overdue)
         .map(|payout| drive(starter, payout, back.contains(&payout.bank)))
         .buffer_unordered(STARTS)
@@ -92,6 +93,30 @@ async fn await_their_time(ledger: &Ledger, starter: &Starter, at_once: i64) {
         Err(error) => {
             meters::unswept();
             warn!(%error, "what waits for its time cannot be swept");
+        }
+    }
+}
+
+/// Has those try again that wait for a bank that is back.
+async fn wake(ledger: &Ledger, starter: &Starter, at_once: i64) {
+    match sweep::asleep(ledger.pool(), at_once).await {
+        Ok(asleep) => {
+            let waking = stream::iter(&asleep).for_each_concurrent(STARTS, |payout| async move {
+                match starter.begin(payout, Reason::Overdue).await {
+                    Ok(_) => starter.look(payout).await,
+                    Err(error) => {
+                        warn!(payout = %payout.id, error = format!("{error:#}"), "its bank is back, and Temporal does not start it");
+                    }
+                }
+            });
+            waking.await;
+            if !asleep.is_empty() {
+                info!(payouts = asleep.len(), "their bank is back: woken");
+            }
+        }
+        Err(error) => {
+            meters::unswept();
+            warn!(%error, "what waits for a bank cannot be swept");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a row allows, read and not written: the end that its evidence proves, whether it may be sent, where it stands.
 
 use jiff::{SignedDuration, Timestamp};
-use workflows::domain::{Attention, Evidence, OperatingDate, Outcome, State, Window};
+use workflows::domain::{Attention, Evidence, OperatingDate, Outcome, State};
 
 use super::{
     super::{
@@ -174,8 +174,8 @@ pub(super) fn known_unsent(row: &Payout) -> bool {
 pub(super) struct Shut {
     /// When to come back.
     pub(super) until: Timestamp,
-    /// It is the guard around the roll, not a fault.
-    pub(super) by_calendar: bool,
+    /// It was known before: the guard around the roll, or a closure that the bank announced. It is no fault.
+    pub(super) is_foreseen: bool,
 }
 
 /// Whether the bank may be sent to now, and on which of its days; else when to come back.
@@ -183,7 +183,7 @@ pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<Oper
     let shut = |until| {
         Err(Shut {
             until,
-            by_calendar: false,
+            is_foreseen: false,
         })
     };
     match bank.paused_by {
@@ -198,6 +198,19 @@ pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<Oper
             }
         }
     }
+    let foreseen = |until| {
+        Err(Shut {
+            until,
+            is_foreseen: true,
+        })
+    };
+    let opens = bank.opens(&rules.calendar, now);
+    // Nobody tries a bank that said it is closed, away or not.
+    if let Ok((until, _)) = opens
+        && bank.closure(now).is_some()
+    {
+        return foreseen(until);
+    }
     if let Some(until) = bank.closed_until.filter(|until| *until > now) {
         return shut(until);
     }
@@ -205,12 +218,9 @@ pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<Oper
     if let Some(until) = probed.map(|at| later(at, PROBE_LASTS)).filter(|until| *until > now) {
         return shut(until);
     }
-    match rules.calendar.window(now) {
-        Ok(Window::Open { operating_date, .. }) => Ok(operating_date),
-        Ok(Window::Closed { until }) => Err(Shut {
-            until,
-            by_calendar: true,
-        }),
+    match opens {
+        Ok((at, operating_date)) if at == now => Ok(operating_date),
+        Ok((until, _)) => foreseen(until),
         // A day that no table has is a day on which nothing is sent; the table's owner sees the lag.
         Err(_) => shut(later(now, PAUSE_LOOK)),
     }

@@ -106,6 +106,11 @@ fn op(run: &Run, payouts: u64, rng: &mut Rng) -> Op {
         Op::Pause,
         Op::Resume,
         Op::Resume,
+        Op::Announce {
+            minutes: 1 + u32::try_from(rng.below(30)).unwrap_or_default(),
+        },
+        Op::CallOff,
+        Op::CallOff,
     ];
     let n = usize::try_from(rng.below(run.comings.count() as u64)).unwrap_or_default();
     // Mostly what can be decided on.

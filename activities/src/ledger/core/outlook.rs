@@ -236,12 +236,12 @@ fn waits_to_send(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) ->
     Some(Next { what: Step::Send, at })
 }
 
-/// Until when the bank's calendar, or its own word that it only reads, keeps it closed; `None`: it is open, or shut by
-/// people or a fault.
+/// Until when the bank's calendar, a closure that it announced, or its own word that it only reads, keeps it closed;
+/// `None`: it is open, or shut by people or a fault.
 pub fn closed_until(rules: &Rules, bank: &BankRow, now: Timestamp) -> Option<Timestamp> {
     let shut = gate(rules, bank, now).err()?;
     let only_reads = bank.paused_by.is_none() && bank.away_by == Some(AwayBy::ReadOnly);
-    (shut.by_calendar || only_reads).then_some(shut.until)
+    (shut.is_foreseen || only_reads).then_some(shut.until)
 }
 
 fn why_no_cancel(why: NoCancel) -> &'static str {

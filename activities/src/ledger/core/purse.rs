@@ -8,7 +8,7 @@ use workflows::domain::{Attention, Centavos, Outcome, PayoutId, Refusal, State};
 use super::{
     super::{
         command::{Accept, Answer, Command, Subject},
-        rows::{AccountStatus, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, SETTLEMENT_STP},
+        rows::{AccountStatus, Closure, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, SETTLEMENT_STP},
     },
     case::Case,
     comings::{Comings, End, NOBODY, Of},
@@ -67,6 +67,10 @@ pub(super) enum Op {
     },
     Pause,
     Resume,
+    Announce {
+        minutes: At,
+    },
+    CallOff,
     Pass(At),
     Deposit {
         account: Option<u8>,
@@ -239,6 +243,8 @@ impl Run {
             Op::Thaw { account } => self.freeze(account, false),
             Op::Pause => self.pause(Some(PausedBy::People)),
             Op::Resume => self.pause(None),
+            Op::Announce { minutes } => self.announce(minutes),
+            Op::CallOff => self.call_off(),
             Op::Pass(seconds) => self.pass(seconds),
             Op::Deposit { account, centavos } => {
                 self.comings.deposit(&mut self.books, account, centavos, &self.frozen)?;
@@ -524,6 +530,28 @@ impl Run {
     fn pause(&mut self, by: Option<PausedBy>) {
         for bank in self.books.rows.banks.values_mut() {
             bank.paused_by = by;
+        }
+    }
+
+    /// The bank is closed from now on.
+    fn announce(&mut self, minutes: At) {
+        let from = self.books.rows.now;
+        let until = from + SignedDuration::from_mins(i64::from(minutes));
+        for bank in self.books.rows.banks.values_mut() {
+            let reason = "maintenance".to_owned();
+            bank.closures.push(Closure { from, until, reason });
+        }
+    }
+
+    fn call_off(&mut self) {
+        for bank in self.books.rows.banks.values_mut() {
+            bank.closures.clear();
+        }
+        let (now, accepted) = (self.books.rows.now, self.books.rules.accepted);
+        let unsent = self.books.rows.payouts.values_mut();
+        for row in unsent.filter(|row| row.state == State::Accepted && row.to_account.is_none()) {
+            let due = row.process_after.map_or(now, |at| at.max(now)) + accepted;
+            row.deadline_at = row.deadline_at.map(|at| at.min(due + SignedDuration::from_mins(20)));
         }
     }
 

@@ -73,15 +73,15 @@ pub(super) fn begin(rules: &Rules, rows: &Rows, begin: &Begin) -> (Answer, Write
     };
     let catching_up = Shut {
         until: later(rows.now, look),
-        by_calendar: false,
+        is_foreseen: false,
     };
     let opens = gate(rules, bank, rows.now).and_then(|date| if held { Ok(date) } else { Err(catching_up) });
     let operating_date = match opens {
         Ok(operating_date) => operating_date,
         Err(_) if before.state == State::Sending => return stays(Stand::Doubt),
-        Err(Shut { until, by_calendar }) => {
-            // Nobody is told for a window that the calendar knows; any other closure stays within the deadline.
-            if by_calendar {
+        Err(Shut { until, is_foreseen }) => {
+            // Nobody is told for a window that was known before; any other closure stays within the deadline.
+            if is_foreseen {
                 row.deadline_at = row.deadline_at.max(Some(later(until, rules.accepted)));
             }
             let row = settle_row(before, row, rows.now, &mut writes);

@@ -10,8 +10,8 @@ use super::{
     super::{
         command::{By, Command},
         rows::{
-            AccountStatus, Event, FEE_INCOME, IVA_PAYABLE, Kind, NOT_APPLIED, PausedBy, Payout, Received, Rows, Rules,
-            SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
+            AccountStatus, Closure, Event, FEE_INCOME, IVA_PAYABLE, Kind, NOT_APPLIED, PausedBy, Payout, Received,
+            Rows, Rules, SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
         },
     },
     balanced,
@@ -49,7 +49,10 @@ pub(super) fn step(rules: &Rules, before: &Rows, command: &Command, writes: &Wri
             && !matches!(after.state, State::Accepted | State::Cancelled);
         let is_time = after.process_after.is_none_or(|at| at <= before.now);
         hold!(!left || is_time, "{} before its time", after.state);
-        let latest = before.now.max(after.process_after.unwrap_or(before.now)) + LONGEST;
+        let closures = before.banks.get(&after.bank).map_or(&[][..], |bank| &bank.closures);
+        let closed = closures.iter().map(|closure| closure.until).max();
+        let latest = before.now.max(after.process_after.unwrap_or(before.now));
+        let latest = closed.map_or(latest, |until| latest.max(until)) + LONGEST;
         hold!(
             after.deadline_at.is_none_or(|at| at <= latest),
             "nobody is told before {latest}"
@@ -213,6 +216,11 @@ fn began(rules: &Rules, rows: &Rows, was: &Payout, after: &Payout) -> Holds {
     hold!(
         open && bank.closed_until.is_none_or(|until| until <= now),
         "sent to a bank that is closed"
+    );
+    let announced = |closure: &Closure| closure.from <= now && now < closure.until;
+    hold!(
+        !bank.closures.iter().any(announced),
+        "sent in a closure that the bank announced"
     );
     if was.state == State::Sending {
         hold!(bank.refuses_repeated_keys, "sent again to a bank that takes repeats");

@@ -934,6 +934,7 @@ fn another_alarm_is_another_pause() {
 }
 
 mod arrivals;
+mod closures;
 mod inside;
 mod loss;
 mod people;

@@ -1,6 +1,6 @@
 //! A bank: whether it may be sent to, and if not, why and until when.
 
-use activities::ledger::rows::{BankRow, PausedBy};
+use activities::ledger::rows::{self, BankRow, PausedBy};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,6 +36,20 @@ pub struct Bank {
     pub closed_until: Option<Timestamp>,
     /// Why a person should look.
     pub attention: Option<String>,
+    /// The closures that it announced and that are not over, as they begin.
+    #[serde(default)]
+    pub closures: Vec<Closure>,
+}
+
+/// A time for which a bank announced that it takes no orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Closure {
+    /// From when on.
+    pub from: Timestamp,
+    /// Until when, this instant not included.
+    pub until: Timestamp,
+    /// Why, and who said so; null for who does not operate.
+    pub reason: Option<String>,
 }
 
 /// Whether a bank is sent to.
@@ -44,7 +58,7 @@ pub struct Bank {
 pub enum BankState {
     /// It is.
     Open,
-    /// Not in the minutes around the roll; it opens by itself.
+    /// Not in the minutes around the roll, nor in a closure that it announced; it opens by itself.
     Closed,
     /// People, our configuration or an alarm stopped it.
     Paused,
@@ -68,6 +82,14 @@ impl Bank {
     pub(in crate::api) fn seen_by(self, caller: &Caller) -> Self {
         Self {
             pause_reason: self.pause_reason.filter(|_| caller.operates()),
+            closures: self
+                .closures
+                .into_iter()
+                .map(|closure| Closure {
+                    reason: closure.reason.filter(|_| caller.operates()),
+                    ..closure
+                })
+                .collect(),
             ..self
         }
     }
@@ -77,6 +99,7 @@ impl Bank {
         let guard = calendar.guard(now).ok();
         let state = match guard {
             _ if row.paused_by.is_some() => BankState::Paused,
+            _ if row.closure(now).is_some() => BankState::Closed,
             _ if row.away_by.is_some() => BankState::Away,
             Some(domain::Guard { is_on: true, .. }) => BankState::Closed,
             Some(_) | None => BankState::Open,
@@ -98,12 +121,28 @@ impl Bank {
             away_since: row.away_since,
             closed_until: row.closed_until,
             attention: row.attention.clone(),
+            closures: row
+                .closures
+                .iter()
+                .filter(|closure| closure.until > now)
+                .map(Closure::of)
+                .collect(),
         }
     }
 
     /// True when it is sent to now.
     pub fn is_open(&self) -> bool {
         self.state == BankState::Open
+    }
+}
+
+impl Closure {
+    fn of(closure: &rows::Closure) -> Self {
+        Self {
+            from: closure.from,
+            until: closure.until,
+            reason: Some(closure.reason.clone()),
+        }
     }
 }
 
@@ -115,9 +154,7 @@ fn opens_at(row: &BankRow, state: BankState, calendar: &BankCalendar, now: Times
         BankState::Open | BankState::Closed => now,
     };
     // A day that the calendar does not have is a day on which nothing is sent.
-    let guard = calendar.guard(from).ok()?;
-    calendar.operating_date(from).ok()?;
-    Some(if guard.is_on { guard.ends_at } else { from })
+    row.opens(calendar, from).ok().map(|(at, _)| at)
 }
 
 #[cfg(test)]
@@ -159,11 +196,29 @@ mod tests {
             closed_until: Some(at("2026-04-07T23:51:00Z")),
             ..open()
         };
-        let away = shown(&away, "2026-04-07T23:49:00Z");
+        let shown_away = shown(&away, "2026-04-07T23:49:00Z");
         assert_eq!(
-            (away.state, away.sends_at),
+            (shown_away.state, shown_away.sends_at),
             (BankState::Away, Some(at("2026-04-08T00:10:00Z")))
         );
+        let announced = BankRow {
+            closures: vec![rows::Closure {
+                from: at("2026-04-07T18:00:00Z"),
+                until: at("2026-04-07T23:55:00Z"),
+                reason: "maintenance".to_owned(),
+            }],
+            ..away.clone()
+        };
+        let before = shown(&announced, "2026-04-07T17:59:59Z");
+        assert_eq!((before.state, before.closures.len()), (BankState::Away, 1));
+        let closed = shown(&announced, "2026-04-07T18:00:00Z");
+        assert_eq!(
+            (closed.state, closed.sends_at),
+            (BankState::Closed, Some(at("2026-04-08T00:10:00Z"))),
+            "it ends within the guard"
+        );
+        let over = shown(&announced, "2026-04-07T23:55:00Z");
+        assert_eq!((over.state, over.closures.len()), (BankState::Away, 0));
         let paused = BankRow {
             paused_by: Some(PausedBy::People),
             ..open()

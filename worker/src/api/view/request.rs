@@ -139,6 +139,24 @@ pub struct BankResume {
     pub paused_at: Option<Timestamp>,
 }
 
+/// A time for which a bank announced that it takes no orders.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BankClosure {
+    /// From when on; now or before: at once.
+    pub from: Timestamp,
+    /// Until when, this instant not included: to come, and not more than 72 hours after `from`.
+    pub until: Timestamp,
+    /// One line that people read later, without control characters.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        example = "maintenance, by their mail of Thursday"
+    )]
+    pub reason: String,
+}
+
 /// That what differs of a closed day is understood.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
