@@ -135,15 +135,17 @@ pub(super) async fn booked(
     Ok(read.collect())
 }
 
+/// What the tests of this folder have come in.
 #[cfg(test)]
-mod tests {
+pub(super) mod made {
     use jiff::civil::date;
     use workflows::domain::{Centavos, InstitutionCode};
 
     use super::*;
     use crate::bank::ReceivedLine;
 
-    fn entry(key: &str, centavos: i64) -> ReceivedEntry {
+    /// A deposit on the bank's list of 1 December 2026.
+    pub(in crate::reconcile) fn entry(key: &str, centavos: i64) -> ReceivedEntry {
         let line = ReceivedLine {
             operating_date: date(2026, 12, 1),
             sender: InstitutionCode::new(40_012),
@@ -169,9 +171,18 @@ mod tests {
         }
     }
 
-    fn id(key: &str) -> ReceivedId {
+    /// Its id.
+    pub(in crate::reconcile) fn id(key: &str) -> ReceivedId {
         ReceivedId::derive("stp", date(2026, 12, 1), 40_012, key)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        made::{entry, id},
+        *,
+    };
 
     const BOOKED: BookedRecord = BookedRecord {
         amount: 100,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
-use sqlx::{Acquire, PgExecutor, PgPool};
+use serde_json::Value;
+use sqlx::{Acquire, PgConnection, PgExecutor, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 use workflows::domain::Centavos;
 
@@ -19,11 +20,11 @@ use crate::{
         rows::CUSTOMER,
         store::{day as date_of, stamp, time},
     },
-    sides::{self, Sides, Statements},
+    sides::{self, Sides, Statements, Wrong},
 };
 
 /// Differences of a day that are kept by name.
-pub(super) const NAMED: usize = 100;
+const NAMED: usize = 100;
 
 /// What was read of each day before.
 #[derive(Clone, Debug)]
@@ -282,14 +283,7 @@ pub(super) async fn hold(
     let keys: Vec<String> = lines.iter().map(|line| line.tracking_key.clone()).collect();
     let statements = Statements::from([(date, lines)]);
     let mut connection = ledger.pool().acquire().await?;
-    let mut snapshot = Acquire::begin(&mut *connection).await?;
-    for setting in [
-        "set transaction isolation level repeatable read, read only",
-        // A busy day is read in one go, beside the work of everybody else.
-        "set local statement_timeout = '120s'",
-    ] {
-        sqlx::query(setting).execute(&mut *snapshot).await?;
-    }
+    let mut snapshot = snapshot(&mut connection).await?;
     let booked = sides::read::booked(&mut snapshot, bank.name(), &dates, &keys).await?;
     let moved = sides::read::moved(&mut snapshot, bank.name(), &dates, read_at).await?;
     let mut day = Day::of(
@@ -313,10 +307,6 @@ pub(super) async fn hold(
         Err(error) => Came::unread(&error.why),
     };
     snapshot.rollback().await?;
-    let named = day.wrong.iter().chain(&day.came.wrong).take(NAMED).cloned();
-    let named: Vec<Named> = named.map(|(subject, what)| Named { subject, what }).collect();
-    let count = |many: usize| i32::try_from(many).unwrap_or(i32::MAX);
-    let centavos = |sum: i128| i64::try_from(sum).unwrap_or(i64::MAX);
     sqlx::query!(
         r#"insert into reconciliation (id, bank, operating_date, at, orders, agreed, paid_by_bank, paid_by_books, open,
                                        differences, named, received, received_by_bank, received_by_books)
@@ -331,7 +321,7 @@ pub(super) async fn hold(
         centavos(day.paid_by_books),
         count(day.open + day.came.open),
         count(day.differences()),
-        serde_json::to_value(named)?,
+        named(day.wrong.iter().chain(&day.came.wrong))?,
         count(day.came.records),
         centavos(day.came.by_bank),
         centavos(day.came.by_books)
@@ -339,4 +329,33 @@ pub(super) async fn hold(
     .execute(&mut *connection)
     .await?;
     Ok(day)
+}
+
+/// The books at one moment, for as long as a busy day takes that is read in one go, beside the work of everybody else.
+pub(super) async fn snapshot(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, StoreError> {
+    let mut snapshot = connection.begin().await?;
+    for setting in [
+        "set transaction isolation level repeatable read, read only",
+        "set local statement_timeout = '120s'",
+    ] {
+        sqlx::query(setting).execute(&mut *snapshot).await?;
+    }
+    Ok(snapshot)
+}
+
+/// The first hundred differences, as their row keeps them.
+pub(super) fn named<'a>(wrong: impl IntoIterator<Item = &'a Wrong>) -> Result<Value, StoreError> {
+    let named = wrong.into_iter().take(NAMED).cloned();
+    let named: Vec<Named> = named.map(|(subject, what)| Named { subject, what }).collect();
+    Ok(serde_json::to_value(named)?)
+}
+
+/// A count as a column has it.
+pub(super) fn count(many: usize) -> i32 {
+    i32::try_from(many).unwrap_or(i32::MAX)
+}
+
+/// A sum as a column has it.
+pub(super) fn centavos(sum: i128) -> i64 {
+    i64::try_from(sum).unwrap_or(i64::MAX)
 }
