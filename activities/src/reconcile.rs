@@ -8,6 +8,7 @@
 
 mod came;
 mod day;
+mod receipts;
 mod running;
 mod store;
 
@@ -201,6 +202,7 @@ impl Look<'_> {
         done.strays += strays;
         let puller = Puller::new(self.steps.clone());
         done.taken_in_received += count(puller.take_in(&told.list).await?.len());
+        self.receipts(&told.lines, read_at).await;
         let (date, orders) = (told.date, told.lines.len());
         let (differences, balance) = running::keep(ledger, bank, told).await?;
         done.running = Some(RunningRead {
@@ -210,6 +212,14 @@ impl Look<'_> {
             apart: balance.map(|balance| balance.apart()),
         });
         Ok(())
+    }
+
+    /// Keeps the receipts that a day's list shows; nothing waits for them.
+    async fn receipts(&self, lines: &[StatementLine], read_at: Timestamp) {
+        let bank = self.steps.bank().name();
+        if let Err(error) = receipts::keep(self.steps.ledger().pool(), bank, lines, read_at).await {
+            warn!(bank, %error, "the receipts of a day's list are not kept");
+        }
     }
 
     /// Reads a closed day, takes in what the books missed, and writes what it came to.
@@ -230,6 +240,7 @@ impl Look<'_> {
             Err(Trouble::Bank(error)) => Err(error),
             Err(error) => return Err(error),
         };
+        self.receipts(&lines, read_at).await;
         let day = store::hold(ledger, self.steps.bank(), date, read_at, lines, &list).await?;
         catch_up::wake(self.client, &day.behind).await;
         done.days.push(DayRead {

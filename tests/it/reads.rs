@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use tests::{
     books::Books,
     client::{BENEFICIARY, is, request, text},
-    sim::Fault,
+    sim::{Fault, SettingsChange},
     stack::{PATIENCE, Setup, Stack},
 };
 
@@ -470,6 +470,37 @@ async fn the_api_describes_itself_without_any_network() -> Result<()> {
         (405, &json!("method_not_allowed")),
         "{wrong:?}"
     );
+    Ok(())
+}
+
+/// The beneficiary's bank confirms after the bank has said *paid*: the day's list brings the receipt, and nobody is asked for it.
+#[tokio::test]
+async fn a_receipt_that_comes_later_is_found_in_the_days_list() -> Result<()> {
+    let stack = Stack::start("late_receipt").await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let confirms = async |after: u64| {
+        let change = SettingsChange {
+            receipt_ms: Some(after),
+            ..SettingsChange::default()
+        };
+        stack.bank.settings(&change).await
+    };
+    confirms(3_600_000).await?;
+    let id = stack.giro.pay(&account, 12_300).await?;
+    stack.giro.wait(&id, PATIENCE, is("settled")).await?;
+    let path = format!("/v1/payouts/{id}/receipt");
+    crate::reconciliation::read(&stack).await?;
+    let none = stack.giro.get(&path).await?.body;
+    ensure!(none["url"].is_null() && none["name_matches"].is_null(), "{none}");
+    confirms(0).await?;
+    for _ in 0..2 {
+        crate::reconciliation::read(&stack).await?;
+        let shown = stack.giro.get(&path).await?.body;
+        ensure!(
+            text(&shown, "/url")?.starts_with("https://www.banxico.org.mx/cep/") && shown["name_matches"] == true,
+            "{shown}"
+        );
+    }
     Ok(())
 }
 

@@ -93,6 +93,9 @@ pub struct Options {
     /// Milliseconds before the webhook of fault `late_webhook`.
     #[arg(long, default_value_t = 15_000)]
     pub late_ms: u64,
+    /// Milliseconds from settlement until the record shows its receipt (CEP).
+    #[arg(long, default_value_t = 0)]
+    pub receipt_ms: u64,
     /// Answer queries by clave in the legacy format, whatever the format of the question.
     #[arg(long)]
     pub legacy_answers: bool,
@@ -141,6 +144,7 @@ impl Bank {
                 hidden_ms: options.hidden_ms,
                 slow_ms: options.slow_ms,
                 late_ms: options.late_ms,
+                receipt_ms: options.receipt_ms,
                 legacy_answers: options.legacy_answers,
                 chaos: options.chaos,
                 unrest: options.unrest,

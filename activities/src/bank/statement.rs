@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{Timestamp, civil::Date};
 use workflows::domain::{BankCalendar, CalendarError, Centavos, Clabe};
 
-use super::ReceivedEntry;
+use super::{Receipt, ReceivedEntry};
 
 /// Pages of one day; far more than any day has.
 const MOST_PAGES: u32 = 10_000;
@@ -79,6 +79,8 @@ pub struct StatementLine {
     pub operating_date: Option<Date>,
     /// What became of it.
     pub says: Said,
+    /// Its receipt, once the beneficiary's bank has confirmed it.
+    pub receipt: Option<Receipt>,
 }
 
 /// What a line says of its order, by the same table as an answer to a question.
@@ -195,6 +197,7 @@ mod tests {
             of_our_company: true,
             operating_date: None,
             says: Said::Pending { code: "stp:C".into() },
+            receipt: None,
         }
     }
 

@@ -154,6 +154,7 @@ mod tests {
             says: Said::Pending {
                 code: "stp:C".to_owned(),
             },
+            receipt: None,
         }
     }
 

@@ -26,6 +26,7 @@ use super::{
     rows::{Account, BankRow, Cause, Decision, Movement, Payout, Request},
     store::{self, StoreError},
 };
+use crate::bank::Receipt;
 
 /// Why a person should look at a payout, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -165,6 +166,24 @@ pub async fn confirmations(pool: &PgPool, payout: PayoutId) -> Result<Vec<Confir
             })
         })
         .collect()
+}
+
+/// The receipt that a day's list of the bank has shown of a payout, and when that list was read.
+pub async fn receipt(pool: &PgPool, payout: PayoutId) -> Result<Option<(Timestamp, Receipt)>, StoreError> {
+    let found = sqlx::query!(
+        r#"select to_jsonb(seen_at) as "seen_at!", url, name from receipt where payout = $1"#,
+        payout.uuid()
+    );
+    let found = found.fetch_optional(pool).await?;
+    found
+        .map(|found| {
+            let receipt = Receipt {
+                url: found.url,
+                name: found.name,
+            };
+            Ok((row(found.seen_at)?, receipt))
+        })
+        .transpose()
 }
 
 /// A caller's accounts, the newest first; `after` is the last one of the page before.

@@ -218,6 +218,7 @@ mod tests {
             of_our_company: true,
             operating_date: Some(tuesday()),
             says,
+            receipt: None,
         }
     }
 

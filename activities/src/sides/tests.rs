@@ -45,6 +45,7 @@ fn line(says: Said) -> StatementLine {
         of_our_company: true,
         operating_date: Some(day()),
         says,
+        receipt: None,
     }
 }
 

@@ -41,6 +41,8 @@ pub struct SettingsView {
     pub slow_ms: u64,
     /// Milliseconds before the webhook of `late_webhook`.
     pub late_ms: u64,
+    /// Milliseconds from settlement until the record shows its receipt.
+    pub receipt_ms: u64,
     /// Queries by clave are answered in the legacy format, whatever the format of the question.
     pub legacy_answers: bool,
     /// The seed of misfortune and how many claves of a hundred it meets; `None` means none.
@@ -72,6 +74,8 @@ pub struct SettingsChange {
     pub slow_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub late_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legacy_answers: Option<bool>,
     /// `Some(None)` ends the chaos.
@@ -372,6 +376,7 @@ pub(super) async fn change_settings(State(bank): Shared, Json(change): Json<Sett
         hidden_ms: change.hidden_ms.unwrap_or(now.hidden_ms),
         slow_ms: change.slow_ms.unwrap_or(now.slow_ms),
         late_ms: change.late_ms.unwrap_or(now.late_ms),
+        receipt_ms: change.receipt_ms.unwrap_or(now.receipt_ms),
         legacy_answers: change.legacy_answers.unwrap_or(now.legacy_answers),
         chaos: change.chaos.unwrap_or(now.chaos),
         unrest: change.unrest.unwrap_or(now.unrest),

@@ -237,7 +237,7 @@ async fn find(bank: &Bank, body: &str, format: Format) -> Result<Finding, Refusa
         (true, _) => Err(UNAVAILABLE),
         (false, None) => Err(NOTHING),
         (false, Some(order)) => {
-            let record = Box::new(record(&order, date, sent).map_err(|why| unavailable(&why))?);
+            let record = Box::new(record(bank, &order, date, sent).map_err(|why| unavailable(&why))?);
             Ok(match order.face(now) {
                 Face::Lied(lie) => Finding::Lie(lie, record),
                 Face::Seen | Face::Hidden | Face::Silent => Finding::Record(record, order.fault == Fault::LegacyRecord),
@@ -346,7 +346,7 @@ async fn records(bank: &Bank, (date, running): (u32, bool), sent: bool) -> Resul
     if total == 0 {
         return Err(NOTHING);
     }
-    let of_orders = orders.iter().map(|order| record(order, date, sent));
+    let of_orders = orders.iter().map(|order| record(bank, order, date, sent));
     let all = of_orders.chain(came.iter().map(incoming_record));
     let all: Result<Vec<Record>> = all.collect();
     Ok((all.map_err(|why| unavailable(&why))?, total))
@@ -440,12 +440,14 @@ fn confirmed(order: &OrderView, name: String) -> String {
 }
 
 /// The record of a sent order, or of the return (type 0) received for it.
-fn record(order: &OrderView, date: u32, sent: bool) -> Result<Record> {
+fn record(bank: &Bank, order: &OrderView, date: u32, sent: bool) -> Result<Record> {
     let lie = i64::from(order.fault == Fault::WrongEcho && !order.spoken);
     let field = |name: &str| Some(order.field(name).to_owned());
     let number = |name: &str| order.field(name).parse::<u32>().ok();
-    let settled = order.ts_liquidacion.is_some();
-    let cep = (sent && settled).then(|| {
+    let after = i64::try_from(bank.settings().receipt_ms).unwrap_or(i64::MAX);
+    let now = bank.now().as_millisecond();
+    let confirmed_at = order.ts_liquidacion.map(|at| at.saturating_add(after));
+    let cep = confirmed_at.filter(|at| sent && *at <= now).map(|_| {
         format!(
             "https://www.banxico.org.mx/cep/go?i=90646&s=bank-sim&d={}",
             order.clave_rastreo

@@ -60,6 +60,7 @@ impl Company {
             hidden_ms: 100,
             slow_ms: 10,
             late_ms: 10,
+            receipt_ms: 0,
             unrest: None,
             legacy_answers: false,
             chaos: None,

@@ -313,9 +313,9 @@ pub(super) async fn timeline(
 
 /// Look at the receipt of a payout
 ///
-/// Where Banxico has its CEP, as the bank linked it when it said that it is paid, and whose account the beneficiary's bank had
-/// confirmed; and what to enter at Banxico by hand. It is for people: nothing about money is decided by it. The one place besides a deposit that shows a
-/// name.
+/// Where Banxico has its CEP, as the bank linked it when it said that it is paid or in a later list of its day, and whose
+/// account the beneficiary's bank has confirmed; and what to enter at Banxico by hand. It is for people: nothing about money is
+/// decided by it. The one place besides a deposit that shows a name.
 #[utoipa::path(get, path = "/v1/payouts/{id}/receipt", tag = "payouts", operation_id = "getPayoutReceipt",
     params(("id" = inline(form::PayoutId), Path, description = "The payout.")),
     responses((status = 200, description = "The receipt, or why there is none.", body = Receipt)))]
@@ -337,6 +337,10 @@ pub(super) async fn receipt(
         );
         Some((answer.at, receipt?))
     });
+    let found = match found {
+        Some(found) => Some(found),
+        None => read::receipt(api.ledger.pool(), id).await?,
+    };
     Ok(reply(StatusCode::OK, Receipt::of(&payout, found)))
 }
 

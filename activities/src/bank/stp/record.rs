@@ -204,8 +204,6 @@ pub(super) fn read_order(status: u16, body: &[u8], order: &Order, company: &str)
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Confirmed<'a> {
-    #[serde(borrow, default)]
-    clave_rastreo: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "urlCEP")]
     url_cep: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -215,11 +213,18 @@ struct Confirmed<'a> {
 /// The receipt in an answer about the order under `key`, when it has one.
 pub(in crate::bank) fn read_receipt(status: u16, body: &[u8], key: &str) -> Option<Receipt> {
     let raw = found(status, body).ok().flatten()?;
-    let record = object::<Confirmed<'_>>(raw.as_bytes())?;
+    let record = object::<Record<'_>>(raw.as_bytes())?;
     let is_ours = scalar(record.clave_rastreo).as_deref() == Some(key);
+    confirmed(raw).filter(|_| is_ours)
+}
+
+/// The receipt in a record, when it has one.
+pub(super) fn confirmed(record: &str) -> Option<Receipt> {
+    let record = object::<Confirmed<'_>>(record.as_bytes())?;
+    let is_name = |name: &String| (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     let url = scalar(record.url_cep).and_then(|url| at_banxico(&url));
-    let name = scalar(record.nombre_cep).filter(|name| (1..=200).contains(&name.chars().count()));
-    (is_ours && (url.is_some() || name.is_some())).then_some(Receipt { url, name })
+    let name = scalar(record.nombre_cep).filter(is_name);
+    (url.is_some() || name.is_some()).then_some(Receipt { url, name })
 }
 
 /// What an answer says of an order that came to us under `key`.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use workflows::domain::Clabe;
 
 use super::codes::{self, StateClass};
-use super::record::{Record, centavos, legacy, object, scalar};
+use super::record::{Record, centavos, confirmed, legacy, object, scalar};
 use super::sign;
 use crate::bank::{Direction, Said, StatementLine, StatementPage, StatementUnknown};
 
@@ -149,6 +149,7 @@ pub(super) fn line(raw: &RawValue, company: &str) -> Option<StatementLine> {
             StateClass::Pending => Said::Pending { code },
             StateClass::Unknown => Said::Unknown { code },
         },
+        receipt: confirmed(raw.get()),
     })
 }
 

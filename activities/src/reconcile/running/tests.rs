@@ -41,6 +41,7 @@ fn line(number: u128, amount: i64, says: Said) -> StatementLine {
         of_our_company: true,
         operating_date: Some(today()),
         says,
+        receipt: None,
     }
 }
 

@@ -20,11 +20,11 @@ pub struct Receipt {
     pub object: Thing,
     #[schema(value_type = form::PayoutId)]
     pub payout: PayoutId,
-    /// The receipt at Banxico, as the bank linked it when it said that it is paid; null where the beneficiary's bank had not
-    /// confirmed by then: giro does not ask again.
+    /// The receipt at Banxico, as the bank links it; null where the beneficiary's bank has not confirmed yet: the bank's day is
+    /// read every five minutes, and once more after its close.
     #[schema(example = "https://www.banxico.org.mx/cep/go?i=90646&s=20260401&d=...")]
     pub url: Option<String>,
-    /// The account holder's name, as the beneficiary's bank has it; null where it had not confirmed by then.
+    /// The account holder's name, as the beneficiary's bank has it; null where it has not confirmed yet.
     pub beneficiary_name: Option<String>,
     /// Whether that is who the payout was for, whatever the case, accents and order of words; null while it is not known.
     pub name_matches: Option<bool>,
@@ -70,7 +70,7 @@ impl Receipt {
                 "the beneficiary's bank has another name for the account: ask the payer who it was for"
             }
             (None, true, _, Some(_)) => "the beneficiary's bank has confirmed it",
-            (None, true, _, None) => "the bank linked none when it said that it is paid: look it up at Banxico",
+            (None, true, _, None) => "the bank links none yet: look it up at Banxico",
         };
         let look_up = payout.operating_date.filter(|_| is_paid && payout.to_account.is_none());
         Self {

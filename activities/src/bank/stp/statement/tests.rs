@@ -104,6 +104,7 @@ fn a_line_says_what_an_answer_to_a_question_would() {
             of_our_company: true,
             operating_date: Some(date(2026, 4, 2)),
             says,
+            receipt: None,
         };
         assert_eq!(lines, vec![expected]);
         assert_eq!(differs(&lines[0]), Vec::<&str>::new());
@@ -238,4 +239,23 @@ fn a_legacy_list_is_whole_when_it_ends_with_null() {
         assert!(told(200, wrong.as_bytes(), "GIRO").is_err(), "{wrong}");
     }
     assert!(told(500, list("null").as_bytes(), "GIRO").is_err());
+}
+
+#[test]
+fn a_line_shows_its_receipt_once_it_is_confirmed() {
+    let url = "https://www.banxico.org.mx/cep/go?i=90646&s=20190617&d=abc";
+    let shown = |change| lines(&page(&[row("LQ", change)], 1))[0].receipt.clone();
+    let receipt = shown(json!({"urlCEP": url, "nombreCep": "JOSE NUNEZ"})).expect("it is confirmed");
+    assert_eq!(
+        (receipt.url.as_deref(), receipt.name.as_deref()),
+        (Some(url), Some("JOSE NUNEZ"))
+    );
+    for none in [
+        json!({}),
+        json!({"urlCEP": null, "nombreCep": ""}),
+        json!({"urlCEP": "https://evil.example/cep"}),
+        json!({"nombreCep": "JOSE\u{0}"}),
+    ] {
+        assert_eq!(shown(none.clone()), None, "{none}");
+    }
 }

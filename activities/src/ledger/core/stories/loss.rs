@@ -30,6 +30,7 @@ pub(super) fn line(books: &Books) -> StatementLine {
         says: Said::Pending {
             code: "stp:C".to_owned(),
         },
+        receipt: None,
     }
 }
 
