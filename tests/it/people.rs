@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
-    client::{Giro, Reply, clabe, is, text},
-    sim::{End, Fault, Incoming, TABLE},
+    client::{BENEFICIARY, Giro, Reply, clabe, is, text},
+    sim::{End, Fault, Incoming, Planted, TABLE},
     stack::{PATIENCE, Setup, Stack},
 };
 use tokio::time::{Duration, Instant, sleep};
@@ -164,6 +164,48 @@ async fn two_people_with_one_document_end_what_no_bank_ends() -> Result<()> {
         .map_or_else(|error| format!("{error:#}"), |_| String::new());
     ensure!(told.contains("has another amount"), "{told}");
     stack.audit(&["--without", "bank"]).map(drop)
+}
+
+/// The bank has paid what the books never sent: nothing goes out on top of it, and two people say that the money is gone.
+#[tokio::test]
+async fn what_the_bank_paid_and_the_books_never_sent_ends_by_two_people() -> Result<()> {
+    let (stack, people, account) = with_people("paid_unsent", ALL).await?;
+    stack.giro_command(&["bank", "pause", "stp", "--reason", "test"])?;
+    let id = people.payer.pay(&account, 12_300).await?;
+    let payout = people.payer.payout(&id).await?;
+    let key = text(&payout, "/tracking_key")?;
+    let order = Planted {
+        clave: key.clone(),
+        empresa: "GIRO".to_owned(),
+        monto: 12_300,
+        cuenta_beneficiario: BENEFICIARY.to_owned(),
+        estado: "LQ".to_owned(),
+    };
+    stack.bank.plant(&order).await?;
+    stack.bank.webhook(&key, "LQ").await?;
+    people
+        .payer
+        .wait(&id, PATIENCE, is_told("evidence_before_send"))
+        .await?;
+    stack.giro_command(&["bank", "resume", "stp", "--reason", "test"])?;
+    let path = format!("/v1/payouts/{id}/decide");
+    let cancelled = people
+        .payer
+        .post(&format!("/v1/payouts/{id}/cancel"), "c", &json!({}))
+        .await?;
+    ensure!(cancelled.status == 409, "{cancelled:?}");
+    for (giro, status) in [(&people.ana, 202), (&people.luis, 200)] {
+        let said = says(giro, &path, "a", "paid", "statement of today").await?;
+        ensure!(said.status == status, "{said:?}");
+    }
+    let ended = people.payer.wait(&id, PATIENCE, is("settled")).await?;
+    ensure!(ended["attention"].is_null() && ended["send_no"] == 1, "{ended}");
+    ensure!(
+        stack.bank.requests_of(&key).await?.is_empty(),
+        "nothing was ever sent by it"
+    );
+    stack.balanced().await?;
+    stack.audited()
 }
 
 /// Two people are wrong: the bank paid. That is told, giro sends nothing more, and two people take it off once it is understood.

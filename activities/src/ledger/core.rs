@@ -84,7 +84,7 @@ pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes)
         Command::Return(back) => received::give_back(rules, rows, back),
         Command::Cure(cure) => decided::cure(rows, cure),
         Command::SendBack(back) => decided::send_back(rules, rows, back),
-        Command::Decide(decide) => people::decide(rows, decide),
+        Command::Decide(decide) => people::decide(rules, rows, decide),
     }
 }
 

@@ -266,7 +266,7 @@ fn heard(answer: Answer) -> Answered<Heard> {
             NotDecided::NotNeeded => Problem::from(Code::NothingToDecide),
             NotDecided::NotSent => Problem::because(
                 Code::NothingToDecide,
-                "The books never sent it. Nothing was decided: where the bank has an order by its key, giro takes it in from the bank's statement.",
+                "The books never sent it, and the bank does not say that it paid it. Nothing was decided: where the bank has an order by its key, giro takes it in from the bank's statement, or asks what became of it.",
             ),
             NotDecided::Ended => Problem::because(
                 Code::NothingToDecide,

@@ -144,7 +144,11 @@ pub(super) fn no_decision(row: &Payout, outcome: Outcome, now: Timestamp) -> Opt
         // What is booked has no bank that could say otherwise.
         _ if row.to_account.is_some() => Some(NotDecided::NotNeeded),
         (Outcome::Paid | Outcome::NotPaid, State::Sending | State::Sent) => (!is_told).then_some(NotDecided::NotNeeded),
-        (Outcome::Paid, State::Accepted) => Some(NotDecided::NotSent),
+        // Only of what the bank itself says that it paid, with its date: then a begin was lost.
+        (Outcome::Paid, State::Accepted) => {
+            let is_paid = row.effective_on.is_some() && row.waits_until(now).is_none();
+            (!is_paid).then_some(NotDecided::NotSent)
+        }
         // What no bank knows of is cancelled, and needs no word of anybody.
         (Outcome::NotPaid, State::Accepted) => {
             let is_known = row.evidence.is_some() || known_unsent(row);

@@ -8,11 +8,12 @@ use workflows::domain::{
 use super::{
     super::{
         command::{Answer, Decide, NotDecided, Subject},
-        rows::{AccountStatus, CUSTOMER, Decision, EvidenceRow, Kind, Payout, Received, Rows, SUSPENSE, Writes},
+        rows::{AccountStatus, CUSTOMER, Decision, EvidenceRow, Kind, Payout, Received, Rows, Rules, SUSPENSE, Writes},
     },
     judge::no_decision,
     later, raise,
     received::{Leg, keep, pay, place, placed},
+    sending::begun_once,
     settle_row,
 };
 
@@ -20,7 +21,7 @@ use super::{
 const FRESH: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Keeps what a person says, and does it once two have said the same of the same standing.
-pub(super) fn decide(rows: &Rows, decide: &Decide) -> (Answer, Writes) {
+pub(super) fn decide(rules: &Rules, rows: &Rows, decide: &Decide) -> (Answer, Writes) {
     let standing = match decide.subject {
         Subject::Payout(id) => rows.payouts.get(&id).map(stood),
         Subject::Received(id) => rows.received.get(&id).map(stood_of),
@@ -56,7 +57,7 @@ pub(super) fn decide(rows: &Rows, decide: &Decide) -> (Answer, Writes) {
         ..said.clone()
     });
     let done = match decide.subject {
-        Subject::Payout(id) => of_payout(rows, id, [first, &said], &mut writes),
+        Subject::Payout(id) => of_payout(rules, rows, id, [first, &said], &mut writes),
         Subject::Received(id) => of_received(rows, id, [first, &said], &mut writes),
     };
     // An account that must be there is not: the books are broken, and nothing is decided on them.
@@ -181,7 +182,13 @@ fn not_payable(rows: &Rows, account: Option<AccountId>) -> Option<NotDecided> {
 }
 
 /// Two people outrank what stands on an open row; of one that has ended they take off what was told.
-fn of_payout(rows: &Rows, id: PayoutId, [first, second]: [&Decision; 2], writes: &mut Writes) -> Option<Answer> {
+fn of_payout(
+    rules: &Rules,
+    rows: &Rows,
+    id: PayoutId,
+    [first, second]: [&Decision; 2],
+    writes: &mut Writes,
+) -> Option<Answer> {
     let before = rows.payouts.get(&id)?;
     let mut row = before.clone();
     let kind = match second.outcome {
@@ -212,7 +219,12 @@ fn of_payout(rows: &Rows, id: PayoutId, [first, second]: [&Decision; 2], writes:
     if row.attention == Some(Attention::Contradiction) {
         (row.attention, row.attention_since) = (None, None);
     }
-    if row.state == State::Accepted {
+    if row.state == State::Accepted && kind == Evidence::TwoPeoplePaid {
+        // The bank paid what the books never sent, and people know why.
+        (row.attention, row.attention_since) = (None, None);
+        let date = row.effective_on;
+        begun_once(rules, &mut row, second.id, date, rows.now, writes);
+    } else if row.state == State::Accepted {
         raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
     }
     Some(Answer::Decided(Some(settle_row(before, row, rows.now, writes))))

@@ -1,6 +1,6 @@
 //! Begin and record: one execution may send, and what became of it is written by what it knows.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use uuid::Uuid;
 use workflows::domain::{Attention, Evidence, State};
 
@@ -138,16 +138,14 @@ pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Write
     }
     let is_understood = before.attention != Some(Attention::EvidenceBeforeSend);
     if before.state == State::Accepted && before.evidence.is_none() && is_time && is_understood && differs.is_empty() {
-        row.send_no += 1;
-        row.sender = Some(adopt.sender.0);
-        row.unproven += 1;
-        row.operating_date = adopt.line.operating_date;
-        // Whoever had the right that was lost may use it for so long.
-        row.send_before = Some(later(rows.now, rules.fence));
-        row.not_found = 0;
-        row.not_found_at = None;
-        row.doubt = Some(BEGIN_LOST.to_owned());
-        transition(rules, &mut row, State::Sending, rows.now, &mut writes);
+        begun_once(
+            rules,
+            &mut row,
+            adopt.sender.0,
+            adopt.line.operating_date,
+            rows.now,
+            &mut writes,
+        );
     }
     if before.state == State::Accepted && !differs.is_empty() {
         // The bank has something by its key: nothing is sent on top of that, nor given back.
@@ -162,6 +160,27 @@ pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Write
     let row = settle_row(before, row, rows.now, &mut writes);
     let stand = stand(rules, &row, bank, rows.now);
     (Answer::Stands(row, stand), writes)
+}
+
+/// It was sent on this day of the bank's, by a begin that is lost: from now on it is one like any other.
+pub(super) fn begun_once(
+    rules: &Rules,
+    row: &mut Payout,
+    by: Uuid,
+    date: Option<Date>,
+    now: Timestamp,
+    writes: &mut Writes,
+) {
+    row.send_no += 1;
+    row.sender = Some(by);
+    row.unproven += 1;
+    row.operating_date = date;
+    // Whoever had the right that was lost may use it for so long.
+    row.send_before = Some(later(now, rules.fence));
+    row.not_found = 0;
+    row.not_found_at = None;
+    row.doubt = Some(BEGIN_LOST.to_owned());
+    transition(rules, row, State::Sending, now, writes);
 }
 
 /// Writes what became of a send, with its bytes.

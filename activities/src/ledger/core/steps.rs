@@ -148,7 +148,9 @@ fn changed(rules: &Rules, rows: &Rows, command: &Command, was: &Payout, after: &
         (&was.tracking_key, was.gross(), was.account) == (&after.tracking_key, after.gross(), after.account),
         "the order itself was changed"
     );
-    if after.send_no != was.send_no {
+    if after.send_no != was.send_no && matches!(command, Command::Decide(_)) {
+        taken_in(rules, rows, was, after)?;
+    } else if after.send_no != was.send_no {
         began(rules, rows, was, after)?;
         let seen = if let Command::Begin(begin) = command {
             begin.seen.clone()
@@ -163,6 +165,31 @@ fn changed(rules: &Rules, rows: &Rows, command: &Command, was: &Payout, after: &
     if was.state.is_open() && !after.state.is_open() {
         ended(rules, rows, was, after)?;
     }
+    Ok(())
+}
+
+/// What two people need to say of what was never sent that it was paid: the bank's own word with its date.
+fn taken_in(rules: &Rules, rows: &Rows, was: &Payout, after: &Payout) -> Holds {
+    hold!(
+        (was.state, after.state) == (State::Accepted, State::Sending),
+        "{} -> {} by people",
+        was.state,
+        after.state
+    );
+    let is_paid = was.effective_on.is_some() && after.evidence == Some(Evidence::TwoPeoplePaid);
+    hold!(is_paid, "taken in without the bank's word and people's");
+    hold!(
+        after.operating_date == was.effective_on,
+        "on another day than the bank's"
+    );
+    hold!(
+        after.send_before == Some(rows.now + rules.fence) && after.unproven == 1,
+        "whoever may send it is not waited for"
+    );
+    hold!(
+        was.process_after.is_none_or(|at| at <= rows.now),
+        "begun before its time"
+    );
     Ok(())
 }
 

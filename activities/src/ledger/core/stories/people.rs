@@ -164,6 +164,44 @@ fn what_came_after_the_end_is_understood_by_two() {
     assert_eq!(books.row().attention, None);
 }
 
+/// The bank paid what the books never sent: nobody sends it, and two people say that it is gone.
+#[test]
+fn what_the_bank_paid_and_the_books_never_sent_ends_by_two() {
+    let (mut books, account) = accepted(true);
+    books.found(paid());
+    assert_eq!(books.row().attention, Some(Attention::EvidenceBeforeSend));
+    assert_ne!(books.begin(1), super::Stand::Go);
+    assert_eq!(books.apply(), None);
+    books.says("ana", Outcome::Paid);
+    assert_eq!((books.row().state, books.apply()), (State::Accepted, None));
+    books.says("luis", Outcome::Paid);
+    let row = books.row();
+    assert_eq!((row.state, row.send_no), (State::Sending, 1));
+    assert_eq!((row.operating_date, row.attention), (row.effective_on, None));
+    assert_ne!(books.begin(2), super::Stand::Go);
+    assert_eq!(books.apply(), Some(End::Settled));
+    assert_eq!(books.held(account), 0);
+}
+
+/// Two people said that it was not paid, and then the bank says that it was: they can say that too.
+#[test]
+fn who_was_wrong_about_what_was_never_sent_can_say_so() {
+    let (mut books, _) = accepted(true);
+    books.found(super::not_paid());
+    books.says("ana", Outcome::NotPaid);
+    books.says("luis", Outcome::NotPaid);
+    assert_eq!(
+        books.says("ana", Outcome::Paid),
+        no(NotDecided::NotSent),
+        "nobody has paid it"
+    );
+    books.found(paid());
+    assert!(books.row().contradicted);
+    books.says("ana", Outcome::Paid);
+    books.says("luis", Outcome::Paid);
+    assert_eq!(books.apply(), Some(End::Settled));
+}
+
 /// What has counted counts no second time, though it is told again in the very same words at the very same time.
 #[test]
 fn a_word_that_has_counted_counts_no_more() {
