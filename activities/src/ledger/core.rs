@@ -45,6 +45,8 @@ mod oracle;
 #[cfg(test)]
 mod purse;
 #[cfg(test)]
+mod scope;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod steps;

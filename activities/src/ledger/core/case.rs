@@ -12,6 +12,7 @@ use super::{
 use crate::bank::{Exchange, Found, FoundDoubt, NotSent, Sender, Submitted};
 
 /// A payout and its world.
+#[derive(Clone)]
 pub(super) struct Case {
     pub(super) payout: PayoutId,
     pub(super) world: World,

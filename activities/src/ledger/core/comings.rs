@@ -48,6 +48,7 @@ enum Place {
 /// Whose money goes back: no account's.
 pub(super) const NOBODY: u8 = u8::MAX;
 
+#[derive(Clone)]
 struct Coming {
     id: ReceivedId,
     told: Receive,
@@ -60,7 +61,7 @@ struct Coming {
 }
 
 /// Every record ever told.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Comings {
     all: Vec<Coming>,
     /// Decisions to send back, each with a key of its own.
@@ -385,6 +386,12 @@ impl Comings {
                 End::Back => Place::Apart,
             };
         }
+    }
+
+    /// Where each record is, by what was told and answered.
+    pub(super) fn places(&self) -> impl std::fmt::Debug {
+        let place = |coming: &Coming| (coming.place, coming.last, coming.was_suspended);
+        self.all.iter().map(place).collect::<Vec<_>>()
     }
 
     /// What came to an account in all.

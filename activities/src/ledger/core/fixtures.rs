@@ -130,6 +130,7 @@ pub(super) fn books(refuses_repeated_keys: bool) -> Books {
 }
 
 /// The rows, and everything that was ever written append-only.
+#[derive(Clone)]
 pub(super) struct Books {
     pub(super) rules: Rules,
     pub(super) rows: Rows,

@@ -8,7 +8,7 @@ use workflows::domain::{Attention, Centavos, Outcome, PayoutId, Refusal, State};
 use super::{
     super::{
         command::{Accept, Answer, Command, Subject},
-        rows::{AccountStatus, Closure, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, SETTLEMENT_STP},
+        rows::{AccountStatus, Closure, FEE_INCOME, IVA_PAYABLE, PausedBy, Payout, Rows, SETTLEMENT_STP},
     },
     case::Case,
     comings::{Comings, End, NOBODY, Of},
@@ -105,6 +105,7 @@ pub(super) enum Op {
 }
 
 /// Books, worlds, and the oracle beside them.
+#[derive(Clone)]
 pub(super) struct Run {
     pub(super) books: Books,
     pub(super) cases: Vec<Case>,
@@ -187,6 +188,21 @@ impl Run {
             world.moves(row, now, &self.limits, &self.books.rules, &mut moves);
             moves.contains(&step)
         })
+    }
+
+    /// What decides anything later: rows, worlds, and what the oracle knows; not who said or sent how often.
+    pub(super) fn standing(&self) -> impl fmt::Debug {
+        let Rows {
+            payouts,
+            received,
+            accounts,
+            now,
+            ..
+        } = &self.books.rows;
+        let worlds: Vec<World> = self.cases.iter().map(|case| case.world).collect();
+        let ends: Vec<End> = self.booked.iter().map(|booked| booked.end).collect();
+        let rows = (payouts.clone(), received.clone(), accounts.clone(), *now);
+        (rows, worlds, ends, self.frozen, self.comings.places())
     }
 
     /// Makes one operation, and compares everything.
