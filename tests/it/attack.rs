@@ -44,6 +44,14 @@ async fn three_hundred_payouts_under_fire() -> Result<()> {
         let fell = report.get(name).unwrap_or_default();
         ensure!(!fell.is_empty() && !fell.starts_with("0 "), "{name}: {fell:?}");
     }
+    for name in [
+        "a deposit",
+        "a deposit for nobody",
+        "a late return",
+        "transfers, at once and at a time",
+    ] {
+        ensure!(report.get(name).is_some_and(|times| times != "0"), "{name}: none");
+    }
     let unanswered = report.get("tries without an answer, asked again");
     ensure!(unanswered != Some("0"), "no request was cut off");
     Ok(())

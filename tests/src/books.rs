@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use sqlx::{Connection, PgConnection, Row};
 
-use crate::sim::{Control, OrderView, Outcome, RequestView};
+use crate::sim::{Control, IncomingView, OrderView, Outcome, RequestView};
 
 /// Sums over all accounts, in centavos, and payouts by state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -199,6 +199,77 @@ impl Books {
             attention: row.get("reason"),
         };
         Ok(rows.iter().map(stands).collect())
+    }
+
+    /// Records of money that came in and has no place yet.
+    pub async fn unplaced(&mut self) -> Result<i64> {
+        let waits = sqlx::query_scalar("select count(*) from received where state = 'received'");
+        Ok(waits.fetch_one(&mut self.connection).await?)
+    }
+
+    /// Deposits that are set apart for people.
+    pub async fn apart(&mut self) -> Result<i64> {
+        let apart = sqlx::query_scalar("select count(*) from received where state = 'unapplied'");
+        Ok(apart.fetch_one(&mut self.connection).await?)
+    }
+
+    /// The oldest settled payouts through a bank that nobody is told of: tracking key and amount.
+    pub async fn settled(&mut self, at_most: i64) -> Result<Vec<(String, i64)>> {
+        let rows = sqlx::query(
+            r#"select tracking_key, amount from payout
+               where state = 'settled' and to_account is null and attention is null order by id limit $1"#,
+        )
+        .bind(at_most)
+        .fetch_all(&mut self.connection)
+        .await?;
+        Ok(rows
+            .iter()
+            .map(|row| (row.get("tracking_key"), row.get("amount")))
+            .collect())
+    }
+
+    /// What differs between what came in at the bank and in the books: each record has one row of the same amount, which went to
+    /// the customer whom it names, set apart when it names nobody, or given back when it is a return. Empty when they are
+    /// equal.
+    pub async fn came(&mut self, incoming: &[IncomingView], nobody: &str) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            r#"select r.tracking_key, r.amount, r.state, a.clabe,
+                      exists (select from payout p where p.tracking_key = r.tracking_key) as is_own
+               from received r left join account a on a.id = r.account"#,
+        );
+        let rows = rows.fetch_all(&mut self.connection).await?;
+        let mut by_key: BTreeMap<String, Vec<&sqlx::postgres::PgRow>> = BTreeMap::new();
+        for row in &rows {
+            by_key.entry(row.get("tracking_key")).or_default().push(row);
+        }
+        let mut wrong = Vec::new();
+        for view in incoming {
+            let key = &view.clave_rastreo;
+            let found = by_key.remove(key).unwrap_or_default();
+            let [row] = found.as_slice() else {
+                wrong.push(format!("{key}: {} records for what came once", found.len()));
+                continue;
+            };
+            let (amount, state): (i64, String) = (row.get("amount"), row.get("state"));
+            let clabe: Option<String> = row.get("clabe");
+            let is_placed = match (
+                view.clave_rastreo_devolucion.is_some(),
+                view.cuenta_beneficiario == nobody,
+            ) {
+                (true, _) => state == "applied",
+                (false, true) => state == "unapplied",
+                (false, false) => state == "applied" && clabe.as_ref() == Some(&view.cuenta_beneficiario),
+            };
+            if amount != view.monto || !is_placed {
+                wrong.push(format!("{key}: {state}, {amount} of {}", view.monto));
+            }
+        }
+        // What came back the same day is under the order's own key.
+        let others = by_key
+            .iter()
+            .filter(|(_, rows)| !rows.iter().all(|row| row.get("is_own")));
+        wrong.extend(others.map(|(key, _)| format!("{key}: it never came")));
+        Ok(wrong)
     }
 
     /// How many payouts stand in each state.

@@ -5,10 +5,12 @@
 //! | `schedule` | what befalls it and when: a pure function of the seed |
 //! | `proxy`, `pg` | links that misbehave on demand |
 //! | `field`, `strike`, `doors` | the giro that is attacked, and the blows |
+//! | `comings` | money that others send meanwhile |
 //! | `watch` | what is true at every moment, looked at while they fall |
 //! | `verdict` | what must be true in the end |
 //! | `run`, `report`, `tier` | a whole run, its table, and its sizes |
 
+mod comings;
 mod doors;
 mod field;
 mod pg;

@@ -16,6 +16,7 @@ use std::{
 
 use anyhow::{Result, bail, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -38,8 +39,12 @@ const CENTS: &[i64] = &[0, 90, 0, 93, 91, 94, 0, 88];
 const HASTY: usize = 10;
 const HASTE: Duration = Duration::from_millis(8);
 const PAYOUTS: &str = "/v1/payouts";
-/// Of so many payouts one is taken back, one is asked about, one is asked for again, and one key gets another body.
-const TURN: usize = 20;
+const TRANSFERS: &str = "/v1/transfers";
+/// A transfer at a time is made so many seconds after it is asked for.
+const LATER: i64 = 10;
+/// Of so many payouts one is taken back, one is asked about, one is asked for again, one key gets another body, and beside two
+/// of them a transfer is asked for, at once and at a time.
+pub(crate) const TURN: usize = 20;
 
 /// What callers met so far.
 #[derive(Debug, Default)]
@@ -56,6 +61,8 @@ pub struct Counts {
     pub too_late: AtomicUsize,
     /// Questions about a payout that were answered, now or later.
     pub retried: AtomicUsize,
+    /// Transfers between two accounts that were answered.
+    pub transfers: AtomicUsize,
     /// Keys that were asked again at once, with the same body or another.
     pub again: AtomicUsize,
     /// From a request's first try to its answer, at most; in seconds.
@@ -177,6 +184,11 @@ impl Load {
                     &self.counts.too_late
                 });
             }
+            5 => self.transfer(n, None).await?,
+            11 => {
+                let at = Timestamp::from_second(Timestamp::now().as_second() + LATER)?;
+                self.transfer(n, Some(at)).await?;
+            }
             9 => {
                 let (key, path) = (format!("retry-{n}"), format!("{PAYOUTS}/{id}/retry"));
                 let reply = self.insist(n, &key, &path, &json!({})).await?;
@@ -198,6 +210,22 @@ impl Load {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// From one account to the next.
+    async fn transfer(&self, n: usize, at: Option<Timestamp>) -> Result<()> {
+        let [from, to] = [n, n + 1].map(|n| &self.accounts[n % self.accounts.len()]);
+        let mut body = json!({
+            "account": from, "to_account": to, "amount": 100 + n, "currency": "MXN", "concept": "Prueba",
+        });
+        if let Some(at) = at {
+            body["process_after"] = json!(at);
+        }
+        let key = format!("transfer-{n}");
+        let reply = self.insist(n, &key, TRANSFERS, &body).await?;
+        ensure!(matches!(reply.status, 200 | 201), "{key}: {reply:?}");
+        count(&self.counts.transfers);
         Ok(())
     }
 
@@ -246,7 +274,7 @@ impl Load {
     /// others; each key asked once more, at every API, gives that payout and writes no row; what was taken back stays so.
     pub async fn holds(&self, books: &mut Books) -> Result<()> {
         let told = self.journal.told()?;
-        let of_payouts = |(_, told): &(&String, &Told)| told.path == PAYOUTS;
+        let of_payouts = |(_, told): &(&String, &Told)| [PAYOUTS, TRANSFERS].contains(&told.path.as_str());
         let asked: BTreeMap<&String, &Told> = told.iter().filter(of_payouts).collect();
         let others: BTreeMap<&String, &Told> = told.iter().filter(|told| !of_payouts(told)).collect();
         let (before, open) = (books.rows().await?, books.progress().await?);
@@ -270,7 +298,7 @@ impl Load {
             stream::iter(&asked)
                 .map(Ok)
                 .try_for_each_concurrent(AT_ONCE, |(key, told)| async move {
-                    let reply = api.post(PAYOUTS, key, &told.body).await?;
+                    let reply = api.post(&told.path, key, &told.body).await?;
                     let same = text(&reply.body, "/id").is_ok_and(|id| told.payouts.contains(&id));
                     ensure!(reply.status == 200 && reply.replayed && same, "{key} again: {reply:?}");
                     Ok(())

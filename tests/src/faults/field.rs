@@ -33,6 +33,9 @@ pub(super) struct Field {
     counts: Mutex<BTreeMap<String, u64>>,
     wrong: Mutex<Vec<String>>,
     forged: Mutex<BTreeSet<String>>,
+    returned: Mutex<BTreeSet<String>>,
+    /// How many accounts there are.
+    pub(super) accounts: usize,
     waits: Mutex<String>,
     finished: AtomicBool,
     pub(super) postgres: tokio::sync::Mutex<postgres::Server>,
@@ -67,6 +70,8 @@ impl Field {
             counts: Mutex::default(),
             wrong: Mutex::default(),
             forged: Mutex::default(),
+            returned: Mutex::default(),
+            accounts: usize::try_from(accounts)?,
             waits: Mutex::default(),
             finished: AtomicBool::new(false),
             postgres: tokio::sync::Mutex::new(stack.postgres.take().context("its own Postgres")?),
@@ -104,6 +109,12 @@ impl Field {
     pub(super) fn forges(&self, key: &str) {
         let mut forged = self.forged.lock().unwrap_or_else(PoisonError::into_inner);
         forged.insert(key.to_owned());
+    }
+
+    /// The payout with this tracking key comes back; false when it has before.
+    pub(super) fn comes_back(&self, key: &str) -> bool {
+        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        returned.insert(key.to_owned())
     }
 
     /// The tracking keys that strangers have lied about.

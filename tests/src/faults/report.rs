@@ -62,6 +62,7 @@ impl Report {
             "cancels in time / too late",
             format!("{} / {}", count(&load.cancelled), count(&load.too_late)),
         );
+        rows.put("transfers, at once and at a time", count(&load.transfers));
         rows.put("retries answered", count(&load.retried));
         let longest = load.longest.load(Ordering::Relaxed);
         rows.put("longest from a first try to its answer", format!("{longest} s"));

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    Report,
+    Report, comings,
     field::Field,
     schedule::{Plan, Planned, schedule},
     strike, verdict, watch,
@@ -114,10 +114,11 @@ async fn ask(field: &Arc<Field>, options: &Options) -> Result<Duration> {
     let mut asking = JoinSet::new();
     for n in 0..options.payouts {
         ticks.tick().await;
-        let (place, load) = (Arc::clone(&places).acquire_owned().await?, Arc::clone(&field.load));
+        let (place, giro) = (Arc::clone(&places).acquire_owned().await?, Arc::clone(field));
         asking.spawn(async move {
             let _place = place;
-            load.one(n).await
+            giro.load.one(n).await?;
+            comings::come(&giro, n).await
         });
         while let Some(done) = asking.try_join_next() {
             note(field, done?);

@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{field::Field, schedule::Planned};
+use super::{comings, field::Field, schedule::Planned};
 use crate::{
     books::{Books, Stands},
     sim::Fault,
@@ -92,7 +92,7 @@ async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
     let (start, mut last_many) = (Instant::now(), Instant::now());
     let mut told = false;
     loop {
-        let unquiet = books.unquiet().await?;
+        let (unquiet, unplaced) = (books.unquiet().await?, books.unplaced().await?);
         let (mut inbox, mut unjustified) = (Vec::new(), Vec::new());
         // While there are many, most are only on their way.
         let many = unquiet.iter().filter(|stands| !stands.ended).count() >= MANY;
@@ -104,11 +104,11 @@ async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
                 }
             }
         }
-        if !many && unjustified.is_empty() && inbox.is_empty() {
+        if !many && unjustified.is_empty() && inbox.is_empty() && unplaced == 0 {
             return Ok(unquiet);
         }
         field.waits_for(format!(
-            "{} payouts ({}) and {} webhooks ({})",
+            "{} payouts ({}), {unplaced} records and {} webhooks ({})",
             if many { unquiet.len() } else { unjustified.len() },
             unjustified.first().map_or("many", |stands| stands.trim()),
             inbox.len(),
@@ -125,7 +125,7 @@ async fn drain(field: &Field, books: &mut Books) -> Result<Vec<Stands>> {
         if last_many.elapsed() > DRAIN || start.elapsed() > LONGEST {
             let lines: Vec<String> = books.open().await?.into_iter().chain(inbox).collect();
             field.violation(format!(
-                "{} payouts are open or want a person, and nothing at the bank says why:{}\n  open, and unread webhooks:\n    {}",
+                "{} payouts are open or want a person, and nothing at the bank says why, and {unplaced} records have no place:{}\n  open, and unread webhooks:\n    {}",
                 unjustified.len(),
                 unjustified.concat(),
                 lines.join("\n    ")
@@ -171,6 +171,7 @@ async fn compare(field: &Field, books: &mut Books) -> Result<()> {
     }
     let mut wrong = books.sent(&field.bank.requests().await?).await?;
     wrong.extend(books.against(&field.bank.orders().await?).await?);
+    wrong.extend(books.came(&field.bank.incoming().await?, &comings::nobody()).await?);
     for (key, why) in books.strays().await? {
         if !is_misprint(field, &key, &why).await? {
             wrong.push(format!("giro cannot explain the bank's order {key}: {why}"));
@@ -204,20 +205,27 @@ async fn runs(field: &Field, books: &mut Books) -> Result<()> {
         let counted = field.client.count_workflows(query, Default::default()).await;
         counted.map(|counted| counted.count()).context("Temporal counts")
     };
-    let start = Instant::now();
     // A run hears of an end at its next look, and visibility is behind.
-    loop {
-        let open = count("ExecutionStatus = \"Running\" and WorkflowType = \"payout\"").await?;
-        // One that was left to the bank may have ended by itself since.
-        let left = usize::try_from(books.progress().await?.open)?;
-        if open == left {
-            break;
+    for kind in ["payout", "transfer", "deposit", "return"] {
+        let start = Instant::now();
+        loop {
+            let open = count(&format!("ExecutionStatus = \"Running\" and WorkflowType = \"{kind}\"")).await?;
+            // One that was left to the bank may have ended by itself since. What is set apart waits for people, with a run or,
+            // once Temporal was lost, without.
+            let left = match kind {
+                "payout" => usize::try_from(books.progress().await?.open)?,
+                "deposit" => open.min(usize::try_from(books.apart().await?)?),
+                _ => 0,
+            };
+            if open == left {
+                break;
+            }
+            if start.elapsed() > DRAIN / 2 {
+                field.violation(format!("{open} runs of {kind} are open, and {left} have not ended"));
+                break;
+            }
+            sleep(SOON).await;
         }
-        if start.elapsed() > DRAIN / 2 {
-            field.violation(format!("{open} runs are open, and {left} payouts"));
-            break;
-        }
-        sleep(SOON).await;
     }
     for status in ["Failed", "TimedOut"] {
         let many = count(&format!("ExecutionStatus = \"{status}\"")).await?;
