@@ -561,6 +561,16 @@ impl Rows {
         }
     }
 
+    /// A customer's account; giro's own are none.
+    pub fn customer(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(&id).filter(|account| account.code == CUSTOMER)
+    }
+
+    /// The customer's account with this CLABE.
+    pub fn customer_at(&self, clabe: &str) -> Option<&Account> {
+        self.named.get(clabe).and_then(|id| self.customer(*id))
+    }
+
     /// Takes in what a command wrote, so that the next one of the block sees it.
     pub fn absorb(&mut self, writes: &Writes) {
         self.accounts

@@ -1,17 +1,25 @@
 //! What people type.
 
+mod arrivals;
+mod banks;
+mod payouts;
+mod transfers;
+mod values;
+
 use std::{path::PathBuf, time::Duration};
 
-use clap::{
-    ArgGroup, Args, Parser, Subcommand, ValueEnum,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use jiff::{SignedDuration, Timestamp, civil::DateTime};
 use reqwest::Url;
-use workflows::domain::{AccountId, Attention, Centavos, PayoutId, ReceivedId, ReceivedState, State, TransferId};
+use workflows::domain::AccountId;
 
-use super::when::{Day, When, mexico_city};
+pub(super) use arrivals::{Arrivals, Coming, Deposits};
+pub(super) use banks::{Banks, Span, Why};
+pub(super) use payouts::{Create, Filter, Payouts};
+pub(super) use transfers::{CreateTransfer, ListTransfers, Transfers};
+use values::{base, duration};
+
+use super::when::Day;
 
 const EXITS: &str = "\
 Exit codes:
@@ -117,72 +125,6 @@ pub(super) enum Command {
     Completion { shell: Shell },
 }
 
-#[derive(Subcommand)]
-pub(super) enum Payouts {
-    /// List payouts, the newest first.
-    List(Filter),
-    /// Show one: where the money is, what the bank said, what is next, what may be done and why not the rest.
-    Show {
-        #[command(flatten)]
-        payout: PayoutArg,
-    },
-    /// Tell everything that happened to one, in order.
-    Timeline {
-        #[command(flatten)]
-        payout: PayoutArg,
-    },
-    /// Show where Banxico has its receipt (CEP), and whose account it was.
-    Receipt {
-        #[command(flatten)]
-        payout: PayoutArg,
-    },
-    /// Have the bank asked now. Always safe: it is sent again only where giro's own rules allow.
-    Retry {
-        #[command(flatten)]
-        payout: PayoutArg,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Take one back, as long as nothing may have reached the bank.
-    Cancel {
-        #[command(flatten)]
-        payout: PayoutArg,
-        #[command(flatten)]
-        sure: Sure,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Say what became of one, with a document, as one of two people; it counts once another person says the same.
-    Decide {
-        #[command(flatten)]
-        payout: PayoutArg,
-        /// paid or not_paid of an open one; understood of what came after its end.
-        #[arg(long, value_parser = ["paid", "not_paid", "understood"])]
-        outcome: String,
-        /// What both go by: a letter of the bank's, a statement, a case. Both write the same.
-        #[arg(long)]
-        document: String,
-        #[command(flatten)]
-        sure: Sure,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Wait until one has ended, for as long as --timeout says.
-    Wait {
-        #[command(flatten)]
-        payout: PayoutArg,
-    },
-    /// Ask for a payout.
-    Create(Create),
-}
-
-#[derive(Args)]
-pub(super) struct PayoutArg {
-    /// po_ and 32 hex digits; the id of its run (payout-po_...) does too.
-    #[arg(value_name = "ID", value_parser = payout)]
-    pub(super) id: PayoutId,
-}
-
 /// The key under which something is done once.
 #[derive(Args)]
 pub(super) struct Key {
@@ -198,38 +140,16 @@ pub(super) struct Sure {
     pub(super) yes: bool,
 }
 
+/// What one of two people says.
 #[derive(Args)]
-pub(super) struct Filter {
-    /// Only in this state; repeat it for several.
-    #[arg(long, value_parser = words(State::ALL, State::word))]
-    pub(super) state: Vec<String>,
-    /// Only those that a person should look at, for any reason or for this one; `bank`: those that only wait for their
-    /// bank.
-    #[arg(long, value_name = "REASON", num_args = 0..=1, default_missing_value = "any", value_parser = reasons())]
-    pub(super) attention: Option<String>,
-    /// Only those that this bank pays.
+pub(super) struct Said {
+    /// What both go by: a letter of the bank's, a statement, a case. Both write the same.
     #[arg(long)]
-    pub(super) bank: Option<String>,
-    /// Only this caller's, for a key that sees every caller's.
-    #[arg(long)]
-    pub(super) caller: Option<String>,
-    /// Only from this account.
-    #[arg(long, value_name = "ID")]
-    pub(super) account: Option<AccountId>,
-    /// Accepted then or later: 2026-11-23T17:00:00Z, 2026-11-23, today, yesterday, or 2h (ago).
-    #[arg(long, value_name = "WHEN")]
-    pub(super) since: Option<When>,
-    /// Accepted before.
-    #[arg(long, value_name = "WHEN")]
-    pub(super) until: Option<When>,
-    /// The one that was asked for under this idempotency key.
-    #[arg(long)]
-    pub(super) key: Option<String>,
-    /// The one that the bank knows by this key (claveRastreo).
-    #[arg(long, value_name = "KEY")]
-    pub(super) tracking_key: Option<String>,
+    pub(super) document: String,
     #[command(flatten)]
-    pub(super) much: Much,
+    pub(super) sure: Sure,
+    #[command(flatten)]
+    pub(super) key: Key,
 }
 
 /// How much of a list.
@@ -241,107 +161,6 @@ pub(super) struct Much {
     /// All there are.
     #[arg(long, conflicts_with = "limit")]
     pub(super) all: bool,
-}
-
-#[derive(Args)]
-#[command(group(ArgGroup::new("how much").required(true).args(["amount", "centavos"])))]
-pub(super) struct Create {
-    /// The account that pays.
-    #[arg(long, value_name = "ID")]
-    pub(super) account: AccountId,
-    /// Pesos: 1250 or 1250.00.
-    #[arg(long, value_name = "PESOS", value_parser = pesos)]
-    pub(super) amount: Option<Centavos>,
-    /// The same in centavos: 125000.
-    #[arg(long, value_name = "N")]
-    pub(super) centavos: Option<i64>,
-    /// The beneficiary's CLABE, 18 digits.
-    #[arg(long)]
-    pub(super) clabe: String,
-    /// The beneficiary's whole name, as their bank has it.
-    #[arg(long)]
-    pub(super) name: String,
-    /// The beneficiary's RFC or CURP, when it is known.
-    #[arg(long)]
-    pub(super) tax_id: Option<String>,
-    /// What it is for, as the beneficiary reads it.
-    #[arg(long)]
-    pub(super) concept: String,
-    /// Numeric reference, 1 to 9999999.
-    #[arg(long, value_name = "N")]
-    pub(super) reference: u32,
-    /// Hold the money now, and send not before: 2026-12-24T09:00 in Mexico City, or with an offset.
-    #[arg(long, value_name = "WHEN", value_parser = moment)]
-    pub(super) after: Option<Timestamp>,
-    #[command(flatten)]
-    pub(super) key: Key,
-    /// Say what would come of it; nothing is written.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-}
-
-impl Create {
-    /// What the beneficiary gets, in centavos.
-    pub(super) fn centavos(&self) -> i64 {
-        self.amount.map(Centavos::get).or(self.centavos).unwrap_or_default()
-    }
-}
-
-#[derive(Subcommand)]
-pub(super) enum Transfers {
-    /// List transfers, the newest first.
-    List(ListTransfers),
-    /// Show one: where the money is, and when it moves.
-    Show {
-        /// tr_ and 32 hex digits; the id of its run (transfer-tr_...) does too.
-        #[arg(value_name = "ID", value_parser = transfer)]
-        id: TransferId,
-    },
-    /// Take one back, as long as its money is held.
-    Cancel {
-        /// tr_ and 32 hex digits.
-        #[arg(value_name = "ID", value_parser = transfer)]
-        id: TransferId,
-        #[command(flatten)]
-        sure: Sure,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Move money from one account to another.
-    Create(CreateTransfer),
-}
-
-#[derive(Args)]
-pub(super) struct ListTransfers {
-    /// Only in this state; repeat it for several.
-    #[arg(long, value_parser = words(State::ALL, State::word))]
-    pub(super) state: Vec<String>,
-    /// Only from this account.
-    #[arg(long, value_name = "ID")]
-    pub(super) account: Option<AccountId>,
-    #[command(flatten)]
-    pub(super) much: Much,
-}
-
-#[derive(Args)]
-pub(super) struct CreateTransfer {
-    /// The account that pays.
-    #[arg(long, value_name = "ID")]
-    pub(super) account: AccountId,
-    /// The account that gets it.
-    #[arg(long, value_name = "ID")]
-    pub(super) to: AccountId,
-    /// Pesos: 1250 or 1250.00.
-    #[arg(long, value_name = "PESOS", value_parser = pesos)]
-    pub(super) amount: Centavos,
-    /// What it is for.
-    #[arg(long)]
-    pub(super) concept: String,
-    /// Hold the money now, and move it not before: 2026-12-24T09:00 in Mexico City, or with an offset.
-    #[arg(long, value_name = "WHEN", value_parser = moment)]
-    pub(super) after: Option<Timestamp>,
-    #[command(flatten)]
-    pub(super) key: Key,
 }
 
 #[derive(Subcommand)]
@@ -381,230 +200,6 @@ pub(super) struct AccountArg {
     /// acc_ and 32 hex digits.
     #[arg(value_name = "ID")]
     pub(super) id: AccountId,
-}
-
-#[derive(Subcommand)]
-pub(super) enum Arrivals {
-    /// List them, the last received first.
-    List(Coming),
-    /// Show one: where the money is, from whom, and why a person should look.
-    Show {
-        /// rec_ and 32 hex digits.
-        #[arg(value_name = "ID")]
-        id: ReceivedId,
-    },
-    /// Give what stands apart to a customer's account; needs a key that operates.
-    Apply {
-        /// rec_ and 32 hex digits.
-        #[arg(value_name = "ID")]
-        id: ReceivedId,
-        /// The customer's account.
-        #[arg(long, value_name = "ID")]
-        to: AccountId,
-        /// Why, for whoever reads it later.
-        #[arg(long)]
-        reason: String,
-        #[command(flatten)]
-        sure: Sure,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Say what becomes of one, with a document, as one of two people; it counts once another person says the same.
-    Decide {
-        /// rec_ and 32 hex digits.
-        #[arg(value_name = "ID")]
-        id: ReceivedId,
-        /// apply of what stands in suspense; understood of what the bank told otherwise.
-        #[arg(long, value_parser = ["apply", "understood"])]
-        outcome: String,
-        /// With apply: the customer's account that gets it.
-        #[arg(long, value_name = "ID", required_if_eq("outcome", "apply"))]
-        to: Option<AccountId>,
-        /// What both go by: a letter of the bank's, a statement, a case. Both write the same.
-        #[arg(long)]
-        document: String,
-        #[command(flatten)]
-        sure: Sure,
-        #[command(flatten)]
-        key: Key,
-    },
-}
-
-#[derive(Subcommand)]
-pub(super) enum Deposits {
-    #[command(flatten)]
-    Any(Arrivals),
-    /// Send back what stands apart, to whoever sent it; needs a key that operates.
-    SendBack {
-        /// rec_ and 32 hex digits.
-        #[arg(value_name = "ID")]
-        id: ReceivedId,
-        /// Why, for whoever reads it later.
-        #[arg(long)]
-        reason: String,
-        #[command(flatten)]
-        sure: Sure,
-        #[command(flatten)]
-        key: Key,
-    },
-}
-
-#[derive(Args)]
-pub(super) struct Coming {
-    /// Only in this state; repeat it for several.
-    #[arg(long, value_parser = words(ReceivedState::ALL, ReceivedState::word))]
-    pub(super) state: Vec<String>,
-    /// Only those that a person should look at.
-    #[arg(long)]
-    pub(super) attention: bool,
-    /// Only those that this account has.
-    #[arg(long, value_name = "ID")]
-    pub(super) account: Option<AccountId>,
-    /// The one that came under this key (claveRastreo).
-    #[arg(long, value_name = "KEY")]
-    pub(super) tracking_key: Option<String>,
-    #[command(flatten)]
-    pub(super) much: Much,
-}
-
-#[derive(Subcommand)]
-pub(super) enum Banks {
-    /// List banks: whether each is sent to, and if not, why and until when.
-    List,
-    /// Show what a closed operating date came to: the bank's statement against the books.
-    Day {
-        /// The bank's day: 2026-11-01, today or yesterday.
-        #[arg(value_name = "DAY")]
-        date: Day,
-    },
-    /// Show what the running day comes to so far, and the bank's balance against the settlement account.
-    Running,
-    /// Say that what differs of a closed day is understood, and why: it leaves the list while it differs so.
-    Understood {
-        /// The bank's day: 2026-11-01, today or yesterday.
-        #[arg(value_name = "DAY")]
-        date: Day,
-        #[command(flatten)]
-        why: Why,
-        #[command(flatten)]
-        sure: Sure,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Send nothing more through a bank; asking and ending go on.
-    Pause {
-        #[command(flatten)]
-        why: Why,
-        #[command(flatten)]
-        sure: Sure,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Send again: ends the pause that stands, with every backoff and attention of the bank.
-    Resume {
-        #[command(flatten)]
-        why: Why,
-        /// Which pause, by its `paused_at` in `--output json`: an alarm (paid_after_release, second_order, stray_order) ends only so.
-        #[arg(long, value_name = "TIME")]
-        since: Option<Timestamp>,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Say that a bank announced when it is closed: nothing is sent then, what waits goes out after it.
-    Announce {
-        #[command(flatten)]
-        why: Why,
-        #[command(flatten)]
-        span: Span,
-        #[command(flatten)]
-        sure: Sure,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Call an announced closure off: what waits for its end goes out within a minute or two.
-    CallOff {
-        #[command(flatten)]
-        why: Why,
-        #[command(flatten)]
-        span: Span,
-        #[command(flatten)]
-        key: Key,
-    },
-}
-
-#[derive(Args)]
-pub(super) struct Span {
-    /// From when on: 2026-12-24T09:00, Mexico City, or with an offset of its own.
-    #[arg(long, value_name = "WHEN", value_parser = moment)]
-    pub(super) from: Timestamp,
-    /// Until when; not more than 72 hours later.
-    #[arg(long, value_name = "WHEN", value_parser = moment)]
-    pub(super) until: Timestamp,
-}
-
-#[derive(Args)]
-pub(super) struct Why {
-    /// The bank, as `giroctl banks list` names it.
-    #[arg(value_name = "BANK")]
-    pub(super) name: String,
-    /// Why, for whoever reads it later.
-    #[arg(long)]
-    pub(super) reason: String,
-}
-
-fn words<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> PossibleValuesParser {
-    PossibleValuesParser::new(all.iter().copied().map(word))
-}
-
-fn reasons() -> impl TypedValueParser<Value = String> {
-    PossibleValuesParser::new(
-        ["any", "bank"]
-            .into_iter()
-            .chain(Attention::ALL.iter().map(|reason| reason.word())),
-    )
-}
-
-/// The address of an API: a scheme, a host, nothing that a path could not follow.
-fn base(text: &str) -> Result<Url, String> {
-    let fix = || "write http://HOST:PORT or https://HOST".to_owned();
-    let url = Url::parse(text).map_err(|_| fix())?;
-    let is_base = matches!(url.scheme(), "http" | "https")
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    if is_base { Ok(url) } else { Err(fix()) }
-}
-
-fn payout(text: &str) -> Result<PayoutId, String> {
-    let id = text.strip_prefix("payout-").unwrap_or(text);
-    id.parse().map_err(|error| format!("{error}"))
-}
-
-fn transfer(text: &str) -> Result<TransferId, String> {
-    let id = text.strip_prefix("transfer-").unwrap_or(text);
-    id.parse().map_err(|error| format!("{error}"))
-}
-
-/// A moment that does not depend on now: a request that is repeated says the same.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let local = || text.parse::<DateTime>().ok()?.to_zoned(mexico_city()).ok();
-    let read = text.parse().ok().or_else(|| local().map(|at| at.timestamp()));
-    read.ok_or_else(|| "write 2026-12-24T09:00 (Mexico City) or 2026-12-24T09:00:00-06:00".to_owned())
-}
-
-fn pesos(text: &str) -> Result<Centavos, String> {
-    let fix = "write pesos with a dot and at most two decimals, no commas: 1250 or 1250.00";
-    Centavos::from_decimal(text).ok_or_else(|| fix.to_owned())
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let day = SignedDuration::from_hours(24);
-    text.parse::<SignedDuration>()
-        .ok()
-        .filter(|span| span.is_positive() && *span <= day)
-        .and_then(|span| Duration::try_from(span).ok())
-        .ok_or_else(|| "write 30s, 2m or 1h; a day at most".to_owned())
 }
 
 #[cfg(test)]

@@ -69,18 +69,12 @@ pub(super) async fn run(session: &Session, which: Which, command: &Arrivals) -> 
             let body = json!({ "account": to, "reason": reason });
             decide(session, &format!("{}/apply", one(which, *id)), key, &body).await
         }
-        Arrivals::Decide {
-            id,
-            outcome,
-            to,
-            document,
-            sure,
-            key,
-        } => {
-            session.confirm(&format!("Say of {id}: {outcome}, on {document}?"), sure.yes)?;
+        Arrivals::Decide { id, outcome, to, said } => {
+            let document = &said.document;
+            session.confirm(&format!("Say of {id}: {outcome}, on {document}?"), said.sure.yes)?;
             let body = json!({ "outcome": outcome, "document": document, "account": to });
             let path = format!("{}/decide", one(which, *id));
-            decisions::say(session, &path, key, &body).await
+            decisions::say(session, &path, &said.key, &body).await
         }
     }
 }

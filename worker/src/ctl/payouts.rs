@@ -45,21 +45,16 @@ pub(super) async fn run(session: &Session, command: &Payouts) -> Result<Exit, Fa
         Payouts::Receipt { payout } => receipt(session, payout.id).await,
         Payouts::Retry { payout, key } => retry(session, payout.id, key).await,
         Payouts::Cancel { payout, sure, key } => cancel(session, payout.id, sure.yes, key).await,
-        Payouts::Decide {
-            payout,
-            outcome,
-            document,
-            sure,
-            key,
-        } => {
+        Payouts::Decide { payout, outcome, said } => {
+            let document = &said.document;
             let shown: Payout = session.get(&path(payout.id), &[]).await?.read()?;
             let what = title(shown.amount, &shown.beneficiary);
             session.confirm(
                 &format!("Say of {what}, now {}: {outcome}, on {document}?", shown.state),
-                sure.yes,
+                said.sure.yes,
             )?;
             let body = json!({ "outcome": outcome, "document": document });
-            decisions::say(session, &format!("{}/decide", path(payout.id)), key, &body).await
+            decisions::say(session, &format!("{}/decide", path(payout.id)), &said.key, &body).await
         }
         Payouts::Wait { payout } => wait(session, payout.id).await,
         Payouts::Create(create) if create.dry_run => preview(session, create).await,

@@ -5,17 +5,11 @@ use workflows::domain::{End, PayoutId, State};
 use super::{
     super::{
         command::Answer,
-        rows::{Account, AccountStatus, CUSTOMER, Kind, Payout, Rows, Rules, Writes},
+        rows::{Account, AccountStatus, Kind, Payout, Rows, Rules, Writes},
     },
     ending::{post, released},
     settle_row, transition,
 };
-
-/// The customer's account that has this CLABE, of those that are locked.
-pub(super) fn own<'a>(rows: &'a Rows, clabe: &str) -> Option<&'a Account> {
-    let account = rows.named.get(clabe).and_then(|id| rows.accounts.get(id));
-    account.filter(|account| account.code == CUSTOMER)
-}
 
 /// Moves the money once it is time, or gives it back where its beneficiary no longer takes any. Asked again, it says so
 /// again.

@@ -10,8 +10,7 @@ use super::{
     super::{
         command::{Answer, Cure, NotCured, SendBack},
         rows::{
-            AccountStatus, CUSTOMER, Event, Kind, NOT_APPLIED, Payout, Private, Received, Request, Rows, Rules,
-            TO_APPLY, Writes,
+            AccountStatus, Event, Kind, NOT_APPLIED, Payout, Private, Received, Request, Rows, Rules, TO_APPLY, Writes,
         },
     },
     hex, lower,
@@ -40,12 +39,7 @@ pub(super) fn cure(rows: &Rows, cure: &Cure) -> (Answer, Writes) {
             return refused(NotCured::NotSetApart);
         }
     }
-    match rows
-        .accounts
-        .get(&cure.account)
-        .filter(|row| row.code == CUSTOMER)
-        .map(|row| row.status)
-    {
+    match rows.customer(cure.account).map(|row| row.status) {
         Some(AccountStatus::Open) => {}
         Some(AccountStatus::Frozen | AccountStatus::Closed) => return refused(NotCured::AccountNotOpen),
         None => return refused(NotCured::AccountUnknown),

@@ -8,7 +8,7 @@ use workflows::domain::{
 use super::{
     super::{
         command::{Answer, Decide, NotDecided, Subject},
-        rows::{AccountStatus, CUSTOMER, Decision, EvidenceRow, Kind, Payout, Received, Rows, Rules, SUSPENSE, Writes},
+        rows::{AccountStatus, Decision, EvidenceRow, Kind, Payout, Received, Rows, Rules, SUSPENSE, Writes},
     },
     judge::no_decision,
     later, raise,
@@ -173,8 +173,7 @@ fn refused(rows: &Rows, decide: &Decide) -> Option<NotDecided> {
 }
 
 fn not_payable(rows: &Rows, account: Option<AccountId>) -> Option<NotDecided> {
-    let account = account.and_then(|id| rows.accounts.get(&id));
-    match account.filter(|row| row.code == CUSTOMER).map(|row| row.status) {
+    match account.and_then(|id| rows.customer(id)).map(|row| row.status) {
         Some(AccountStatus::Open) => None,
         Some(AccountStatus::Frozen | AccountStatus::Closed) => Some(NotDecided::AccountNotOpen),
         None => Some(NotDecided::AccountUnknown),

@@ -11,8 +11,8 @@ use super::{
     super::{
         command::{Answer, Receive, Return},
         rows::{
-            Account, AccountStatus, CUSTOMER, Event, FEE_INCOME, IVA_PAYABLE, Kind, NOT_APPLIED, Payout, Private,
-            Received, Rows, Rules, SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
+            Account, AccountStatus, Event, FEE_INCOME, IVA_PAYABLE, Kind, NOT_APPLIED, Payout, Private, Received, Rows,
+            Rules, SETTLEMENT_STP, SUSPENSE, TO_APPLY, Writes,
         },
     },
     hex, later, lower, movement, raise, settle_row, transition,
@@ -123,10 +123,8 @@ pub(super) fn deposit(rows: &Rows, id: ReceivedId) -> (Answer, Writes) {
         Ok(before) => before,
         Err(answer) => return (*answer, writes),
     };
-    let named = before.clabe.as_ref().and_then(|clabe| rows.named.get(clabe.expose()));
-    let account = named
-        .and_then(|id| rows.accounts.get(id))
-        .filter(|row| row.code == CUSTOMER);
+    let named = before.clabe.as_ref();
+    let account = named.and_then(|clabe| rows.customer_at(clabe.expose()));
     let (to, attention) = match account.map(|row| (row.id, row.status)) {
         Some((id, AccountStatus::Open)) => (id, None),
         Some((_, AccountStatus::Frozen | AccountStatus::Closed)) => {

@@ -14,7 +14,7 @@ use super::{
             SETTLEMENT_STP, Writes,
         },
     },
-    booking::{move_over, own},
+    booking::move_over,
     decided::stays_apart,
     ending::released,
     judge::no_cancel,
@@ -176,9 +176,8 @@ pub(super) fn accept(rules: &Rules, rows: &Rows, accept: &Accept) -> (Answer, Wr
 /// The account that pays, when it is the caller's, open, another than the beneficiary, and has the money.
 fn payer(rows: &Rows, accept: &Accept) -> Result<Account, Refusal> {
     let account = rows
-        .accounts
-        .get(&accept.order.account)
-        .filter(|row| row.code == CUSTOMER && row.caller.as_deref() == Some(accept.caller.as_str()))
+        .customer(accept.order.account)
+        .filter(|row| row.caller.as_deref() == Some(accept.caller.as_str()))
         .ok_or(Refusal::AccountUnknown)?;
     match account.status {
         AccountStatus::Open => {}
@@ -204,7 +203,10 @@ fn payer(rows: &Rows, accept: &Accept) -> Result<Account, Refusal> {
 
 /// The customer of giro's own whose CLABE it is, where that is one; it must take money.
 fn payee(rows: &Rows, accept: &Accept) -> Result<Option<AccountId>, Refusal> {
-    match own(rows, accept.order.clabe.as_str()).map(|account| (account.id, account.status)) {
+    match rows
+        .customer_at(accept.order.clabe.as_str())
+        .map(|account| (account.id, account.status))
+    {
         Some((id, AccountStatus::Open)) => Ok(Some(id)),
         Some((_, AccountStatus::Frozen | AccountStatus::Closed)) => Err(Refusal::BeneficiaryNotOpen),
         None if accept.is_transfer => Err(Refusal::BeneficiaryNotOpen),
