@@ -19,7 +19,8 @@ begin
         when new.send_no not in (old.send_no, old.send_no + 1) then 'send_no counts begins'
         when new.send_no > old.send_no and (new.state <> 'sending' or new.sender is null) then 'a begin names its sender'
         when new.send_no > old.send_no and (old.evidence is not null or new.evidence is not null)
-             and (old.state, new.evidence) is distinct from ('accepted', 'two_people_paid')
+             and (old.state, new.evidence, new.operating_date)
+                 is distinct from ('accepted', 'two_people_paid', old.effective_on)
             then 'begin after evidence'
         when new.send_no > old.send_no and old.state = 'sending'
              and (new.operating_date <> old.operating_date or old.not_found < 2 or giro_now() <= old.send_before)

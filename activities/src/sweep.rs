@@ -20,8 +20,6 @@ const SWEPT_FIRST: f64 = 30.0;
 const SWEPT_LAST: f64 = 90.0;
 /// Who waits for a bank that came back is woken by a sweep within so many seconds; by itself where too many wait for that.
 const BACK: f64 = 120.0;
-/// So many seconds after a bank's return those are looked for that no deadline wakes: many sweeps, because they may be many.
-const CALLED_OFF: f64 = 3_600.0;
 const _: () = assert!(
     BACK >= SWEPT_LAST + 30.0,
     "each is swept once meanwhile, half a minute late too"
@@ -29,15 +27,11 @@ const _: () = assert!(
 
 /// The banks that have come back and may be sent to: runs that wait for them may sleep for minutes yet.
 pub async fn back_banks(pool: &PgPool) -> Result<BTreeSet<String>, StoreError> {
-    back_within(pool, BACK).await
-}
-
-async fn back_within(pool: &PgPool, seconds: f64) -> Result<BTreeSet<String>, StoreError> {
     let back = sqlx::query_scalar!(
         r#"select name from bank
            where paused_by is null and away_by is null and attention is distinct from 'catching_up'
              and back_at > giro_now() - make_interval(secs => $1)"#,
-        seconds
+        BACK
     );
     Ok(heard(back.fetch_all(pool)).await?.into_iter().collect())
 }
@@ -63,30 +57,6 @@ pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
     .fetch_all(pool);
     let found: Vec<Option<Value>> = heard(due).await?;
     Ok(taken(found))
-}
-
-/// Takes up to `limit` unsent payouts of banks that are back, each once, who must be through first: they may sleep until the
-/// end of a closure that was called off, for hours yet, and no deadline wakes them before.
-pub async fn asleep(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreError> {
-    let banks: Vec<String> = back_within(pool, CALLED_OFF).await?.into_iter().collect();
-    if banks.is_empty() {
-        return Ok(Vec::new());
-    }
-    let asleep = sqlx::query_scalar!(
-        r#"update payout set swept_at = giro_now()
-           where id in (
-               select p.id from payout p join bank b on b.name = p.bank
-               where p.bank = any($1) and p.ended_at is null and p.state = 'accepted'
-                 and p.deadline_at >= (select giro_now())
-                 and coalesce(p.process_after, p.accepted_at) <= (select giro_now())
-                 and p.accepted_at < b.back_at and coalesce(p.swept_at < b.back_at, true)
-               order by p.deadline_at limit $2 for no key update of p skip locked)
-           returning to_jsonb(payout) as "row""#,
-        &banks,
-        limit
-    )
-    .fetch_all(pool);
-    Ok(taken(heard(asleep).await?))
 }
 
 /// Takes up to `limit` payouts that wait for their time, a minute after they were accepted and every ten minutes from then on:

@@ -81,7 +81,7 @@ async fn what_waits_for_an_announced_closure_goes_out_by_itself() -> Result<()> 
     let opened = set(&stack, "call-off", &closure).await?;
     ensure!(opened.status == 200 && opened.body["state"] == "open", "{opened:?}");
     ensure!(opened.body["closures"] == json!([]), "{opened:?}");
-    stack.logged("relay", "their bank is back: woken").await?;
+    stack.logged("relay", "a closure was called off: woken").await?;
     for id in &waits {
         let payout = stack.giro.wait(id, PATIENCE, is("settled")).await?;
         ensure!(payout["send_no"] == 1, "{payout}");

@@ -1,17 +1,21 @@
 //! Closures that a bank announced: written by people, and called off by them.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Connection, PgConnection};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use super::{
-    rows::{BankRow, Closure, Rules},
+    heard,
+    rows::{BankRow, Closure, Payout, Rules},
     store::StoreError,
 };
 
 /// Closures of one bank that are to come, at most.
 pub const MOST: usize = 20;
-/// A closure is no longer than this: what waits longer is a pause, of which people are told.
+/// A bank is not closed for longer at a stretch: what waits longer is a pause, of which people are told.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(72);
+/// Payouts in one transaction.
+const AT_ONCE: i64 = 1_000;
 
 /// What became of a wish about closures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +24,16 @@ pub enum Announced {
     Done,
     /// As many are to come as a bank may announce.
     TooMany,
+    /// With those that it adjoins it is longer than [`LONGEST`].
+    TooLong,
     /// There is no such bank.
     Unknown,
 }
 
 /// Announces that a bank takes no orders for a time: nothing is sent through it then, and what waits goes out by itself
 /// afterwards. The same time announced again has the newer reason.
-pub async fn announce(connection: &mut PgConnection, bank: &str, closure: &Closure) -> Result<Announced, StoreError> {
-    let mut transaction = connection.begin().await?;
+pub async fn announce(pool: &PgPool, bank: &str, closure: &Closure) -> Result<Announced, StoreError> {
+    let mut transaction = pool.begin().await?;
     let Some((mut row, now)) = locked(&mut transaction, bank).await? else {
         return Ok(Announced::Unknown);
     };
@@ -38,23 +44,41 @@ pub async fn announce(connection: &mut PgConnection, bank: &str, closure: &Closu
     }
     row.closures.push(closure.clone());
     row.closures.sort_by_key(|closure| (closure.from, closure.until));
+    if stretch(&row.closures) > LONGEST {
+        return Ok(Announced::TooLong);
+    }
     write(&mut transaction, &row).await?;
     transaction.commit().await?;
     Ok(Announced::Done)
 }
 
+/// The longest time at a stretch that is covered by closures, which stand as they begin.
+fn stretch(closures: &[Closure]) -> SignedDuration {
+    let mut longest = SignedDuration::ZERO;
+    let mut one: Option<(Timestamp, Timestamp)> = None;
+    for closure in closures {
+        let (from, until) = match one {
+            Some((from, until)) if closure.from <= until => (from, until.max(closure.until)),
+            Some(_) | None => (closure.from, closure.until),
+        };
+        longest = longest.max(from.duration_until(until));
+        one = Some((from, until));
+    }
+    longest
+}
+
 /// Calls off the closure of exactly this time; one that is not there, or is over, is called off already.
 ///
-/// Where the bank is sent to earlier by it, what waits is woken, and has no longer until people are told of it than what
-/// is accepted at that moment.
+/// Where the bank is sent to earlier by it, what waits has no longer until people are told of it than what is accepted at
+/// that moment, and the relay wakes it.
 pub async fn call_off(
-    connection: &mut PgConnection,
+    pool: &PgPool,
     rules: &Rules,
     bank: &str,
     from: Timestamp,
     until: Timestamp,
 ) -> Result<Announced, StoreError> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = pool.begin().await?;
     let Some((before, now)) = locked(&mut transaction, bank).await? else {
         return Ok(Announced::Unknown);
     };
@@ -63,22 +87,65 @@ pub async fn call_off(
         .retain(|other| other.until > now && (other.from, other.until) != (from, until));
     let opened = before.opens(&rules.calendar, now).ok().map(|(at, _)| at);
     let opens = row.opens(&rules.calendar, now).ok().map(|(at, _)| at);
-    if let Some(opens) = opens.filter(|at| opened.is_none_or(|opened| *at < opened)) {
-        row.back_at = Some(now);
-        sqlx::query!(
-            r#"update payout
-               set deadline_at = least(deadline_at, greatest(process_after, $2::text::timestamptz) + make_interval(secs => $3))
-               where bank = $1 and state = 'accepted' and ended_at is null"#,
-            bank,
-            opens.to_string(),
-            rules.accepted.as_secs_f64()
-        )
-        .execute(&mut *transaction)
-        .await?;
+    if opens.is_some_and(|at| opened.is_none_or(|opened| at < opened)) {
+        row.called_off_at = Some(now);
     }
     write(&mut transaction, &row).await?;
     transaction.commit().await?;
+    // Beside the bank's row, which every send needs. Who dies here leaves it to the relay.
+    draw_in(pool, rules, &row, now).await?;
     Ok(Announced::Done)
+}
+
+/// Has people told in time of what waits for a bank of which a closure was called off; asked again, it changes nothing.
+pub async fn draw_in(pool: &PgPool, rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<(), StoreError> {
+    let Ok((opens, _)) = bank.opens(&rules.calendar, now) else {
+        return Ok(());
+    };
+    if bank.called_off_at.is_none() {
+        return Ok(());
+    }
+    loop {
+        let drawn = sqlx::query!(
+            r#"update payout
+               set deadline_at = greatest(process_after, $2::text::timestamptz) + make_interval(secs => $3)
+               where id in (
+                   select id from payout
+                   where bank = $1 and state = 'accepted' and ended_at is null
+                     and deadline_at > greatest(process_after, $2::text::timestamptz) + make_interval(secs => $3)
+                   order by id limit $4 for no key update)"#,
+            bank.name,
+            opens.to_string(),
+            rules.accepted.as_secs_f64(),
+            AT_ONCE
+        )
+        .execute(pool);
+        if heard(drawn).await?.rows_affected() < AT_ONCE.unsigned_abs() {
+            return Ok(());
+        }
+    }
+}
+
+/// Up to `limit` unsent payouts that may sleep until the end of a closure that was called off, who must be through first. They
+/// stay so until [`woken`].
+pub async fn asleep(pool: &PgPool, bank: &str, limit: i64) -> Result<Vec<Payout>, StoreError> {
+    let asleep = sqlx::query_scalar!(
+        r#"select to_jsonb(p) as "row!" from payout p join bank b on b.name = p.bank
+           where b.name = $1 and p.ended_at is null and p.state = 'accepted'
+             and coalesce(p.process_after, p.accepted_at) <= (select giro_now())
+             and p.accepted_at <= b.called_off_at and coalesce(p.woken_at < b.called_off_at, true)
+           order by p.deadline_at limit $2"#,
+        bank,
+        limit
+    );
+    let rows = heard(asleep.fetch_all(pool)).await?;
+    rows.into_iter().map(|row| Ok(serde_json::from_value(row)?)).collect()
+}
+
+/// Their runs were told to look.
+pub async fn woken(pool: &PgPool, payouts: &[Uuid]) -> Result<(), StoreError> {
+    let marked = sqlx::query!("update payout set woken_at = giro_now() where id = any($1)", payouts);
+    heard(marked.execute(pool)).await.map(drop)
 }
 
 /// A bank's row, kept from changing, and the time of the books.
@@ -96,12 +163,35 @@ async fn locked(connection: &mut PgConnection, bank: &str) -> Result<Option<(Ban
 
 async fn write(connection: &mut PgConnection, row: &BankRow) -> Result<(), StoreError> {
     sqlx::query!(
-        "update bank set closures = $2, back_at = $3::text::timestamptz where name = $1",
+        "update bank set closures = $2, called_off_at = $3::text::timestamptz where name = $1",
         row.name,
         serde_json::to_value(&row.closures)?,
-        row.back_at.map(|at| at.to_string())
+        row.called_off_at.map(|at| at.to_string())
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_adjoins_is_one_stretch() {
+        let hours = |spans: &[(i64, i64)]| {
+            let at = |hour: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour);
+            let closures = spans.iter().map(|(from, until)| Closure {
+                from: at(*from),
+                until: at(*until),
+                reason: String::new(),
+            });
+            stretch(&closures.collect::<Vec<_>>()).as_hours()
+        };
+        assert_eq!(hours(&[]), 0);
+        assert_eq!(hours(&[(0, 72)]), 72);
+        assert_eq!(hours(&[(0, 40), (40, 80)]), 80);
+        assert_eq!(hours(&[(0, 50), (10, 20), (45, 60)]), 60);
+        assert_eq!(hours(&[(0, 40), (41, 80)]), 40);
+    }
 }

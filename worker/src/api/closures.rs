@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use activities::ledger::{
-    StoreError,
     closures::{self, Announced, LONGEST, MOST},
     rows::Closure,
 };
@@ -50,8 +49,7 @@ pub(super) async fn announce(
     let mut closure = closure(&body)?;
     closure.reason = format!("{} ({})", closure.reason, caller.name());
     in_bounds(&closure, api.ledger.now().await?)?;
-    let mut connection = api.ledger.pool().acquire().await.map_err(StoreError::from)?;
-    answer(closures::announce(&mut connection, &bank, &closure).await?)?;
+    answer(closures::announce(api.ledger.pool(), &bank, &closure).await?)?;
     info!(bank, from = %closure.from, until = %closure.until, reason = closure.reason, "a closure is announced");
     shown(&api, &bank, &caller).await
 }
@@ -72,8 +70,7 @@ pub(super) async fn call_off(
     JsonBody(body): JsonBody,
 ) -> Answered<Response> {
     let Closure { from, until, reason } = closure(&body)?;
-    let mut connection = api.ledger.pool().acquire().await.map_err(StoreError::from)?;
-    answer(closures::call_off(&mut connection, api.ledger.rules(), &bank, from, until).await?)?;
+    answer(closures::call_off(api.ledger.pool(), api.ledger.rules(), &bank, from, until).await?)?;
     let reason = format!("{reason} ({})", caller.name());
     info!(bank, %from, %until, reason, "a closure is called off");
     shown(&api, &bank, &caller).await
@@ -83,6 +80,7 @@ fn answer(announced: Announced) -> Answered<()> {
     match announced {
         Announced::Done => Ok(()),
         Announced::Unknown => Err(Problem::from(Code::NotFound)),
+        Announced::TooLong => Err(too_long()),
         Announced::TooMany => Err(Problem::field(
             "/from",
             FieldCode::OutOfRange,
@@ -109,9 +107,7 @@ fn in_bounds(closure: &Closure, now: Timestamp) -> Answered<()> {
         ));
     }
     if from.duration_until(*until) > LONGEST {
-        let hours = LONGEST.as_hours();
-        let fix = format!("write a time not more than {hours} hours after `from`; for longer, pause the bank");
-        return Err(Problem::field("/until", FieldCode::OutOfRange, &fix));
+        return Err(too_long());
     }
     if now.duration_until(*from) > FURTHEST {
         return Err(Problem::field(
@@ -121,6 +117,14 @@ fn in_bounds(closure: &Closure, now: Timestamp) -> Answered<()> {
         ));
     }
     Ok(())
+}
+
+fn too_long() -> Problem {
+    let hours = LONGEST.as_hours();
+    let fix = format!(
+        "a bank is closed for {hours} hours at a stretch at the most, those that adjoin included; for longer, pause it"
+    );
+    Problem::field("/until", FieldCode::OutOfRange, fix)
 }
 
 #[cfg(test)]

@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     figures,
-    ledger::{Ledger, StoreError, rows::Payout},
+    ledger::{Ledger, StoreError, closures, read, rows::Payout},
     meters::Program,
     sweep,
 };
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use sqlx::PgPool;
 use tracing::{info, warn};
+use uuid::Uuid;
 use workflows::domain::State;
 
 use super::{open_ledger, stop_signal, stopped};
@@ -70,13 +72,15 @@ async fn sweep(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
     };
     arrive(ledger, starter, at_once).await;
     await_their_time(ledger, starter, (at_once / 4).max(1)).await;
-    wake(ledger, starter, at_once).await;
+    let asleep = wake(ledger, starter, at_once).await;
     let driven: Vec<Option<Driven>> = stream::iter(&overdue)
         .map(|payout| drive(starter, payout, back.contains(&payout.bank)))
         .buffer_unordered(STARTS)
         .collect()
         .await;
-    i64::try_from(overdue.len()).is_ok_and(|count| count == at_once) && driven.contains(&Some(Driven::Started))
+    let more =
+        i64::try_from(overdue.len()).is_ok_and(|count| count == at_once) && driven.contains(&Some(Driven::Started));
+    more || asleep
 }
 
 /// Gives a run to who waits for its time and has none.
@@ -97,28 +101,49 @@ async fn await_their_time(ledger: &Ledger, starter: &Starter, at_once: i64) {
     }
 }
 
-/// Has those try again that wait for a bank that is back.
-async fn wake(ledger: &Ledger, starter: &Starter, at_once: i64) {
-    match sweep::asleep(ledger.pool(), at_once).await {
-        Ok(asleep) => {
-            let waking = stream::iter(&asleep).for_each_concurrent(STARTS, |payout| async move {
-                match starter.begin(payout, Reason::Overdue).await {
-                    Ok(_) => starter.look(payout).await,
-                    Err(error) => {
-                        warn!(payout = %payout.id, error = format!("{error:#}"), "its bank is back, and Temporal does not start it");
-                    }
-                }
-            });
-            waking.await;
-            if !asleep.is_empty() {
-                info!(payouts = asleep.len(), "their bank is back: woken");
+/// Has those try again that wait for the end of a closure which was called off; true when more wait.
+async fn wake(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
+    let waking = async {
+        let (now, mut more) = (ledger.now().await?, false);
+        for bank in read::banks(ledger.pool()).await? {
+            let is_recent = |at: Timestamp| at + closures::LONGEST > now;
+            if !bank.called_off_at.is_some_and(is_recent) {
+                continue;
             }
+            closures::draw_in(ledger.pool(), ledger.rules(), &bank, now).await?;
+            let asleep = closures::asleep(ledger.pool(), &bank.name, at_once).await?;
+            more |= i64::try_from(asleep.len()).is_ok_and(|count| count == at_once);
+            let told: Vec<Option<Uuid>> = stream::iter(&asleep)
+                .map(|payout| async move {
+                    let begun = starter.begin(payout, Reason::Overdue).await;
+                    if let Err(error) = begun {
+                        warn!(payout = %payout.id, error = format!("{error:#}"), "may be sent again, and Temporal does not start it");
+                        return None;
+                    }
+                    starter.look(payout).await;
+                    Some(payout.id.uuid())
+                })
+                .buffer_unordered(STARTS)
+                .collect()
+                .await;
+            let told: Vec<Uuid> = told.into_iter().flatten().collect();
+            if !told.is_empty() {
+                closures::woken(ledger.pool(), &told).await?;
+                info!(
+                    bank = bank.name,
+                    payouts = told.len(),
+                    "a closure was called off: woken"
+                );
+            }
+            more &= !told.is_empty();
         }
-        Err(error) => {
-            meters::unswept();
-            warn!(%error, "what waits for a bank cannot be swept");
-        }
-    }
+        Ok::<_, StoreError>(more)
+    };
+    waking.await.unwrap_or_else(|error| {
+        meters::unswept();
+        warn!(%error, "what waits for a bank cannot be swept");
+        false
+    })
 }
 
 /// Starts the runs of money that came in and has no place yet.

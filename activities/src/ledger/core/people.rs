@@ -11,7 +11,9 @@ use super::{
         rows::{AccountStatus, Decision, EvidenceRow, Kind, Payout, Received, Rows, Rules, SUSPENSE, Writes},
     },
     judge::no_decision,
-    later, raise,
+    later, lower,
+    proof::CAME_BACK,
+    raise,
     received::{Leg, keep, pay, place, placed},
     sending::begun_once,
     settle_row,
@@ -220,7 +222,11 @@ fn of_payout(
     }
     if row.state == State::Accepted && kind == Evidence::TwoPeoplePaid {
         // The bank paid what the books never sent, and people know why.
-        (row.attention, row.attention_since) = (None, None);
+        lower(&mut row, Attention::EvidenceBeforeSend);
+        lower(&mut row, Attention::Mismatch);
+        if row.bank_word.as_deref() == Some(CAME_BACK) {
+            raise(&mut row, Attention::ReturnExpected, rows.now);
+        }
         let date = row.effective_on;
         begun_once(rules, &mut row, second.id, date, rows.now, writes);
     } else if row.state == State::Accepted {

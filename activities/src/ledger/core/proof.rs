@@ -227,11 +227,14 @@ fn known(row: &mut Payout) {
     row.not_found_at = None;
 }
 
+/// The bank's word, in ours, of what left and came back.
+pub(super) const CAME_BACK: &str = "paid, and came back";
+
 /// The bank's answer in our words.
 fn said(found: &Found) -> String {
     match found {
         Found::Paid { came_back: false, .. } => "paid".to_owned(),
-        Found::Paid { came_back: true, .. } => "paid, and came back".to_owned(),
+        Found::Paid { came_back: true, .. } => CAME_BACK.to_owned(),
         Found::NotPaid { code } => format!("not paid {code}"),
         Found::Pending { code, .. } => format!("pending {code}"),
         Found::NotFound => "not found".to_owned(),

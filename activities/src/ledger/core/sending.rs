@@ -17,7 +17,7 @@ use super::{
     settle_row, transition,
 };
 use crate::{
-    bank::{NotSent, Submitted},
+    bank::{NotSent, Said, Submitted},
     catch_up::CATCHING_UP,
 };
 
@@ -150,6 +150,13 @@ pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Write
     if before.state == State::Accepted && !differs.is_empty() {
         // The bank has something by its key: nothing is sent on top of that, nor given back.
         raise(&mut row, Attention::Mismatch, rows.now);
+    }
+    if row.state == State::Accepted && differs.is_empty() && matches!(adopt.line.says, Said::Paid { .. }) {
+        // It is not taken in by itself any more: two people may, on the day that the bank states.
+        row.effective_on = row.effective_on.or(adopt.line.operating_date);
+        row.bank_ref = row.bank_ref.take().or_else(|| adopt.line.bank_ref.clone());
+        raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
+        undecided(&mut row, rows.now);
     }
     if before.state == State::Accepted && before.evidence.is_some() && before.bank_ref.is_none() {
         // Its outcome was proven or said before the bank was known to have it.

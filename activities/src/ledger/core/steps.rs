@@ -244,7 +244,7 @@ fn began(rules: &Rules, rows: &Rows, was: &Payout, after: &Payout) -> Holds {
         open && bank.closed_until.is_none_or(|until| until <= now),
         "sent to a bank that is closed"
     );
-    let announced = |closure: &Closure| closure.from <= now && now < closure.until;
+    let announced = |closure: &Closure| closure.from <= now + rules.fence && now < closure.until;
     hold!(
         !bank.closures.iter().any(announced),
         "sent in a closure that the bank announced"

@@ -56,8 +56,11 @@ pub struct BankRow {
     pub silent_since: Option<Timestamp>,
     /// Whose send or question was the first without an answer.
     pub silent_first: Option<Uuid>,
-    /// When its last pause or absence ended, or a closure was called off that kept it from sending.
+    /// When its last pause or absence ended.
     pub back_at: Option<Timestamp>,
+    /// When a closure was called off that kept it from sending.
+    #[serde(default)]
+    pub called_off_at: Option<Timestamp>,
     /// The times for which it announced that it is closed, as they begin; those that are over may still stand here.
     #[serde(default)]
     pub closures: Vec<Closure>,
@@ -83,6 +86,7 @@ impl BankRow {
             silent_since: None,
             silent_first: None,
             back_at: None,
+            called_off_at: None,
             closures: Vec::new(),
         }
     }

@@ -71,8 +71,12 @@ fn nothing_is_sent_in_a_closure_and_nobody_is_told() {
 #[test]
 fn before_a_closure_orders_go_out() {
     let mut books = books();
-    books.announces(1, HOUR);
+    let fence = rules().fence.as_secs();
+    books.announces(fence + 1, HOUR);
     assert_eq!(books.begin(1), Stand::Go);
+    let mut books = self::books();
+    let until = books.announces(fence, HOUR);
+    assert_eq!(books.waits(1), until, "its right to send would reach into it");
 }
 
 #[test]

@@ -4,12 +4,15 @@ use workflows::domain::{Attention, End, Evidence, Outcome, ReceivedAttention, Re
 
 use super::{
     super::{
-        super::command::{Answer, Command, NotDecided, Return, Subject},
+        super::command::{Adopt, Answer, Command, NotDecided, Return, Subject},
         super::rows::AccountStatus,
         fixtures::{account_id, came, payout_id, word},
     },
-    accepted, doubt, paid, took,
+    accepted, doubt,
+    loss::line,
+    paid, took,
 };
+use crate::bank::{Found, Said};
 
 /// In doubt, and past its deadline.
 fn stuck() -> super::Books {
@@ -181,6 +184,55 @@ fn what_the_bank_paid_and_the_books_never_sent_ends_by_two() {
     assert_ne!(books.begin(2), super::Stand::Go);
     assert_eq!(books.apply(), Some(End::Settled));
     assert_eq!(books.held(account), 0);
+}
+
+/// It left and came back: two people end it, and its return is still looked for.
+#[test]
+fn what_came_back_before_anybody_knew_of_it_is_looked_for() {
+    let (mut books, _) = accepted(true);
+    let Found::Paid {
+        bank_ref, effective_on, ..
+    } = paid()
+    else {
+        panic!("it is paid")
+    };
+    books.found(Found::Paid {
+        bank_ref,
+        effective_on,
+        came_back: true,
+    });
+    books.says("ana", Outcome::Paid);
+    books.says("luis", Outcome::Paid);
+    assert_eq!(books.row().attention, Some(Attention::ReturnExpected));
+    assert_eq!(books.apply(), Some(End::Settled));
+    assert_eq!(books.row().attention, Some(Attention::ReturnExpected));
+}
+
+/// The bank was at work when it was asked, and paid when nobody asked: its statement has the day.
+#[test]
+fn a_statement_says_on_which_day_it_was_paid() {
+    let (mut books, _) = accepted(true);
+    books.found(Found::Pending {
+        bank_ref: "7".to_owned(),
+        code: "stp:C".to_owned(),
+    });
+    assert_eq!(books.says("ana", Outcome::Paid), no(NotDecided::NotSent));
+    let mut line = line(&books);
+    line.says = Said::Paid {
+        came_back: false,
+        code: "stp:LQ".to_owned(),
+    };
+    let told = books.run(Command::Adopt(Adopt {
+        payout: payout_id(1),
+        sender: super::sender(9),
+        line: line.clone(),
+    }));
+    assert!(matches!(told, Answer::Stands(_, super::Stand::Doubt)), "{told:?}");
+    assert_eq!(books.row().effective_on, line.operating_date);
+    books.says("ana", Outcome::Paid);
+    books.says("luis", Outcome::Paid);
+    assert_eq!(books.apply(), Some(End::Settled));
+    assert_eq!(books.row().operating_date, line.operating_date);
 }
 
 /// Two people said that it was not paid, and then the bank says that it was: they can say that too.
