@@ -195,8 +195,8 @@ impl Starter {
         ))
     }
 
-    /// Says that there is something to look at; a run that is not there needs none.
-    pub async fn look(&self, payout: &Payout) {
+    /// Says that there is something to look at; a run that is not there needs none. False: it was not told.
+    pub async fn look(&self, payout: &Payout) -> bool {
         let woken = async {
             let client = self.client().await?;
             crash::at(Point::WakeBeforeSignal, &payout.id);
@@ -204,9 +204,11 @@ impl Starter {
             crash::at(Point::WakeAfterSignal, &payout.id);
             anyhow::Ok(())
         };
-        if let Err(error) = woken.await {
+        let woken = woken.await;
+        if let Err(error) = &woken {
             warn!(payout = %payout.id, workflow = payout.workflow_id(), error = format!("{error:#}"), "not woken: it looks by itself later");
         }
+        woken.is_ok()
     }
 
     /// Asks the bank now, through the run, and awaits its answer for a while. The same `update_id` gets the same answer.

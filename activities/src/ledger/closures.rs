@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{PgConnection, PgPool};
+use tracing::error;
 use uuid::Uuid;
 
 use super::{
@@ -85,8 +86,8 @@ pub async fn call_off(
     let mut row = before.clone();
     row.closures
         .retain(|other| other.until > now && (other.from, other.until) != (from, until));
-    let opened = before.opens(&rules.calendar, now).ok().map(|(at, _)| at);
-    let opens = row.opens(&rules.calendar, now).ok().map(|(at, _)| at);
+    let takes = |bank: &BankRow| bank.takes(&rules.calendar, now, rules.fence).ok().map(|(at, _)| at);
+    let (opened, opens) = (takes(&before), takes(&row));
     if opens.is_some_and(|at| opened.is_none_or(|opened| at < opened)) {
         row.called_off_at = Some(now);
     }
@@ -99,7 +100,7 @@ pub async fn call_off(
 
 /// Has people told in time of what waits for a bank of which a closure was called off; asked again, it changes nothing.
 pub async fn draw_in(pool: &PgPool, rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<(), StoreError> {
-    let Ok((opens, _)) = bank.opens(&rules.calendar, now) else {
+    let Ok((opens, _)) = bank.takes(&rules.calendar, now, rules.fence) else {
         return Ok(());
     };
     if bank.called_off_at.is_none() {
@@ -138,13 +139,20 @@ pub async fn asleep(pool: &PgPool, bank: &str, limit: i64) -> Result<Vec<Payout>
         bank,
         limit
     );
+    // One that does not read must not keep the others asleep.
+    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "a payout does not read"));
     let rows = heard(asleep.fetch_all(pool)).await?;
-    rows.into_iter().map(|row| Ok(serde_json::from_value(row)?)).collect()
+    Ok(rows.into_iter().filter_map(|row| read(row).ok()).collect())
 }
 
-/// Their runs were told to look.
-pub async fn woken(pool: &PgPool, payouts: &[Uuid]) -> Result<(), StoreError> {
-    let marked = sqlx::query!("update payout set woken_at = giro_now() where id = any($1)", payouts);
+/// Their runs were told to look, because of what was called off at `called_off_at`: what is called off later wakes them again.
+pub async fn woken(pool: &PgPool, payouts: &[Uuid], called_off_at: Timestamp) -> Result<(), StoreError> {
+    let marked = sqlx::query!(
+        r#"update payout set woken_at = $2::text::timestamptz
+           where id in (select id from payout where id = any($1) order by id for no key update)"#,
+        payouts,
+        called_off_at.to_string()
+    );
     heard(marked.execute(pool)).await.map(drop)
 }
 

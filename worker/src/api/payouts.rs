@@ -376,7 +376,9 @@ pub(super) async fn take_back(api: &Api, id: PayoutId) -> Answered<()> {
     match answer {
         Answer::Cancelled(payout) => {
             let starter = api.starter.clone();
-            behind(async move { starter.look(&payout).await });
+            behind(async move {
+                let _told = starter.look(&payout).await;
+            });
             Ok(())
         }
         Answer::TooLate(payout) => {

@@ -106,13 +106,13 @@ async fn wake(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
     let waking = async {
         let (now, mut more) = (ledger.now().await?, false);
         for bank in read::banks(ledger.pool()).await? {
-            let is_recent = |at: Timestamp| at + closures::LONGEST > now;
-            if !bank.called_off_at.is_some_and(is_recent) {
+            let is_recent = |at: &Timestamp| *at + closures::LONGEST > now;
+            let Some(called_off_at) = bank.called_off_at.filter(is_recent) else {
                 continue;
-            }
+            };
             closures::draw_in(ledger.pool(), ledger.rules(), &bank, now).await?;
             let asleep = closures::asleep(ledger.pool(), &bank.name, at_once).await?;
-            more |= i64::try_from(asleep.len()).is_ok_and(|count| count == at_once);
+            let is_full = i64::try_from(asleep.len()).is_ok_and(|count| count == at_once);
             let told: Vec<Option<Uuid>> = stream::iter(&asleep)
                 .map(|payout| async move {
                     let begun = starter.begin(payout, Reason::Overdue).await;
@@ -120,22 +120,21 @@ async fn wake(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
                         warn!(payout = %payout.id, error = format!("{error:#}"), "may be sent again, and Temporal does not start it");
                         return None;
                     }
-                    starter.look(payout).await;
-                    Some(payout.id.uuid())
+                    starter.look(payout).await.then(|| payout.id.uuid())
                 })
                 .buffer_unordered(STARTS)
                 .collect()
                 .await;
             let told: Vec<Uuid> = told.into_iter().flatten().collect();
             if !told.is_empty() {
-                closures::woken(ledger.pool(), &told).await?;
+                closures::woken(ledger.pool(), &told, called_off_at).await?;
                 info!(
                     bank = bank.name,
                     payouts = told.len(),
                     "a closure was called off: woken"
                 );
             }
-            more &= !told.is_empty();
+            more |= is_full && !told.is_empty();
         }
         Ok::<_, StoreError>(more)
     };

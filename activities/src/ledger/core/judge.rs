@@ -208,11 +208,11 @@ pub(super) fn gate(rules: &Rules, bank: &BankRow, now: Timestamp) -> Result<Oper
             is_foreseen: true,
         })
     };
-    let opens = bank.opens(&rules.calendar, now);
-    // Nobody tries a bank that said it is closed, away or not; nor one that is closed before a send's right ends.
-    let closure = bank.closure(now).or_else(|| bank.closure(later(now, rules.fence)));
-    if let Some(closure) = closure
-        && let Ok((until, _)) = bank.opens(&rules.calendar, closure.until)
+    let opens = bank.takes(&rules.calendar, now, rules.fence);
+    let is_announced = bank.closure(now).is_some() || bank.closure(later(now, rules.fence)).is_some();
+    // Nobody tries a bank that said it is closed, away or not.
+    if let Ok((until, _)) = opens
+        && is_announced
     {
         return foreseen(until);
     }

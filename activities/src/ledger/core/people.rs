@@ -224,13 +224,14 @@ fn of_payout(
         // The bank paid what the books never sent, and people know why.
         lower(&mut row, Attention::EvidenceBeforeSend);
         lower(&mut row, Attention::Mismatch);
-        if row.bank_word.as_deref() == Some(CAME_BACK) {
-            raise(&mut row, Attention::ReturnExpected, rows.now);
-        }
         let date = row.effective_on;
         begun_once(rules, &mut row, second.id, date, rows.now, writes);
     } else if row.state == State::Accepted {
         raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
+    }
+    if kind == Evidence::TwoPeoplePaid && row.bank_word.as_deref() == Some(CAME_BACK) {
+        // It left, and its return is still to be looked for.
+        raise(&mut row, Attention::ReturnExpected, rows.now);
     }
     Some(Answer::Decided(Some(settle_row(before, row, rows.now, writes))))
 }

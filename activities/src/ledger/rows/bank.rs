@@ -1,6 +1,6 @@
 //! A bank in the books: whether it may be sent to, why not, and the server that its orders were held against.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use workflows::domain::{BankCalendar, CalendarError, OperatingDate, Window};
@@ -95,6 +95,19 @@ impl BankRow {
     pub fn closure(&self, at: Timestamp) -> Option<&Closure> {
         let here = self.closures.iter().filter(|closure| closure.covers(at));
         here.max_by_key(|closure| closure.until)
+    }
+
+    /// The same as [`opens`](Self::opens) for a send whose right lasts for `fence`: a closure that begins before its end is
+    /// waited out first. Error: as there.
+    pub fn takes(
+        &self,
+        calendar: &BankCalendar,
+        now: Timestamp,
+        fence: SignedDuration,
+    ) -> Result<(Timestamp, OperatingDate), CalendarError> {
+        let ahead = now.checked_add(fence).unwrap_or(now);
+        let closure = self.closure(now).or_else(|| self.closure(ahead));
+        self.opens(calendar, closure.map_or(now, |closure| closure.until))
     }
 
     /// The first instant from `from` on that neither the roll nor an announced closure keeps from sending, and the bank's

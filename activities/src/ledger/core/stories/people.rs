@@ -219,8 +219,8 @@ fn a_statement_says_on_which_day_it_was_paid() {
     assert_eq!(books.says("ana", Outcome::Paid), no(NotDecided::NotSent));
     let mut line = line(&books);
     line.says = Said::Paid {
-        came_back: false,
-        code: "stp:LQ".to_owned(),
+        came_back: true,
+        code: "stp:D".to_owned(),
     };
     let told = books.run(Command::Adopt(Adopt {
         payout: payout_id(1),
@@ -233,6 +233,27 @@ fn a_statement_says_on_which_day_it_was_paid() {
     books.says("luis", Outcome::Paid);
     assert_eq!(books.apply(), Some(End::Settled));
     assert_eq!(books.row().operating_date, line.operating_date);
+    assert_eq!(
+        books.row().attention,
+        Some(Attention::ReturnExpected),
+        "its return is looked for"
+    );
+}
+
+/// A bank that contradicts itself said at last that it came back: two people who say *paid* leave its return to be looked for.
+#[test]
+fn what_came_back_of_what_was_in_doubt_is_looked_for_too() {
+    let mut books = stuck();
+    books.found(super::not_paid());
+    books.found(Found::Paid {
+        bank_ref: "7".to_owned(),
+        effective_on: jiff::civil::date(2026, 11, 24),
+        came_back: true,
+    });
+    books.says("ana", Outcome::Paid);
+    books.says("luis", Outcome::Paid);
+    assert_eq!(books.row().attention, Some(Attention::ReturnExpected));
+    assert_eq!(books.apply(), Some(End::Settled));
 }
 
 /// Two people said that it was not paid, and then the bank says that it was: they can say that too.
