@@ -112,15 +112,41 @@ async fn a_deposit_is_credited_once_however_often_it_is_told() -> Result<()> {
     came(&stack, "/v1/deposits", &unheard.clave_rastreo, "applied").await?;
     ensure!(available(&stack, &account).await? == 1_025_150);
     let moved = stack.giro.get(&format!("/v1/accounts/{account}/movements")).await?.body;
-    let mut kinds: Vec<&str> = moved["data"]
-        .as_array()
-        .context("a list")?
-        .iter()
-        .filter_map(|row| row["kind"].as_str())
-        .collect();
-    // They stand by the time of what moved them, which of a record is its day.
-    kinds.sort_unstable();
-    ensure!(kinds == ["deposit", "deposit", "opening"], "{kinds:?}");
+    let amounts = |page: &Value| -> Vec<u64> {
+        let rows = page["data"].as_array().into_iter().flatten();
+        rows.filter_map(|row| row["amount"].as_u64()).collect()
+    };
+    ensure!(amounts(&moved) == [100, 25_050, 1_000_000], "{moved}");
+    let mut paged = Vec::new();
+    let mut after = String::new();
+    loop {
+        let path = format!("/v1/accounts/{account}/movements?limit=1{after}");
+        let page = stack.giro.get(&path).await?.body;
+        paged.extend(amounts(&page));
+        match page["next_cursor"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    ensure!(paged == amounts(&moved), "{paged:?}");
+    let statement = format!("/v1/accounts/{account}/statement?from=2026-06-01&to=2027-05-31&limit=2");
+    let first = stack.giro.get(&statement).await?.body;
+    let rest = format!("{statement}&after={}", text(&first, "/next_cursor")?);
+    let rest = stack.giro.get(&rest).await?.body;
+    ensure!(
+        (amounts(&first), amounts(&rest)) == (vec![1_000_000, 25_050], vec![100]),
+        "the first booked first: {first} {rest}"
+    );
+    let nobodys = stack
+        .giro
+        .get(&format!(
+            "/v1/accounts/{account}/movements?after=mv_00000000000000000000000000000000"
+        ))
+        .await?;
+    ensure!(
+        nobodys.status == 422 || nobodys.status == 400,
+        "a cursor of nobody's: {nobodys:?}"
+    );
 
     // The money can be spent.
     let spent = stack.giro.pay(&account, 1_020_000).await?;
@@ -240,13 +266,9 @@ async fn a_deposit_for_nobody_stands_apart_until_people_apply_it() -> Result<()>
     );
     histories::record("deposit", &run).await?;
     let moved = stack.giro.get(&format!("/v1/accounts/{account}/movements")).await?.body;
-    let cure = moved["data"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|row| row["kind"] == "cure");
+    let cure = &moved["data"][0];
     ensure!(
-        cure.is_some_and(|cure| cure["reason"] == "the sender mistyped"),
+        cure["kind"] == "cure" && cure["reason"] == "the sender mistyped",
         "{moved}"
     );
     stack.balanced().await?;

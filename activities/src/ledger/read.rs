@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 use workflows::{
     GIRO,
-    domain::{AccountId, Attention, MovementId, PayoutId},
+    domain::{AccountId, Attention, PayoutId},
 };
 
 pub use causes::{Covered, Single, Standing, standing};
@@ -85,14 +85,13 @@ pub async fn request(pool: &PgPool, caller: &str, key: &str) -> Result<Option<Re
     found.fetch_optional(pool).await?.flatten().map(row).transpose()
 }
 
-/// Movements of a customer's account, by id, the newest first; `after` is the last one of the page before.
+/// Movements of a customer's account, the last booked first; `after` is the last one of the page before.
 ///
-/// An id carries the time of its payout, not of the posting: an old payout that settles late stands among the old.
 /// For giro's own accounts, which the indexes leave out, there are none.
 pub async fn movements(
     pool: &PgPool,
     account: AccountId,
-    after: Option<MovementId>,
+    after: Option<&Movement>,
     limit: u16,
 ) -> Result<Vec<Movement>, StoreError> {
     // The comparison with the last customer id repeats the indexes' own condition, or they could not be used.
@@ -100,16 +99,17 @@ pub async fn movements(
         r#"select to_jsonb(m) as "row" from (
                (select * from movement
                 where debit_account = $1 and debit_account < 'ffffffff-ffff-7fff-bfff-000000000000'
-                  and ($2::uuid is null or id < $2)
-                order by id desc limit $3)
+                  and ($2::text is null or (created_at, id) < ($2::text::timestamptz, $3::uuid))
+                order by created_at desc, id desc limit $4)
                union all
                (select * from movement
                 where credit_account = $1 and credit_account < 'ffffffff-ffff-7fff-bfff-000000000000'
-                  and ($2::uuid is null or id < $2)
-                order by id desc limit $3)
-           ) m order by m.id desc limit $3"#,
+                  and ($2::text is null or (created_at, id) < ($2::text::timestamptz, $3::uuid))
+                order by created_at desc, id desc limit $4)
+           ) m order by m.created_at desc, m.id desc limit $4"#,
         account.uuid(),
-        after.map(MovementId::uuid),
+        after.map(|row| row.created_at.to_string()),
+        after.map(|row| row.id.uuid()),
         i64::from(limit)
     );
     found.fetch_all(pool).await?.into_iter().flatten().map(row).collect()

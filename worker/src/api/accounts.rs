@@ -6,7 +6,7 @@ use activities::ledger::{
     command::{Answer, Open},
     core::hex,
     read::{self, Days},
-    rows::Account,
+    rows::{Account, Movement},
 };
 use axum::{
     extract::State as Shared,
@@ -179,7 +179,7 @@ impl Parameters for Movements {
 
 /// List an account's movements
 ///
-/// The newest payout's first: a movement stands where its payout was made, not where it was booked.
+/// The last booked first.
 #[utoipa::path(get, path = "/v1/accounts/{id}/movements", tag = "accounts", operation_id = "listMovements",
     params(("id" = inline(form::AccountId), Path, description = "The account."), Movements),
     responses((status = 200, description = "A page of movements.", body = Page<view::Movement>)))]
@@ -190,7 +190,8 @@ pub(super) async fn movements(
     Params(page): Params<Movements>,
 ) -> Answered<Response> {
     owned(&api, &caller, id).await?;
-    let rows = read::movements(api.ledger.pool(), id, page.after, page.limit.saturating_add(1)).await?;
+    let after = cursor(&api, id, page.after).await?;
+    let rows = read::movements(api.ledger.pool(), id, after.as_ref(), page.limit.saturating_add(1)).await?;
     let movements = rows.iter().map(|row| view::Movement::of(row, id)).collect();
     let page = Page::of(movements, page.limit, |row: &view::Movement| row.id.to_string());
     Ok(reply(StatusCode::OK, page))
@@ -242,8 +243,8 @@ impl Parameters for Statement {
 
 /// Look at an account's statement
 ///
-/// By operating date: the balance before the first day, what moved, the balance after the last. All of it as the books
-/// are when asked: a day that is not over may still change.
+/// By operating date: the balance before the first day, what moved, the first booked first, the balance after the last.
+/// All of it as the books are when asked: a day that is not over may still change.
 #[utoipa::path(get, path = "/v1/accounts/{id}/statement", tag = "accounts", operation_id = "getStatement",
     params(("id" = inline(form::AccountId), Path, description = "The account."), Statement),
     responses((status = 200, description = "The statement, and a page of its movements.", body = view::Statement)))]
@@ -257,28 +258,27 @@ pub(super) async fn statement(
     let (Some(from), Some(to)) = (asked.from, asked.to) else {
         return Err(Problem::from(Code::InvalidRequest));
     };
-    let after = match asked.after {
-        None => None,
-        Some(movement) => Some((cursor(&api, id, movement).await?, movement)),
-    };
     let days = Days {
         from,
         to,
-        after,
+        after: cursor(&api, id, asked.after).await?,
         limit: asked.limit.saturating_add(1),
     };
-    let found = read::statement(api.ledger.pool(), id, days).await?;
+    let found = read::statement(api.ledger.pool(), id, &days).await?;
     let found = found.ok_or(Problem::from(Code::NotFound))?;
     Ok(reply(
         StatusCode::OK,
-        view::Statement::of(id, days, &found, asked.limit),
+        view::Statement::of(id, &days, &found, asked.limit),
     ))
 }
 
-/// The operating date of the last movement of the page before.
-async fn cursor(api: &Api, account: AccountId, id: MovementId) -> Answered<Date> {
+/// The last movement of the page before.
+async fn cursor(api: &Api, account: AccountId, after: Option<MovementId>) -> Answered<Option<Movement>> {
+    let Some(id) = after else {
+        return Ok(None);
+    };
     let found = read::movement(api.ledger.pool(), account, id).await?;
-    found.map(|row| row.effective_on).ok_or_else(|| {
+    found.map(Some).ok_or_else(|| {
         let fix = "write the next_cursor of the page before";
         Problem::field("/after", FieldCode::InvalidParameter, fix)
     })

@@ -8,14 +8,14 @@ use super::{StoreError, row};
 use crate::ledger::rows::Movement;
 
 /// Operating dates, both included, and which page of their movements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Days {
     /// The first.
     pub from: Date,
     /// The last.
     pub to: Date,
-    /// The last movement of the page before, and its operating date.
-    pub after: Option<(Date, MovementId)>,
+    /// The last movement of the page before.
+    pub after: Option<Movement>,
     /// Movements, at most.
     pub limit: u16,
 }
@@ -31,7 +31,7 @@ pub struct Statement {
     pub credits: Centavos,
     /// Its balance after the last day.
     pub closing: Centavos,
-    /// A page of what moved, by operating date, the oldest first.
+    /// A page of what moved, by operating date, within it as it was booked, the oldest first.
     pub movements: Vec<Movement>,
 }
 
@@ -39,7 +39,7 @@ pub struct Statement {
 ///
 /// Balances are counted back from the account's own, so that a statement of late days reads late days only. Money that
 /// is held has not moved, and is in no statement.
-pub async fn statement(pool: &PgPool, account: AccountId, days: Days) -> Result<Option<Statement>, StoreError> {
+pub async fn statement(pool: &PgPool, account: AccountId, days: &Days) -> Result<Option<Statement>, StoreError> {
     // The comparison with the last customer id repeats the indexes' own condition, or they could not be used.
     let found = sqlx::query!(
         r#"select a.debits, a.credits,
@@ -55,27 +55,30 @@ pub async fn statement(pool: &PgPool, account: AccountId, days: Days) -> Result<
                (select coalesce(sum(amount), 0)::bigint from movement where credit_account = $1
                   and credit_account < 'ffffffff-ffff-7fff-bfff-000000000000' and effective_on > $3::text::date)
                   as "credits_after!",
-               (select coalesce(jsonb_agg(to_jsonb(m) order by m.effective_on, m.id), '[]') from (
+               (select coalesce(jsonb_agg(to_jsonb(m) order by m.effective_on, m.created_at, m.id), '[]') from (
                    select * from (
                        (select * from movement where debit_account = $1
                           and debit_account < 'ffffffff-ffff-7fff-bfff-000000000000'
                           and effective_on between $2::text::date and $3::text::date
-                          and ($4::text is null or (effective_on, id) > ($4::text::date, $5::uuid))
-                        order by effective_on, id limit $6)
+                          and ($4::text is null
+                               or (effective_on, created_at, id) > ($4::text::date, $5::text::timestamptz, $6::uuid))
+                        order by effective_on, created_at, id limit $7)
                        union all
                        (select * from movement where credit_account = $1
                           and credit_account < 'ffffffff-ffff-7fff-bfff-000000000000'
                           and effective_on between $2::text::date and $3::text::date
-                          and ($4::text is null or (effective_on, id) > ($4::text::date, $5::uuid))
-                        order by effective_on, id limit $6)
-                   ) legs order by effective_on, id limit $6
+                          and ($4::text is null
+                               or (effective_on, created_at, id) > ($4::text::date, $5::text::timestamptz, $6::uuid))
+                        order by effective_on, created_at, id limit $7)
+                   ) legs order by effective_on, created_at, id limit $7
                ) m) as "movements!"
            from account a where a.id = $1"#,
         account.uuid(),
         days.from.to_string(),
         days.to.to_string(),
-        days.after.map(|(on, _)| on.to_string()),
-        days.after.map(|(_, id)| id.uuid()),
+        days.after.as_ref().map(|row| row.effective_on.to_string()),
+        days.after.as_ref().map(|row| row.created_at.to_string()),
+        days.after.as_ref().map(|row| row.id.uuid()),
         i64::from(days.limit)
     );
     let Some(found) = found.fetch_optional(pool).await? else {

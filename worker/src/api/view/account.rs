@@ -201,7 +201,7 @@ pub struct Statement {
 
 impl Statement {
     /// What the books say of these days, with one movement more than the page has when there are more.
-    pub(in crate::api) fn of(account: AccountId, days: Days, found: &read::Statement, limit: u16) -> Self {
+    pub(in crate::api) fn of(account: AccountId, days: &Days, found: &read::Statement, limit: u16) -> Self {
         let movements = found.movements.iter().map(|row| Movement::of(row, account)).collect();
         let Page { data, next_cursor } = Page::of(movements, limit, |row: &Movement| row.id.to_string());
         Self {
