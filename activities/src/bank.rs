@@ -21,9 +21,10 @@ use crate::{ledger::rows::Question, meters};
 pub use fence::{Fence, Late};
 pub use pace::{Call, NoTurn, Pace};
 pub use reason::{reason, returned};
-pub use receipt::{Receipt, receipt, same_person};
+pub use receipt::{Receipt, institution, receipt, same_person};
 pub use received::{Incoming, ReceivedEntry, ReceivedFound, ReceivedLine};
 pub use statement::{Direction, Said, StatementLine, StatementPage, StatementUnknown, one_day};
+pub(crate) use stp::{decimal, fold};
 
 /// Everything a bank needs to send the money of one payout; read from the payout's row, the same for every send.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use workflows::domain::{ReceivedKind, ReceivedState, State};
+use workflows::domain::{PortalAnswer, ReceivedKind, ReceivedState, State};
 
 use crate::{
     audit::{Invariant, Report},
@@ -153,6 +153,8 @@ meters! {
         "Calls that were put off because their turn did not come within seconds; nothing was begun.";
     THROTTLED = Counter "giro_bank_throttled_total" ["bank"] of [Worker Audit]:
         "Times that the bank said 429 and giro halved its rate.";
+    BANXICO = Counter "giro_banxico_answers_total" ["answer"] of [Worker]:
+        "What Banxico's portal of receipts answered to questions.";
     WORKED = Counter "giro_inbox_looks_total" ["bank" "fate"] of [Worker]:
         "Looks at stored webhooks, by what became of the row.";
     OPEN = Gauge "giro_payouts_open" ["state"] of [Relay]:
@@ -232,6 +234,9 @@ pub fn describe(program: Program) {
                     counter!(RECEIVED, "kind" => kind.word(), "state" => state.word()).absolute(0);
                 }
             }
+            for answer in PortalAnswer::ALL.iter().filter(|_| program == Program::Worker) {
+                counter!(BANXICO, "answer" => answer.word()).absolute(0);
+            }
             for fault in ["row", "taken", "away"] {
                 counter!(FAILED_TRIES, "fault" => fault).absolute(0);
             }
@@ -279,6 +284,11 @@ pub(crate) fn no_turn(bank: &'static str) {
 pub(crate) fn throttled(bank: &'static str, every: Duration) {
     counter!(THROTTLED, "bank" => bank).increment(1);
     pace(bank, every);
+}
+
+/// What Banxico's portal answered.
+pub(crate) fn asked_banxico(answer: PortalAnswer) {
+    counter!(BANXICO, "answer" => answer.word()).increment(1);
 }
 
 /// The writer took a block and left `commands` waiting.

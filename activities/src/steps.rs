@@ -2,6 +2,7 @@
 
 mod books;
 mod calls;
+mod receipts;
 
 use workflows::{
     contract::Standing,
@@ -14,6 +15,7 @@ use crate::ledger::rows::Payout;
 pub use books::{DirectStarts, LedgerSteps};
 pub(crate) use calls::order;
 pub use calls::{BankSteps, Looked};
+pub use receipts::BanxicoSteps;
 
 /// Where a payout stands, as its run shows it.
 pub fn standing(payout: &Payout, now: jiff::Timestamp) -> Standing {
@@ -48,9 +50,13 @@ fn bank_closed(until: jiff::Timestamp) -> String {
 
 /// A time as people in Mexico City write it, to the minute.
 fn in_mexico_city(at: jiff::Timestamp) -> String {
+    at.to_zoned(mexico_city()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// The time zone of SPEI's days.
+pub(crate) fn mexico_city() -> jiff::tz::TimeZone {
     // The table is compiled in.
-    let zone = jiff::tz::TimeZone::get("America/Mexico_City").unwrap_or(jiff::tz::TimeZone::UTC);
-    at.to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string()
+    jiff::tz::TimeZone::get("America/Mexico_City").unwrap_or(jiff::tz::TimeZone::UTC)
 }
 
 /// Whole seconds from `now` to `then`, 0 when it is past.

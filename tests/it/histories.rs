@@ -22,7 +22,7 @@ use tests::{
 };
 use uuid::Uuid;
 use workflows::{
-    DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow, TransferWorkflow,
+    DepositWorkflow, PayoutWorkflow, ReceiptsWorkflow, ReconciliationWorkflow, ReturnWorkflow, TransferWorkflow,
     domain::{End, PayoutId, Refusal},
     outcome::Outcome,
 };
@@ -66,6 +66,7 @@ async fn replay(history: History) -> Result<()> {
     let options = WorkflowReplayerOptions::new()
         .register_workflow::<PayoutWorkflow>()?
         .register_workflow::<ReconciliationWorkflow>()?
+        .register_workflow::<ReceiptsWorkflow>()?
         .register_workflow::<DepositWorkflow>()?
         .register_workflow::<ReturnWorkflow>()?
         .register_workflow::<TransferWorkflow>()?
@@ -87,7 +88,7 @@ async fn recorded_histories_replay() -> Result<()> {
         }
     }
     ensure!(
-        fates.len() >= 23,
+        fates.len() >= 24,
         "one history per fate; record them with GIRO_RECORD_HISTORIES=1: {fates:?}"
     );
     for fate in fates {

@@ -10,9 +10,10 @@ use sqlx::{Connection, PgConnection};
 use tests::{
     books::Books,
     client::{BENEFICIARY, is, request, text},
-    sim::{Fault, SettingsChange},
+    sim::{Fault, Mood, SettingsChange},
     stack::{PATIENCE, Setup, Stack},
 };
+use workflows::{ReceiptsWorkflow, receipts};
 
 /// Ids of a page, in its order.
 fn ids(page: &Value) -> Vec<String> {
@@ -540,4 +541,119 @@ async fn a_settled_payout_has_its_receipt() -> Result<()> {
     let shown = receipt(&failed).await?;
     ensure!(shown["url"].is_null() && shown["look_up"].is_null(), "{shown}");
     Ok(())
+}
+
+/// Support has a receipt looked up at Banxico: its portal is asked at its own pace, by the calendar day, again where it has none
+/// yet, and left alone where it says that it is too much. Nothing about money is touched by it.
+#[tokio::test]
+async fn a_receipt_is_looked_up_at_banxico() -> Result<()> {
+    let stack = Stack::with(
+        "banxico",
+        Setup {
+            programs: &["worker", "api", "relay"],
+            ..Setup::default()
+        },
+    )
+    .await?;
+    let portal = async |receipt_ms: u64, portal: Mood| {
+        let change = SettingsChange {
+            receipt_ms: Some(receipt_ms),
+            portal: Some(portal),
+            ..SettingsChange::default()
+        };
+        stack.bank.settings(&change).await.map(drop)
+    };
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let mut never_sent = request(&account, 1_000);
+    never_sent["process_after"] = json!("2026-12-20T15:00:00Z");
+    let never_sent = stack.giro.post("/v1/payouts", "later", &never_sent).await?;
+    let path = format!("/v1/payouts/{}/receipt", text(&never_sent.body, "/id")?);
+    let refused = stack.giro.post(&path, "a", &json!({})).await?;
+    ensure!(
+        refused.status == 409 && refused.body["code"] == "nothing_to_look_up",
+        "{refused:?}"
+    );
+
+    portal(3_600_000, Mood::Serves).await?;
+    let mut paid = Vec::new();
+    for n in 0..3 {
+        let mut body = request(&account, 12_300 + n);
+        if n == 2 {
+            body["concept"] = json!("CEP de otro");
+        }
+        let made = stack.giro.post("/v1/payouts", &format!("p{n}"), &body).await?;
+        let id = text(&made.body, "/id")?;
+        stack.giro.wait(&id, PATIENCE, is("settled")).await?;
+        paid.push(id);
+    }
+    let receipts = |n: usize| format!("/v1/payouts/{}/receipt", paid[n]);
+    let said = async |n: usize, answer: &str| {
+        let start = Instant::now();
+        loop {
+            let shown = stack.giro.get(&receipts(n)).await?.body["banxico"].clone();
+            if shown["answer"] == answer {
+                return anyhow::Ok(shown);
+            }
+            ensure!(start.elapsed() < PATIENCE, "never {answer}: {shown}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let none = stack.giro.get(&receipts(0)).await?.body;
+    ensure!(none["banxico"].is_null(), "nobody asked: {none}");
+    for n in 0..3 {
+        let asked = stack.giro.post(&receipts(n), "look", &json!({})).await?;
+        ensure!(
+            asked.status == 202 && asked.body["banxico"]["asked_by"] == "payments",
+            "{asked:?}"
+        );
+    }
+    for n in 0..3 {
+        let shown = said(n, "no_receipt").await?;
+        ensure!(
+            shown["state"] == "settled" && shown["beneficiary_name"].is_null() && shown["asked_next_at"].is_string(),
+            "{shown}"
+        );
+    }
+    let run = stack.client().await?;
+    let run = run.get_workflow_handle::<ReceiptsWorkflow>(receipts::id(stack.queue()));
+    let done = run.get_result(Default::default()).await?;
+    ensure!(done.is_done && done.asked > 0, "{done:?}");
+    crate::histories::record("receipts", &run).await?;
+    let asked = stack.bank.portal().await?;
+    let gaps = asked
+        .windows(2)
+        .map(|pair| pair[1].at.duration_since(pair[0].at).as_millis());
+    ensure!(asked.len() == 3 && gaps.min() > Some(900), "one a second: {asked:?}");
+
+    // It has none of the first two for as long as it is asked too often; the third's is another's.
+    portal(0, Mood::TooMany).await?;
+    stack.pass(61).await?;
+    said(0, "too_many").await?;
+    run.get_result(Default::default()).await?;
+    let asked = stack.bank.portal().await?;
+    ensure!(asked.len() == 4, "it is left alone: {asked:?}");
+    portal(0, Mood::Serves).await?;
+    stack.pass(3_600).await?;
+    let shown = said(0, "receipt").await?;
+    ensure!(
+        shown["beneficiary_name"] == "MARIA BELTRAN SOTO"
+            && shown["name_matches"] == true
+            && shown["credited_at"].is_string()
+            && shown["asked_next_at"].is_null(),
+        "{shown}"
+    );
+    let shown = said(2, "receipt").await?;
+    ensure!(shown["name_matches"] == false, "{shown}");
+    said(1, "receipt").await?;
+
+    // It is known: nobody is asked for it again.
+    let count = stack.bank.portal().await?.len();
+    let known = stack.giro.post(&receipts(1), "again", &json!({})).await?;
+    ensure!(
+        known.status == 200 && known.body["banxico"]["answer"] == "receipt",
+        "{known:?}"
+    );
+    ensure!(stack.bank.portal().await?.len() == count);
+    stack.balanced().await?;
+    stack.audited()
 }

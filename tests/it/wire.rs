@@ -23,18 +23,20 @@ use temporalio_common::{
 };
 use uuid::Uuid;
 use workflows::{
-    DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow, TransferWorkflow,
+    DepositWorkflow, PayoutWorkflow, ReceiptsWorkflow, ReconciliationWorkflow, ReturnWorkflow, TransferWorkflow,
     arrival::ArrivalOutcome,
     attributes,
     contract::{
-        Accept, Applied, Arrival, ArrivalStanding, Asked, Bank, Booked, DayRead, Ledger, Placed, Reconciled,
-        RunningRead, Standing, Subject, Submit,
+        Accept, Applied, Arrival, ArrivalStanding, Asked, Bank, Banxico, Booked, DayRead, Ledger, Placed, Reconciled,
+        RunningRead, Standing, Subject, Submit, Turn,
     },
     domain::{
         Attention, Centavos, End, Evidence, FieldCode, FieldError, Institutions, Order, PayoutId, PayoutRequest,
-        ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, Refusal, State, TrackingKey, TransferId,
+        PortalAnswer, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, Refusal, State, TrackingKey,
+        TransferId,
     },
     outcome::Outcome,
+    receipts::{self, Receipts},
     reconciliation::Reconciliation,
     wire::{AcceptedStart, Anything, DirectStart, Start, Transfer},
 };
@@ -324,6 +326,7 @@ fn names_on_the_wire_never_change() {
     let now = json!({
         "workflow": PayoutWorkflow::run.name(),
         "reconciliation": ReconciliationWorkflow::run.name(),
+        "receipts": ReceiptsWorkflow::run.name(),
         "deposit": DepositWorkflow::run.name(),
         "return": ReturnWorkflow::run.name(),
         "transfer": TransferWorkflow::run.name(),
@@ -339,8 +342,12 @@ fn names_on_the_wire_never_change() {
             Ledger::deposit.name(),
             Ledger::give_back.name(),
             Ledger::book.name(),
+            Banxico::look_up.name(),
         ],
-        "queues": [workflows::QUEUE, workflows::bank_queue(workflows::QUEUE, "stp")],
+        "queues": [
+            workflows::QUEUE, workflows::bank_queue(workflows::QUEUE, "stp"), workflows::banxico_queue(workflows::QUEUE),
+        ],
+        "receipts_id": receipts::id(workflows::QUEUE),
         "search_attributes": BTreeMap::from_iter(attributes::ALL.iter().copied()),
         "failures": [
             activities::failure::BUG, activities::failure::LATER, activities::failure::PENDING,
@@ -530,7 +537,16 @@ fn shapes() -> Value {
                 Reconciliation::Left { bank: "stp".to_owned() },
             ]),
         },
+        "banxico.look_up": {
+            "output": shape(&[
+                Turn::Asked { payout, said: PortalAnswer::Receipt, wait_seconds: 10 },
+                Turn::Wait { wait_seconds: 10 },
+                Turn::Nothing,
+            ]),
+        },
+        "receipts": { "result": shape(&[Receipts { asked: 1, is_done: true }]) },
         "words": {
+            "portal_answer": shape(PortalAnswer::ALL),
             "state": shape(State::ALL), "evidence": shape(Evidence::ALL), "attention": shape(Attention::ALL),
             "end": shape(End::ALL), "refusal": shape(Refusal::ALL), "received_kind": shape(ReceivedKind::ALL),
             "received_state": shape(ReceivedState::ALL), "received_attention": shape(ReceivedAttention::ALL),

@@ -7,6 +7,7 @@
 
 mod book;
 mod calendar;
+mod cep;
 mod chaos;
 mod clabe;
 mod client;
@@ -42,6 +43,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use book::{OrderView, Outcome, RequestView};
+pub use cep::{Asked, Mood};
 pub use chaos::Chaos;
 pub use client::Control;
 pub use control::{Planted, SettingsChange, SettingsView, StateSum, Statement, Tally};
@@ -122,6 +124,8 @@ struct Bank {
     /// When it was asked something, since it was started: not in the journal, for no answer depends on it.
     questions: Mutex<Vec<Timestamp>>,
     journal: Journal,
+    /// Banxico's, not the bank's.
+    portal: cep::Portal,
     http: reqwest::Client,
 }
 
@@ -150,12 +154,14 @@ impl Bank {
                 unrest: options.unrest,
                 webhook_url: options.webhook_url.clone().filter(|url| !url.is_empty()),
                 refuse_all: None,
+                portal: Mood::Serves,
                 opening_balance: options.opening_balance,
                 clock_offset_seconds: options.clock_offset,
             }),
             book: Mutex::new(book),
             questions: Mutex::default(),
             journal,
+            portal: cep::Portal::default(),
             http: reqwest::Client::builder()
                 .timeout(std::time::Duration::from_secs(5))
                 .build()
@@ -223,6 +229,8 @@ fn router(bank: Arc<Bank>) -> Router {
         .route("/efws/API/consultaOrden", post(query::order))
         .route("/efws/API/V2/conciliacion", post(query::conciliation))
         .route("/efws/API/consultaSaldoCuenta", post(query::balance))
+        .route("/cep/valida.do", post(cep::validate))
+        .route("/cep/descarga.do", get(cep::download))
         .route("/", get(page::show))
         .route("/page/{action}", post(page::act))
         .route("/healthz", get(control::health))
@@ -231,6 +239,7 @@ fn router(bank: Arc<Bank>) -> Router {
         .route("/control/requests", get(control::requests))
         .route("/control/tally", get(control::tally))
         .route("/control/questions", get(control::questions))
+        .route("/control/portal", get(control::portal))
         .route("/control/statement", get(control::statement))
         .route("/control/fault", put(control::fault))
         .route("/control/speak", post(control::speak))

@@ -38,6 +38,7 @@ mod pauses;
 mod payouts;
 mod plain;
 mod problem;
+mod receipts;
 mod reconciliations;
 mod show;
 mod trace;
@@ -108,7 +109,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(payouts::validate))
         .routes(routes!(payouts::show))
         .routes(routes!(payouts::timeline))
-        .routes(routes!(payouts::receipt))
+        .routes(routes!(receipts::show, receipts::look_up))
         .routes(routes!(payouts::cancel))
         .routes(routes!(payouts::retry))
         .routes(routes!(decisions::payout))

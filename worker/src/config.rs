@@ -58,6 +58,8 @@ pub struct Config {
     pub calendar: Holidays,
     /// The sweeper.
     pub relay: Relay,
+    /// Banxico's portal of receipts.
+    pub banxico: Banxico,
     /// Where Prometheus scrapes.
     pub metrics: Metrics,
     /// STP, for the process that has its credentials.
@@ -266,6 +268,17 @@ pub struct Relay {
     /// Between two looks.
     #[serde(deserialize_with = "whole")]
     pub sweep_seconds: u32,
+}
+
+/// Banxico's portal of receipts (CEP).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Banxico {
+    /// The address that `valida.do` is added to.
+    pub portal: String,
+    /// Between two questions, of all giro together.
+    #[serde(deserialize_with = "whole")]
+    pub every_seconds: u32,
 }
 
 /// Where Prometheus scrapes each program; `None` measures nothing.

@@ -26,6 +26,7 @@ mod json;
 mod page;
 mod paper;
 mod payouts;
+mod receipt;
 mod session;
 mod status;
 mod transfers;

@@ -18,10 +18,10 @@ use temporalio_common::{search_attributes::SearchAttributes, telemetry::metrics:
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::{debug, warn};
 use workflows::{
-    PayoutWorkflow, TransferWorkflow, attributes,
+    PayoutWorkflow, ReceiptsWorkflow, TransferWorkflow, attributes,
     contract::Asked,
     domain::{InstitutionCode, Institutions, TransferId},
-    sentences,
+    receipts, sentences,
     wire::{AcceptedStart, Anything, Start, Transfer, TransferStart},
 };
 
@@ -174,6 +174,20 @@ impl Starter {
             .start(received)
             .await
             .context("Temporal did not start the run")
+    }
+
+    /// Starts the run that asks Banxico for what is due, where none is under way.
+    pub async fn receipts(&self) -> anyhow::Result<()> {
+        let client = self.client().await?;
+        let queue = self.temporal.task_queue.clone();
+        let options = WorkflowStartOptions::new(queue.clone(), receipts::id(&queue))
+            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .build();
+        match client.start_workflow(ReceiptsWorkflow::run, Anything, options).await {
+            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
+            Err(error) => Err(error).context("Temporal did not start the run"),
+        }
     }
 
     /// Says that there is something to look at about money that came in.

@@ -9,8 +9,8 @@ use temporalio_macros::activity_definitions;
 
 use crate::{
     domain::{
-        Attention, Centavos, End, Evidence, FieldError, PayoutId, ReceivedAttention, ReceivedId, ReceivedKind,
-        ReceivedState, Refusal, State, TrackingKey,
+        Attention, Centavos, End, Evidence, FieldError, PayoutId, PortalAnswer, ReceivedAttention, ReceivedId,
+        ReceivedKind, ReceivedState, Refusal, State, TrackingKey,
     },
     wire::DirectStart,
 };
@@ -159,6 +159,28 @@ pub struct Asked {
     pub next: String,
     /// True when giro sends it again now, by its own rules.
     pub resends: bool,
+}
+
+/// What a turn at Banxico's portal came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "turn")]
+pub enum Turn {
+    /// A question was asked, and what came of it is written down.
+    Asked {
+        /// About this payout.
+        payout: PayoutId,
+        /// What came.
+        said: PortalAnswer,
+        /// Seconds until the next may be asked.
+        wait_seconds: u64,
+    },
+    /// The portal's pace allows none yet.
+    Wait {
+        /// Seconds until it does.
+        wait_seconds: u64,
+    },
+    /// Nothing is due, or not soon.
+    Nothing,
 }
 
 /// What a look at a bank's closed days came to.
@@ -329,10 +351,23 @@ impl Bank {
     }
 }
 
+/// Questions to Banxico's portal of receipts, which decide nothing about money.
+pub struct Banxico;
+
+#[activity_definitions]
+impl Banxico {
+    /// Asks what is due first, once.
+    #[activity(name = "banxico.look_up")]
+    pub fn look_up() -> Turn {
+        unimplemented!()
+    }
+}
+
 /// The marker types, for the crate that implements them.
 pub mod markers {
     pub use super::{
         bank::{Ask, Inquire, Reconcile, Submit},
+        banxico::LookUp,
         ledger::{Accept, Apply, Book, Deposit, GiveBack},
     };
 }

@@ -12,6 +12,7 @@ mod institution;
 mod money;
 mod payout;
 mod reason;
+mod receipt;
 mod received;
 mod request;
 mod text;
@@ -25,6 +26,7 @@ pub use institution::{CatalogueError, Institution, InstitutionCode, Institutions
 pub use money::{Centavos, Currency, LARGEST_ORDER};
 pub use payout::{Attention, End, Evidence, Outcome, Refusal, State};
 pub use reason::FailureReason;
+pub use receipt::{PaymentState, PortalAnswer};
 pub use received::{ReceivedAttention, ReceivedKind, ReceivedState};
 pub use request::{
     AccountRequest, BeneficiaryRequest, OpenAccount, OpeningCreditRequest, Order, PayoutRequest, TransferOrder,

@@ -6,6 +6,7 @@
 //! | `deposit`, `returns` | the same of money that comes in |
 //! | `transfer` | the same of money that stays: from one account of giro's own to another |
 //! | `reconciliation` | the banks' closed days, held against the books |
+//! | `receipts` | questions to Banxico's portal of receipts |
 //! | `outcome` | how a run ended |
 //! | `saga`, `arrival` | the verbs they are written in, with their timeouts and retries |
 //! | `verbs` | what every run does alike |
@@ -23,6 +24,7 @@ pub mod deposit;
 pub mod domain;
 pub mod outcome;
 pub mod payout;
+pub mod receipts;
 pub mod reconciliation;
 pub mod returns;
 mod saga;
@@ -33,6 +35,7 @@ pub mod wire;
 
 pub use deposit::DepositWorkflow;
 pub use payout::PayoutWorkflow;
+pub use receipts::ReceiptsWorkflow;
 pub use reconciliation::ReconciliationWorkflow;
 pub use returns::ReturnWorkflow;
 pub use transfer::TransferWorkflow;
@@ -49,4 +52,9 @@ pub const GIRO: &str = "giro";
 /// The queue of a bank's calls: alone with the bank's credentials, paused and limited alone.
 pub fn bank_queue(queue: &str, bank: &str) -> String {
     format!("{queue}-bank-{bank}")
+}
+
+/// The queue of questions to Banxico: nothing of a payout waits for it.
+pub fn banxico_queue(queue: &str) -> String {
+    format!("{queue}-banxico")
 }

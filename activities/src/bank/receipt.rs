@@ -20,6 +20,14 @@ impl std::fmt::Debug for Receipt {
     }
 }
 
+/// The code of a bank in SPEI: who sends its orders.
+pub fn institution(bank: &str) -> Option<u32> {
+    match bank {
+        stp::NAME => stp::INSTITUTION.parse().ok(),
+        _ => None,
+    }
+}
+
 /// The receipt in a bank's answer about the order with this key; `None` while the beneficiary's bank has not confirmed.
 pub fn receipt(bank: &str, status: u16, body: &[u8], key: &str) -> Option<Receipt> {
     match bank {

@@ -35,9 +35,11 @@ use super::{
     ReceivedFound, StatementLine, StatementPage, StatementUnknown, Submitted, What,
 };
 
-pub(in crate::bank) use codes::fold;
+pub(crate) use codes::fold;
+pub(in crate::bank) use order::STP_INSTITUTION as INSTITUTION;
 pub use query::QueryFormat;
 pub(in crate::bank) use reasons::reason;
+pub(crate) use record::centavos as decimal;
 pub(in crate::bank) use record::read_receipt as receipt;
 pub use webhook::parse_webhook;
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use jiff::{
-    Timestamp,
+    Timestamp, Zoned,
     civil::{Date, Weekday},
     tz::TimeZone,
 };
@@ -22,6 +22,12 @@ impl Calendar {
         Ok(Self { zone })
     }
 
+    /// A time of the bank's clock, epoch milliseconds, as a clock in Mexico City shows it.
+    pub(super) fn local(&self, milliseconds: i64) -> Zoned {
+        let at = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH);
+        at.to_zoned(self.zone.clone())
+    }
+
     /// The operating date at `now`, as the number AAAAMMDD.
     pub(super) fn operating_date(&self, now: Timestamp) -> u32 {
         let local = now.to_zoned(self.zone.clone());
@@ -34,6 +40,14 @@ impl Calendar {
         }
         number(date)
     }
+}
+
+/// A date from the number AAAAMMDD; of a number that is none, the first there is.
+pub(super) fn as_date(number: u32) -> Date {
+    let part = |number: u32| i16::try_from(number).unwrap_or(1);
+    let (month, day) = (part(number / 100 % 100), part(number % 100));
+    let (month, day) = (i8::try_from(month).unwrap_or(1), i8::try_from(day).unwrap_or(1));
+    Date::new(part(number / 10_000), month, day).unwrap_or(Date::MIN)
 }
 
 /// Reads AAAAMMDD; nothing else is a date to this bank.

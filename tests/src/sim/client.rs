@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     book::{OrderView, RequestView},
+    cep::Asked,
     control::{Planted, SettingsChange, SettingsView, Statement, Tally},
     faults::Fault,
     incoming::{Incoming, IncomingView},
@@ -51,6 +52,11 @@ impl Control {
     pub async fn receive(&self, incoming: &Incoming) -> Result<IncomingView> {
         let body = serde_json::to_value(incoming)?;
         self.call(Method::POST, "/control/incoming", &[], Some(body)).await
+    }
+
+    /// What Banxico's portal was asked, the oldest first.
+    pub async fn portal(&self) -> Result<Vec<Asked>> {
+        self.call(Method::GET, "/control/portal", &[], None).await
     }
 
     /// All money that others sent, oldest first; same-day returns of orders are not among it.

@@ -20,6 +20,7 @@ use super::{
     Bank,
     book::{OrderView, RequestView},
     calendar::parse_date,
+    cep::{Asked, Mood},
     chaos::Chaos,
     faults::Fault,
     journal::{FaultLine, Line, SpeakLine},
@@ -53,6 +54,8 @@ pub struct SettingsView {
     pub webhook_url: Option<String>,
     /// Every register request that is well signed is refused with this code.
     pub refuse_all: Option<i64>,
+    /// How Banxico's portal answers.
+    pub portal: Mood,
     /// Opening balance in centavos.
     pub opening_balance: i64,
     /// Seconds the bank's clock is ahead of the machine's.
@@ -90,6 +93,8 @@ pub struct SettingsChange {
     /// `Some(None)` ends the refusing.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "code")]
     pub refuse_all: Option<Option<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub portal: Option<Mood>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opening_balance: Option<i64>,
 }
@@ -361,6 +366,11 @@ fn known(bank: &Bank, clave: &str) -> Result<u64, Failure> {
     })
 }
 
+/// `GET /control/portal`: what Banxico's portal was asked since it was started.
+pub(super) async fn portal(State(bank): Shared) -> Answer<Vec<Asked>> {
+    Ok(Json(bank.portal.asked()))
+}
+
 /// `GET /control/settings`.
 pub(super) async fn settings(State(bank): Shared) -> Answer<SettingsView> {
     Ok(Json(bank.settings()))
@@ -385,6 +395,7 @@ pub(super) async fn change_settings(State(bank): Shared, Json(change): Json<Sett
             None => now.webhook_url,
         },
         refuse_all: change.refuse_all.unwrap_or(now.refuse_all),
+        portal: change.portal.unwrap_or(now.portal),
         opening_balance: change.opening_balance.unwrap_or(now.opening_balance),
         clock_offset_seconds: now.clock_offset_seconds,
     };

@@ -432,7 +432,7 @@ fn incoming_record(came: &IncomingView) -> Result<Record> {
 
 /// Whose account the beneficiary's bank says it is: in capitals, as banks write it; somebody else's where the concept asks for
 /// that.
-fn confirmed(order: &OrderView, name: String) -> String {
+pub(super) fn confirmed(order: &OrderView, name: String) -> String {
     match order.field("conceptoPago") {
         "CEP de otro" => "PEDRO PARAMO RULFO".to_owned(),
         _ => name.to_uppercase(),

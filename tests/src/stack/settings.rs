@@ -85,6 +85,9 @@ horizon_seconds = 2
 question_gap_seconds = 1
 [relay]
 sweep_seconds = 1
+[banxico]
+portal = "{bank}/cep"
+every_seconds = 1
 [stp]
 company = "GIRO"
 orders_url = "{bank}/speiws/rest"

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use activities::{
-    bank::{self, stp},
+    bank::stp,
     crash::{self, Point},
     ledger::{
         command::{Accept, Answer},
@@ -42,7 +42,6 @@ use super::{
         bank::Bank,
         form,
         payout::{self as view, PayoutLinks, Preview},
-        receipt::Receipt,
         request::NewPayout,
         timeline::{Happened, Timeline},
     },
@@ -309,39 +308,6 @@ pub(super) async fn timeline(
         links: PayoutLinks::of(&seen.payout, api.context()),
     };
     Ok(reply(StatusCode::OK, timeline))
-}
-
-/// Look at the receipt of a payout
-///
-/// Where Banxico has its CEP, as the bank linked it when it said that it is paid or in a later list of its day, and whose
-/// account the beneficiary's bank has confirmed; and what to enter at Banxico by hand. It is for people: nothing about money is
-/// decided by it. The one place besides a deposit that shows a name.
-#[utoipa::path(get, path = "/v1/payouts/{id}/receipt", tag = "payouts", operation_id = "getPayoutReceipt",
-    params(("id" = inline(form::PayoutId), Path, description = "The payout.")),
-    responses((status = 200, description = "The receipt, or why there is none.", body = Receipt)))]
-pub(super) async fn receipt(
-    Shared(api): Shared<Arc<Api>>,
-    Reader(caller): Reader,
-    Id(id): Id<PayoutId>,
-    _: Params<Nothing>,
-) -> Answered<Response> {
-    trace::about(id);
-    let payout = api.payout(&caller, id).await?.payout;
-    let answers = read::confirmations(api.ledger.pool(), id).await?;
-    let found = answers.into_iter().find_map(|answer| {
-        let receipt = bank::receipt(
-            &payout.bank,
-            answer.status,
-            &answer.received,
-            payout.tracking_key.as_str(),
-        );
-        Some((answer.at, receipt?))
-    });
-    let found = match found {
-        Some(found) => Some(found),
-        None => read::receipt(api.ledger.pool(), id).await?,
-    };
-    Ok(reply(StatusCode::OK, Receipt::of(&payout, found)))
 }
 
 /// Take a payout back

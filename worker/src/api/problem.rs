@@ -73,6 +73,8 @@ codes! {
         MayBeBack = "may_be_back",
         /// It takes no two people: giro ends it by itself, or it has ended and nothing is to be understood.
         NothingToDecide = "nothing_to_decide",
+        /// Banxico has nothing of it.
+        NothingToLookUp = "nothing_to_look_up",
         /// The CLABE belongs to another account.
         ClabeTaken = "clabe_taken",
         /// Another pause of the bank stands than the one that was to end.
@@ -111,6 +113,7 @@ impl Code {
             | Self::KeyShared
             | Self::MayBeBack
             | Self::NothingToDecide
+            | Self::NothingToLookUp
             | Self::ClabeTaken
             | Self::AnotherPause => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -144,6 +147,7 @@ impl Code {
             Self::KeyShared => "Two deposits have the same key",
             Self::MayBeBack => "It may have been sent back",
             Self::NothingToDecide => "Nobody has to decide it",
+            Self::NothingToLookUp => "There is nothing to look up",
             Self::ClabeTaken => "The CLABE has an account",
             Self::AnotherPause => "Another pause of the bank stands",
             Self::NotFound => "Not found",
@@ -202,6 +206,9 @@ impl Code {
             Self::NothingToDecide => {
                 "giro ends it by itself, or what is to be understood of it is none of this. Nothing was decided; look at what it says of `next` and `attention`."
             }
+            Self::NothingToLookUp => {
+                "It was never sent through a bank, or stayed in giro: Banxico has nothing of it, and was not asked."
+            }
             Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
             Self::AnotherPause => {
                 "Look at the bank: another pause stands than the one that you name. Nothing was done. Once its cause is mended, send its `paused_at`."
@@ -238,6 +245,7 @@ impl Code {
             | Self::KeyShared
             | Self::MayBeBack
             | Self::NothingToDecide
+            | Self::NothingToLookUp
             | Self::AnotherPause
             | Self::CatchingUp
             | Self::Later

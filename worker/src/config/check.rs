@@ -26,6 +26,12 @@ pub(super) fn check(config: &Config) -> Result<(), Vec<String>> {
     need((1..=600).contains(&config.received.pull_seconds), &mut wrong, || {
         "received.pull_seconds: write a number from 1 to 600".to_owned()
     });
+    need(is_web(&config.banxico.portal), &mut wrong, || {
+        "banxico.portal: write an address such as https://host/path".to_owned()
+    });
+    need((1..=60).contains(&config.banxico.every_seconds), &mut wrong, || {
+        "banxico.every_seconds: write a number from 1 to 60".to_owned()
+    });
     metrics(config, &mut wrong);
     if let Some(stp) = &config.stp {
         need((1..=1_000).contains(&stp.per_second), &mut wrong, || {
@@ -263,15 +269,16 @@ fn production(config: &Config, wrong: &mut Vec<String>) {
             format!("{key}: production takes {least} or more")
         });
     }
-    if let Some(stp) = &config.stp {
-        for (key, url) in [
-            ("stp.orders_url", &stp.orders_url),
-            ("stp.queries_url", &stp.queries_url),
-        ] {
-            need(url.starts_with("https://"), wrong, || {
-                format!("{key}: production takes https only")
-            });
-        }
+    let stp = config.stp.as_ref();
+    let addresses = [
+        Some(("banxico.portal", &config.banxico.portal)),
+        stp.map(|stp| ("stp.orders_url", &stp.orders_url)),
+        stp.map(|stp| ("stp.queries_url", &stp.queries_url)),
+    ];
+    for (key, url) in addresses.into_iter().flatten() {
+        need(url.starts_with("https://"), wrong, || {
+            format!("{key}: production takes https only")
+        });
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     failure::{Exit, Failure},
     page::{institution, page, title, tone},
     paper::{Column, Paper, Text, Tone},
+    receipt,
     session::{Listed, Session},
     when::{When, between},
     words::{age, amount, plain, since},
@@ -23,7 +24,6 @@ use crate::api::view::{
     attention::Attention,
     page::Page,
     payout::{Payout, Preview, Retried},
-    receipt::Receipt,
     request::{NewBeneficiary, NewPayout},
     timeline::{Happened, Timeline},
 };
@@ -42,7 +42,7 @@ pub(super) async fn run(session: &Session, command: &Payouts) -> Result<Exit, Fa
         Payouts::List(filter) => list(session, filter).await,
         Payouts::Show { payout } => show(session, payout.id).await,
         Payouts::Timeline { payout } => timeline(session, payout.id).await,
-        Payouts::Receipt { payout } => receipt(session, payout.id).await,
+        Payouts::Receipt { payout, look_up, key } => receipt::show(session, payout.id, *look_up, key).await,
         Payouts::Retry { payout, key } => retry(session, payout.id, key).await,
         Payouts::Cancel { payout, sure, key } => cancel(session, payout.id, sure.yes, key).await,
         Payouts::Decide { payout, outcome, said } => {
@@ -171,44 +171,6 @@ async fn show(session: &Session, id: PayoutId) -> Result<Exit, Failure> {
 async fn timeline(session: &Session, id: PayoutId) -> Result<Exit, Failure> {
     let answer = session.get(&format!("{}/timeline", path(id)), &[]).await?;
     session.tell(&answer, |timeline| history(timeline, &session.paper))
-}
-
-async fn receipt(session: &Session, id: PayoutId) -> Result<Exit, Failure> {
-    let answer = session.get(&format!("{}/receipt", path(id)), &[]).await?;
-    session.tell(&answer, |receipt| confirmed(receipt, &session.paper))
-}
-
-fn confirmed(receipt: &Receipt, paper: &Paper) -> String {
-    let tone = match receipt.name_matches {
-        Some(false) => Tone::Bad,
-        Some(true) | None => Tone::Plain,
-    };
-    let mut facts = vec![("receipt", Text::new(&receipt.what, tone))];
-    facts.extend(
-        receipt
-            .beneficiary_name
-            .as_ref()
-            .map(|name| ("name", Text::new(name, tone))),
-    );
-    facts.extend(receipt.seen_at.map(|at| ("seen", Text::from(paper.clock.full(at)))));
-    if let Some(by_hand) = &receipt.look_up {
-        let told = format!(
-            "{}: {}, key {}, issuer {}, receiver {}, {}",
-            by_hand.at,
-            by_hand.operating_date,
-            by_hand.tracking_key.as_str(),
-            by_hand.issuer,
-            by_hand.receiver,
-            amount(by_hand.amount)
-        );
-        facts.push(("by hand", Text::from(told)));
-    }
-    let mut text = format!("{}\n\n{}", receipt.payout, paper.facts(facts));
-    // A link that is wrapped cannot be followed.
-    if let Some(url) = &receipt.url {
-        text.push_str(&format!("\n{}\n", plain(url)));
-    }
-    text
 }
 
 fn history(timeline: &Timeline, paper: &Paper) -> String {

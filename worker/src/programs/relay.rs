@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    figures,
+    banxico, figures,
     ledger::{Ledger, StoreError, closures, read, rows::Payout},
     meters::Program,
     sweep,
@@ -72,6 +72,7 @@ async fn sweep(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
     };
     arrive(ledger, starter, at_once).await;
     await_their_time(ledger, starter, (at_once / 4).max(1)).await;
+    look_up(ledger, starter).await;
     let asleep = wake(ledger, starter, at_once).await;
     let driven: Vec<Option<Driven>> = stream::iter(&overdue)
         .map(|payout| drive(starter, payout, back.contains(&payout.bank)))
@@ -97,6 +98,25 @@ async fn await_their_time(ledger: &Ledger, starter: &Starter, at_once: i64) {
         Err(error) => {
             meters::unswept();
             warn!(%error, "what waits for its time cannot be swept");
+        }
+    }
+}
+
+/// Has Banxico asked for the receipts that are due.
+async fn look_up(ledger: &Ledger, starter: &Starter) {
+    match banxico::is_due(ledger.pool()).await {
+        Ok(true) => {
+            if let Err(error) = starter.receipts().await {
+                warn!(
+                    error = format!("{error:#}"),
+                    "receipts are to be looked up, and Temporal does not start it"
+                );
+            }
+        }
+        Ok(false) => {}
+        Err(error) => {
+            meters::unswept();
+            warn!(%error, "what is to be looked up at Banxico cannot be swept");
         }
     }
 }

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     bank::{Bank, stp::Stp},
+    banxico::Portal,
     catch_up, inbox,
     meters::{self, Program},
     receive::{Arrivals, Puller},
-    steps::{BankSteps, DirectStarts, LedgerSteps},
+    steps::{BankSteps, BanxicoSteps, DirectStarts, LedgerSteps},
 };
 use anyhow::Context;
 use futures::future::try_join_all;
@@ -18,7 +19,8 @@ use temporalio_sdk::{
 use tokio::{sync::watch, task::JoinHandle};
 use tracing::info;
 use workflows::{
-    DepositWorkflow, PayoutWorkflow, ReconciliationWorkflow, ReturnWorkflow, TransferWorkflow, bank_queue,
+    DepositWorkflow, PayoutWorkflow, ReceiptsWorkflow, ReconciliationWorkflow, ReturnWorkflow, TransferWorkflow,
+    bank_queue, banxico_queue,
 };
 
 use super::{open_ledger, stop_signal, stopped};
@@ -32,12 +34,14 @@ const GRACE: Duration = Duration::from_secs(25);
 /// Which queues a worker polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Queues {
-    /// Both: the queue of runs, and the bank's.
+    /// All of them: the queue of runs, the bank's, and Banxico's.
     All,
     /// Runs and ledger steps; needs no credentials of a bank.
     Runs,
     /// Calls to STP and its inbox; needs STP's credentials.
     Stp,
+    /// Questions to Banxico's portal of receipts; needs no credentials.
+    Banxico,
 }
 
 /// Polls until SIGTERM, then lets what has begun finish.
@@ -50,11 +54,12 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
     let client = starter::connect_metered(&config.temporal, meter).await?;
     let stop = stop_signal();
     let mut workers = Vec::new();
-    if queues != Queues::Stp {
+    if matches!(queues, Queues::All | Queues::Runs) {
         let steps = LedgerSteps::new(ledger.clone(), direct_starts(&config)?);
         let options = WorkerOptions::new(config.temporal.task_queue.clone())
             .register_workflow::<PayoutWorkflow>()?
             .register_workflow::<ReconciliationWorkflow>()?
+            .register_workflow::<ReceiptsWorkflow>()?
             .register_workflow::<DepositWorkflow>()?
             .register_workflow::<ReturnWorkflow>()?
             .register_workflow::<TransferWorkflow>()?
@@ -65,7 +70,7 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
         workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);
     }
     let mut beside = Vec::new();
-    if queues != Queues::Stp {
+    if matches!(queues, Queues::All | Queues::Runs) {
         let keeping = schedule::keep(
             client.clone(),
             config.temporal.task_queue.clone(),
@@ -74,7 +79,18 @@ pub async fn worker(config: Config, queues: Queues) -> anyhow::Result<()> {
         beside.push(("the schedule", tokio::spawn(keeping)));
     }
     let (drained, is_drained) = watch::channel(false);
-    if queues != Queues::Runs {
+    if matches!(queues, Queues::All | Queues::Banxico) {
+        let portal = Portal::new(&config.banxico.portal)
+            .map_err(anyhow::Error::msg)
+            .context("banxico.portal")?;
+        let steps = BanxicoSteps::new(ledger.clone(), portal, config.banxico.every_seconds);
+        let options = WorkerOptions::new(banxico_queue(&config.temporal.task_queue))
+            .register_activities(steps)
+            .graceful_shutdown_period(GRACE)
+            .build();
+        workers.push(Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?);
+    }
+    if matches!(queues, Queues::All | Queues::Stp) {
         let stp = config
             .stp
             .clone()

@@ -126,7 +126,7 @@ pub(super) fn state_code(word: &str) -> String {
 }
 
 /// Lower case, Spanish accents off, outer spaces and full stops off: live texts differ in all of these.
-pub(in crate::bank) fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     let plain = text
         .chars()
         .flat_map(char::to_lowercase)

@@ -10,7 +10,7 @@ use super::sign;
 use crate::bank::{CameBy, Order, Payment, What};
 
 /// STP: the institution that all of its customers send from.
-pub(super) const STP_INSTITUTION: &str = "90646";
+pub(in crate::bank) const STP_INSTITUTION: &str = "90646";
 
 /// One value of an order: what is signed and what is sent are the same text.
 #[derive(Clone, PartialEq, Eq)]

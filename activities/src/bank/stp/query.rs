@@ -15,7 +15,10 @@ use super::client::{Limits, asked_pause};
 use super::order::{STP_INSTITUTION, aaaammdd};
 use super::record::{no_answer, read_balance, read_order, read_received};
 use super::{received, sign, statement};
-use crate::bank::{BalanceUnknown, Direction, Exchange, Found, Order, Pace, ReceivedFound, StatementUnknown};
+use crate::{
+    bank::{BalanceUnknown, Direction, Exchange, Found, Order, Pace, ReceivedFound, StatementUnknown},
+    web,
+};
 
 /// Two questions about one order end within this, so that the activity that asks can record the answer.
 const BOTH_QUESTIONS: Duration = Duration::from_secs(15);
@@ -292,7 +295,7 @@ impl Asker {
             Ok(response) => response,
             Err(error) => {
                 return Err(NoAnswer {
-                    why: why(&error).into(),
+                    why: web::why(&error).into(),
                     exchange,
                 });
             }
@@ -302,26 +305,12 @@ impl Asker {
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
             self.pace.throttled(asked_pause(response.headers()));
         }
-        loop {
-            match response.chunk().await {
-                Ok(None) => return Ok((status, exchange)),
-                Ok(Some(chunk)) => {
-                    let room = cap - exchange.received.len();
-                    exchange.received.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                    if chunk.len() > room {
-                        return Err(NoAnswer {
-                            why: "answer too large".into(),
-                            exchange,
-                        });
-                    }
-                }
-                Err(error) => {
-                    return Err(NoAnswer {
-                        why: why(&error).into(),
-                        exchange,
-                    });
-                }
-            }
+        match web::take(&mut response, &mut exchange.received, cap).await {
+            Ok(()) => Ok((status, exchange)),
+            Err(why) => Err(NoAnswer {
+                why: why.into(),
+                exchange,
+            }),
         }
     }
 }
@@ -398,16 +387,6 @@ fn received_on_its_day(status: u16, body: &[u8], clave: &str, company: &str) -> 
             .find(|entry| entry.tracking_key == clave)
             .map_or(ReceivedFound::NotFound, |entry| ReceivedFound::Entry(Box::new(entry))),
         Err(StatementUnknown { why }) => ReceivedFound::NoAnswer { why },
-    }
-}
-
-fn why(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
-        "timeout"
-    } else if error.is_connect() {
-        "no connection"
-    } else {
-        "cut"
     }
 }
 

@@ -271,7 +271,7 @@ pub(super) fn scalar(raw: Option<&RawValue>) -> Option<String> {
 }
 
 /// A decimal number exactly: `10.3`, `10.300`, and `1.234567005E7` as Java prints large ones.
-pub(super) fn centavos(text: &str) -> Option<Centavos> {
+pub(crate) fn centavos(text: &str) -> Option<Centavos> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i8>().ok()?),
         None => (text, 0),

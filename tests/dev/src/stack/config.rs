@@ -78,6 +78,10 @@ sent_seconds = 60
 [rules]
 horizon_seconds = 8
 
+[banxico]
+portal = "{bank}/cep"
+every_seconds = 2
+
 [stp]
 company = "GIRO"
 account = "646180157000000004"

@@ -74,6 +74,10 @@ forms! {
     );
     /// A payout's state.
     State = words("Where a payout stands.", &all(domain::State::ALL, domain::State::word));
+    /// What Banxico's portal answered.
+    PortalAnswer = words("What Banxico's portal answered.", &all(domain::PortalAnswer::ALL, domain::PortalAnswer::word));
+    /// Banxico's word.
+    PaymentState = words("Where a payment stands in SPEI, as Banxico has it.", &all(domain::PaymentState::ALL, domain::PaymentState::word));
     /// What proves an outcome.
     Evidence = words("What proves an outcome.", &all(domain::Evidence::ALL, domain::Evidence::word));
     /// Why a person should look.

@@ -28,6 +28,11 @@ pub(in crate::ctl) enum Payouts {
     Receipt {
         #[command(flatten)]
         payout: PayoutArg,
+        /// Have it looked up at Banxico's portal, in the background.
+        #[arg(long)]
+        look_up: bool,
+        #[command(flatten)]
+        key: Key,
     },
     /// Have the bank asked now. Always safe: it is sent again only where giro's own rules allow.
     Retry {

@@ -1,0 +1,273 @@
+//! Who wants which receipt looked up at Banxico, what came of it, and when it is asked again.
+
+use jiff::{Timestamp, civil::Date};
+use serde::Deserialize;
+use serde_json::Value;
+use sqlx::PgPool;
+use workflows::domain::{PaymentState, PayoutId, PortalAnswer};
+
+use super::Answer;
+use crate::ledger::{StoreError, heard};
+
+/// Attempts, of which the last is some eight hours after the first.
+const ATTEMPTS: u32 = 10;
+/// After the first attempt that brought none, in seconds; each further one takes twice as long.
+const FIRST: u64 = 60;
+const LONGEST: u64 = 6 * 3_600;
+/// The portal is left alone for so many seconds once it says that it was asked too often.
+const QUIET: u64 = 3_600;
+/// Who waits longer than so many seconds for the portal's pace does not wait in a run.
+const SOON: u64 = 60;
+
+/// A wish, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Asked {
+    /// Whose it is.
+    pub asked_by: String,
+    /// When.
+    pub asked_at: Timestamp,
+    /// When Banxico is asked next; `None`: no more.
+    pub due_at: Option<Timestamp>,
+    /// Answers that were none to end with.
+    pub attempts: u32,
+}
+
+/// An answer, as it is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Said {
+    /// When.
+    pub at: Timestamp,
+    /// What it is.
+    pub said: PortalAnswer,
+    /// Where the payment stands, where it says so.
+    pub state: Option<PaymentState>,
+    /// The page, or the receipt: it holds names and accounts.
+    pub received: Vec<u8>,
+}
+
+impl std::fmt::Debug for Said {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Said({}, {}, {:?})", self.at, self.said, self.state)
+    }
+}
+
+/// A wish with its answer: the receipt, where one ever came, else the newest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The wish.
+    pub asked: Asked,
+    /// `None`: not asked yet.
+    pub said: Option<Said>,
+}
+
+/// What may be asked now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// This, now, and nothing else: the turn is taken.
+    Turn {
+        /// The payout.
+        payout: PayoutId,
+        /// Attempts before.
+        attempts: u32,
+    },
+    /// The portal's pace allows none for so many seconds.
+    Wait(u64),
+    /// Nothing is due, or not soon.
+    Nothing,
+}
+
+/// Writes down that `by` wants a payout's receipt looked up. Who wants it while it is under way, or after it was found, changes
+/// nothing.
+pub async fn wish(pool: &PgPool, payout: PayoutId, by: &str) -> Result<(), StoreError> {
+    let written = sqlx::query!(
+        r#"insert into receipt_request as known (payout, asked_by, asked_at, due_at)
+           values ($1, $2, giro_now(), giro_now())
+           on conflict (payout) do update
+               set asked_by = excluded.asked_by, asked_at = excluded.asked_at, due_at = excluded.due_at, attempts = 0
+               where known.due_at is null
+                 and not exists (select from receipt_answer a where a.payout = known.payout and a.said = 'receipt')"#,
+        payout.uuid(),
+        by
+    );
+    heard(written.execute(pool)).await.map(drop)
+}
+
+/// True when something may be asked now.
+pub async fn is_due(pool: &PgPool) -> Result<bool, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"select exists (select from receipt_request where due_at <= giro_now())
+               and (select quiet_until <= giro_now() from banxico) as "due!""#
+    );
+    heard(found.fetch_one(pool)).await
+}
+
+/// Takes the turn of what is due first, `every` seconds after the turn before at the earliest.
+pub async fn next(pool: &PgPool, every: u32) -> Result<Next, StoreError> {
+    let found = sqlx::query!(
+        r#"with due as (select payout, attempts from receipt_request
+                        where due_at <= giro_now() order by due_at, payout limit 1),
+                turn as (update banxico set asked_at = giro_now()
+                         where exists (select from due) and quiet_until <= giro_now()
+                           and asked_at <= giro_now() - make_interval(secs => $1::int)
+                         returning one)
+           select due.payout, due.attempts, exists (select from turn) as "is_mine!",
+                  greatest(1, ceil(extract(epoch from greatest(
+                      banxico.asked_at + make_interval(secs => $1::int), banxico.quiet_until) - giro_now())))::bigint as "wait!"
+           from due, banxico"#,
+        i32::try_from(every).unwrap_or(i32::MAX)
+    );
+    let Some(found) = heard(found.fetch_optional(pool)).await? else {
+        return Ok(Next::Nothing);
+    };
+    Ok(match u64::try_from(found.wait).unwrap_or(u64::MAX) {
+        _ if found.is_mine => Next::Turn {
+            payout: PayoutId::new(found.payout),
+            attempts: u32::try_from(found.attempts).unwrap_or(u32::MAX),
+        },
+        wait if wait <= SOON => Next::Wait(wait),
+        _ => Next::Nothing,
+    })
+}
+
+/// Writes an answer down, and when Banxico is asked again; `days`: by how many the payment may be asked.
+pub async fn answered(
+    pool: &PgPool,
+    turn: (PayoutId, u32),
+    day: Date,
+    days: usize,
+    answer: &Answer,
+) -> Result<(), StoreError> {
+    let (payout, attempts) = turn;
+    let written = async {
+        let mut transaction = pool.begin().await?;
+        sqlx::query!(
+            r#"insert into receipt_answer (payout, at, day, said, state, status, received)
+               values ($1, giro_now(), $2::text::date, $3, $4, $5, $6)"#,
+            payout.uuid(),
+            day.to_string(),
+            answer.said.word(),
+            answer.state.map(PaymentState::word),
+            answer.status.and_then(|status| i16::try_from(status).ok()),
+            &answer.received
+        )
+        .execute(&mut *transaction)
+        .await?;
+        let again = again(answer.said, answer.state, attempts, days);
+        let counts = i32::from(answer.said != PortalAnswer::TooMany);
+        sqlx::query!(
+            r#"update receipt_request set due_at = giro_now() + make_interval(secs => $3::int), attempts = attempts + $4
+               where payout = $1 and attempts = $2 and due_at is not null"#,
+            payout.uuid(),
+            i32::try_from(attempts).unwrap_or(i32::MAX),
+            again.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX)),
+            counts
+        )
+        .execute(&mut *transaction)
+        .await?;
+        if answer.said == PortalAnswer::TooMany {
+            sqlx::query!(
+                "update banxico set quiet_until = giro_now() + make_interval(secs => $1::int)",
+                i32::try_from(QUIET).unwrap_or(i32::MAX)
+            )
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await
+    };
+    heard(written).await
+}
+
+/// What was wanted of a payout's receipt, and what came; `None`: nobody wanted it.
+pub async fn told(pool: &PgPool, payout: PayoutId) -> Result<Option<Told>, StoreError> {
+    let found = sqlx::query!(
+        r#"select to_jsonb(r) as "asked!", to_jsonb(a.at) as at, a.said as "said?", a.state, a.received as "received?"
+           from receipt_request r
+           left join lateral (select * from receipt_answer a where a.payout = r.payout
+                              order by (a.said = 'receipt') desc, a.id desc limit 1) a on true
+           where r.payout = $1"#,
+        payout.uuid()
+    );
+    let Some(found) = heard(found.fetch_optional(pool)).await? else {
+        return Ok(None);
+    };
+    let said = match (found.at, found.said, found.received) {
+        (Some(at), Some(said), Some(received)) => Some(Said {
+            at: read(at)?,
+            said: word(&said)?,
+            state: found.state.as_deref().map(word).transpose()?,
+            received,
+        }),
+        (..) => None,
+    };
+    Ok(Some(Told {
+        asked: read(found.asked)?,
+        said,
+    }))
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, StoreError> {
+    Ok(serde_json::from_value(value)?)
+}
+
+fn word<T: std::str::FromStr<Err = workflows::domain::UnknownWord>>(word: &str) -> Result<T, StoreError> {
+    word.parse()
+        .map_err(|error: T::Err| StoreError::Disagree(error.to_string()))
+}
+
+/// In how many seconds it is asked again; `None`: no more. `attempts` were before this one.
+fn again(said: PortalAnswer, state: Option<PaymentState>, attempts: u32, days: usize) -> Option<u64> {
+    let is_last = attempts.saturating_add(1) >= ATTEMPTS;
+    let later = FIRST.saturating_mul(1 << attempts.min(20)).min(LONGEST);
+    match said {
+        PortalAnswer::Receipt => None,
+        PortalAnswer::NoReceipt if !state.is_none_or(PaymentState::may_have_a_receipt) => None,
+        // It is nobody's attempt.
+        PortalAnswer::TooMany => Some(QUIET),
+        // By the other day at once.
+        PortalAnswer::NotFound if usize::try_from(attempts).is_ok_and(|before| before + 1 < days) => Some(0),
+        PortalAnswer::NoReceipt | PortalAnswer::NotFound | PortalAnswer::Unclear | PortalAnswer::Silent => {
+            (!is_last).then_some(later)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_asked_again_ever_later_and_not_for_ever() {
+        let mut seconds = Vec::new();
+        for attempt in 0..ATTEMPTS {
+            seconds.push(again(PortalAnswer::Silent, None, attempt, 1));
+        }
+        assert_eq!(seconds[..3], [Some(60), Some(120), Some(240)]);
+        assert_eq!(seconds.last(), Some(&None));
+        let all: u64 = seconds.iter().flatten().sum();
+        assert!((8 * 3_600..10 * 3_600).contains(&all), "{all}");
+        assert!(seconds.iter().flatten().all(|wait| *wait <= LONGEST));
+        assert_eq!(again(PortalAnswer::Silent, None, u32::MAX, 1), None);
+    }
+
+    #[test]
+    fn what_no_answer_will_change_is_asked_no_more() {
+        let no_receipt = |state| again(PortalAnswer::NoReceipt, Some(state), 0, 2);
+        assert_eq!(again(PortalAnswer::Receipt, None, 0, 2), None);
+        assert_eq!(no_receipt(PaymentState::Settled), Some(FIRST));
+        for over in [
+            PaymentState::Cancelled,
+            PaymentState::Rejected,
+            PaymentState::Returned,
+            PaymentState::Dropped,
+        ] {
+            assert_eq!(no_receipt(over), None, "{over}");
+        }
+        assert_eq!(again(PortalAnswer::NotFound, None, 0, 2), Some(0), "the other day");
+        assert_eq!(again(PortalAnswer::NotFound, None, 1, 2), Some(120), "both were asked");
+        assert_eq!(
+            again(PortalAnswer::TooMany, None, ATTEMPTS, 1),
+            Some(QUIET),
+            "nobody's attempt"
+        );
+    }
+}
