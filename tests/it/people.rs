@@ -208,6 +208,43 @@ async fn what_the_bank_paid_and_the_books_never_sent_ends_by_two_people() -> Res
     stack.audited()
 }
 
+/// It left and came back, and the bank says less of it later: its return is looked for all the same.
+#[tokio::test]
+async fn what_came_back_is_looked_for_whatever_is_said_of_it_later() -> Result<()> {
+    let (stack, people, account) = with_people("back_unsent", ALL).await?;
+    stack.giro_command(&["bank", "pause", "stp", "--reason", "test"])?;
+    let id = people.payer.pay(&account, 12_300).await?;
+    let key = text(&people.payer.payout(&id).await?, "/tracking_key")?;
+    let order = Planted {
+        clave: key.clone(),
+        empresa: "GIRO".to_owned(),
+        monto: 12_300,
+        cuenta_beneficiario: BENEFICIARY.to_owned(),
+        estado: "D".to_owned(),
+    };
+    stack.bank.plant(&order).await?;
+    let said = |words: &'static str| {
+        move |payout: &Value| payout["bank_said"].as_str().is_some_and(|said| said.contains(words))
+    };
+    stack.bank.webhook(&key, "D").await?;
+    people.payer.wait(&id, PATIENCE, said("came back")).await?;
+    stack.bank.state(&key, "XX").await?;
+    stack.bank.webhook(&key, "XX").await?;
+    people.payer.wait(&id, PATIENCE, said("stp:XX")).await?;
+    let path = format!("/v1/payouts/{id}/decide");
+    let first = says(&people.ana, &path, "a", "paid", "statement of today").await?;
+    let both = says(&people.luis, &path, "a", "paid", "statement of today").await?;
+    ensure!(
+        first.status == 202 && both.status == 200 && is_told("return_expected")(&both.body["payout"]),
+        "{first:?} {both:?}"
+    );
+    people.payer.wait(&id, PATIENCE, is("settled")).await?;
+    // The audit holds it against what the bank says: it comes to its senses.
+    stack.bank.state(&key, "LQ").await?;
+    stack.balanced().await?;
+    stack.audited()
+}
+
 /// Two people are wrong: the bank paid. That is told, giro sends nothing more, and two people take it off once it is understood.
 #[tokio::test]
 async fn what_came_after_the_end_is_told_until_two_people_understand_it() -> Result<()> {

@@ -183,6 +183,9 @@ pub struct Payout {
     /// What the bank last said to have of it, clear or not; silence and "not found" do not take it back.
     #[serde(default)]
     pub bank_word: Option<String>,
+    /// It once said that the money left and came back.
+    #[serde(default)]
+    pub came_back: bool,
     pub evidence: Option<Evidence>,
     pub contradicted: bool,
     pub decided_by: Option<Vec<String>>,

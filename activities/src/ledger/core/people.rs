@@ -11,9 +11,7 @@ use super::{
         rows::{AccountStatus, Decision, EvidenceRow, Kind, Payout, Received, Rows, Rules, SUSPENSE, Writes},
     },
     judge::no_decision,
-    later, lower,
-    proof::CAME_BACK,
-    raise,
+    later, lower, raise,
     received::{Leg, keep, pay, place, placed},
     sending::begun_once,
     settle_row,
@@ -75,8 +73,9 @@ fn stood(row: &Payout) -> String {
     } else {
         word(row.evidence.map(Evidence::word))
     };
+    let back = if row.came_back { " and that it came back" } else { "" };
     format!(
-        "{}, sends {} ({}), evidence {evidence}, reference {}, the bank said {}, told {}",
+        "{}, sends {} ({}), evidence {evidence}, reference {}, the bank said {}{back}, told {}",
         row.state,
         row.send_no,
         row.unproven,
@@ -229,7 +228,7 @@ fn of_payout(
     } else if row.state == State::Accepted {
         raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
     }
-    if kind == Evidence::TwoPeoplePaid && row.bank_word.as_deref() == Some(CAME_BACK) {
+    if kind == Evidence::TwoPeoplePaid && row.came_back {
         // It left, and its return is still to be looked for.
         raise(&mut row, Attention::ReturnExpected, rows.now);
     }

@@ -131,6 +131,7 @@ fn learn(
             put_evidence(row, Evidence::Paid, Some(asked.id), asked.id, now, bank, writes);
             // Of one that was returned it is the old news.
             if *came_back && row.state != State::Returned {
+                row.came_back = true;
                 raise(row, Attention::ReturnExpected, now);
             }
         }
@@ -227,14 +228,11 @@ fn known(row: &mut Payout) {
     row.not_found_at = None;
 }
 
-/// The bank's word, in ours, of what left and came back.
-pub(super) const CAME_BACK: &str = "paid, and came back";
-
 /// The bank's answer in our words.
 fn said(found: &Found) -> String {
     match found {
         Found::Paid { came_back: false, .. } => "paid".to_owned(),
-        Found::Paid { came_back: true, .. } => CAME_BACK.to_owned(),
+        Found::Paid { came_back: true, .. } => "paid, and came back".to_owned(),
         Found::NotPaid { code } => format!("not paid {code}"),
         Found::Pending { code, .. } => format!("pending {code}"),
         Found::NotFound => "not found".to_owned(),

@@ -290,6 +290,7 @@ pub(super) fn new_payout(rules: &Rules, now: Timestamp, id: PayoutId, terms: Ter
         bank_ref: None,
         bank_said: None,
         bank_word: None,
+        came_back: false,
         evidence: None,
         contradicted: false,
         decided_by: None,

@@ -11,7 +11,7 @@ use super::{
     },
     judge::{PROBE_EVERY, Shut, gate, known_unsent, may_resend, stand},
     later,
-    proof::{BEGIN_LOST, CAME_BACK, doubts, has_order, put_evidence, undecided},
+    proof::{BEGIN_LOST, doubts, has_order, put_evidence, undecided},
     raise,
     reach::{away, begun, misconfigured, sent},
     settle_row, transition,
@@ -155,11 +155,9 @@ pub(super) fn adopt(rules: &Rules, rows: &Rows, adopt: &Adopt) -> (Answer, Write
         // It is not taken in by itself any more: two people may, on the day that the bank states.
         row.effective_on = row.effective_on.or(adopt.line.operating_date);
         row.bank_ref = row.bank_ref.take().or_else(|| adopt.line.bank_ref.clone());
-        if matches!(adopt.line.says, Said::Paid { came_back: true, .. }) {
-            row.bank_word = Some(CAME_BACK.to_owned());
-        }
+        row.came_back |= matches!(adopt.line.says, Said::Paid { came_back: true, .. });
         raise(&mut row, Attention::EvidenceBeforeSend, rows.now);
-        let is_news = (row.effective_on, &row.bank_word) != (before.effective_on, &before.bank_word);
+        let is_news = (row.effective_on, row.came_back) != (before.effective_on, before.came_back);
         if is_news {
             undecided(&mut row, rows.now);
         }

@@ -240,7 +240,7 @@ fn put_row(row: &mut Payout, key: &RowKey, now: At) {
     // It decides nothing but that people may be needed.
     row.deadline_at = row.state.is_open().then(|| instant(now));
     row.ended_at = (!row.state.is_open()).then(|| instant(now));
-    (row.bank_said, row.bank_word) = (None, None);
+    (row.bank_said, row.bank_word, row.came_back) = (None, None, false);
     row.doubt = None;
     row.effective_on = None;
     row.decided_by = None;

@@ -12,7 +12,7 @@ use super::{
     loss::line,
     paid, took,
 };
-use crate::bank::{Found, Said};
+use crate::bank::{Found, FoundDoubt, Said};
 
 /// In doubt, and past its deadline.
 fn stuck() -> super::Books {
@@ -201,6 +201,10 @@ fn what_came_back_before_anybody_knew_of_it_is_looked_for() {
         effective_on,
         came_back: true,
     });
+    // A word that says less takes nothing of it back.
+    books.found(Found::Doubt(FoundDoubt::UnknownWord {
+        code: "stp:XX".to_owned(),
+    }));
     books.says("ana", Outcome::Paid);
     books.says("luis", Outcome::Paid);
     assert_eq!(books.row().attention, Some(Attention::ReturnExpected));

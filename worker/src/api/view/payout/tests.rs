@@ -58,6 +58,7 @@ pub(in crate::api::view) fn seen() -> Seen {
         not_found_at: None,
         bank_ref: None,
         bank_word: None,
+        came_back: false,
         bank_said: None,
         evidence: None,
         contradicted: false,
