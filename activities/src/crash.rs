@@ -196,6 +196,10 @@ points! {
     PauseBefore = "pause_before",
     /// The pause is committed; who asked was not told.
     PauseAfter = "pause_after",
+    /// A closure is called off; what waits for its end still has its late deadline.
+    CallOffAfterCommit = "call_off_after_commit",
+    /// Finance has closed a day; its balances are not kept yet.
+    CloseBeforeBalances = "close_before_balances",
 }
 
 impl fmt::Display for Point {

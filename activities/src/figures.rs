@@ -14,6 +14,7 @@ use crate::{
     ledger::{
         StoreError, heard, read,
         rows::{Cause, PausedBy},
+        store,
     },
     meters, reconcile,
 };
@@ -118,21 +119,22 @@ async fn attention(pool: &PgPool) -> Result<(), StoreError> {
 
 /// Whether each bank may be sent to.
 async fn banks(pool: &PgPool) -> Result<(), StoreError> {
-    let rows = sqlx::query!(
-        r#"select name, paused_by, coalesce(closed_until > giro_now(), false) or exists (
-                       select from jsonb_array_elements(closures) c
-                       where giro_now() >= (c->>'from')::timestamptz and giro_now() < (c->>'until')::timestamptz) as "closed!",
-                   (select count(*) from stray_order where bank = name) as "strays!" from bank"#
-    )
-    .fetch_all(pool)
-    .await?;
-    for row in rows {
+    let strays = sqlx::query!(r#"select bank, count(*) as "many!" from stray_order group by 1"#);
+    let strays = strays.fetch_all(pool).await?;
+    let now = store::now(&mut *pool.acquire().await?).await?;
+    for bank in read::banks(pool).await? {
         for reason in PausedBy::ALL {
-            let paused = row.paused_by.as_deref() == Some(reason.word());
-            gauge!(meters::BANK_PAUSED, "bank" => row.name.clone(), "reason" => reason.word()).set(u32::from(paused));
+            let is_paused = bank.paused_by == Some(reason);
+            gauge!(meters::BANK_PAUSED, "bank" => bank.name.clone(), "reason" => reason.word())
+                .set(u32::from(is_paused));
         }
-        gauge!(meters::STRAYS, "bank" => row.name.clone()).set(number(row.strays));
-        gauge!(meters::BANK_CLOSED, "bank" => row.name).set(u32::from(row.closed));
+        let many = strays
+            .iter()
+            .find(|strays| strays.bank == bank.name)
+            .map_or(0, |strays| strays.many);
+        gauge!(meters::STRAYS, "bank" => bank.name.clone()).set(number(many));
+        let is_closed = bank.closed_until.is_some_and(|until| until > now) || bank.closure(now).is_some();
+        gauge!(meters::BANK_CLOSED, "bank" => bank.name).set(u32::from(is_closed));
     }
     Ok(())
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use sqlx::PgPool;
-use tracing::error;
 
 use crate::{
     crash::{self, Point},
     ledger::{
         StoreError, heard,
         rows::{Payout, Received},
+        store::those_that_read,
     },
 };
 
@@ -55,8 +55,7 @@ pub async fn overdue(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
         SWEPT_LAST
     )
     .fetch_all(pool);
-    let found: Vec<Option<Value>> = heard(due).await?;
-    Ok(taken(found))
+    Ok(taken(heard(due).await?))
 }
 
 /// Takes up to `limit` payouts that wait for their time, a minute after they were accepted and every ten minutes from then on:
@@ -77,10 +76,9 @@ pub async fn waiting(pool: &PgPool, limit: i64) -> Result<Vec<Payout>, StoreErro
     Ok(taken(heard(waiting).await?))
 }
 
-/// Rows that were marked. One that does not read must not keep the others from being driven.
+/// Payouts that were marked.
 fn taken(found: Vec<Option<Value>>) -> Vec<Payout> {
-    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "an overdue payout does not read"));
-    let taken: Vec<Payout> = found.into_iter().flatten().filter_map(|row| read(row).ok()).collect();
+    let taken: Vec<Payout> = those_that_read(found, "an overdue payout");
     taken
         .iter()
         .for_each(|payout| crash::at(Point::SweepAfterMark, &payout.id));
@@ -104,9 +102,5 @@ pub async fn overdue_received(pool: &PgPool, limit: i64) -> Result<Vec<Received>
         SWEPT_LAST
     )
     .fetch_all(pool);
-    let found: Vec<Option<Value>> = heard(due).await?;
-    let read = |row| {
-        serde_json::from_value(row).inspect_err(|error| error!(%error, "overdue money that came in does not read"))
-    };
-    Ok(found.into_iter().flatten().filter_map(|row| read(row).ok()).collect())
+    Ok(those_that_read(heard(due).await?, "overdue money that came in"))
 }

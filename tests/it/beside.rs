@@ -5,9 +5,9 @@ use std::{fs, os::unix::process::ExitStatusExt, path::PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
-    client::{Giro, Reply, clabe, is, text},
+    client::{BENEFICIARY, Giro, Reply, clabe, is, text},
     crash::{Deed, Point, beside},
-    sim::Incoming,
+    sim::{Incoming, Planted},
     stack::{PATIENCE, Stack},
 };
 use tokio::time::{Duration, Instant, sleep};
@@ -41,6 +41,10 @@ struct Due {
     state: &'static str,
     /// The request that the victim was serving, asked again elsewhere.
     again: Option<(String, Value)>,
+}
+
+fn paid() -> Value {
+    json!({ "outcome": "paid", "document": "statement of today" })
 }
 
 fn deposit(to: u32, centavos: i64) -> Incoming {
@@ -119,7 +123,7 @@ impl Yard {
         let amount = 1_000 + n;
         let key = format!("beside-{n}");
         let (program, payer) = match deed {
-            Deed::Cure | Deed::SendBack | Deed::Decide => ("api", self.steady.payer.clone()),
+            Deed::Cure | Deed::SendBack | Deed::Decide | Deed::DecideUnsent => ("api", self.steady.payer.clone()),
             Deed::Book | Deed::Receive | Deed::Deposit | Deed::Return => ("worker", self.steady.payer.clone()),
         };
         // What must be there before.
@@ -134,8 +138,14 @@ impl Yard {
             Deed::Decide => {
                 let sent = self.back(&format!("GIRONOBODYS{n}"), amount).await?;
                 let id = self.came("/v1/returns", &sent, "suspended").await?;
-                let said = self.said(&self.steady.ana, &id, &key).await?;
-                ensure!(said.status == 202, "{said:?}");
+                self.first_word(&format!("/v1/returns/{id}/decide"), &key, &self.word())
+                    .await?;
+                id
+            }
+            Deed::DecideUnsent => {
+                let id = self.paid_unsent(&payer, amount).await?;
+                self.first_word(&format!("/v1/payouts/{id}/decide"), &key, &paid())
+                    .await?;
                 id
             }
         };
@@ -224,13 +234,23 @@ impl Yard {
                 }
             }
             Deed::Decide => {
-                let _cut_off = self.said(&self.victim.luis, &before, key).await;
                 let (path, shown) = (format!("/v1/returns/{before}/decide"), format!("/v1/returns/{before}"));
+                let _cut_off = self.victim.luis.post(&path, key, &self.word()).await;
                 self.tally[0] += amount;
                 Due {
                     path: shown,
                     state: "applied",
                     again: Some((path, self.word())),
+                }
+            }
+            Deed::DecideUnsent => {
+                let (path, shown) = (format!("/v1/payouts/{before}/decide"), format!("/v1/payouts/{before}"));
+                let _cut_off = self.victim.luis.post(&path, key, &paid()).await;
+                self.tally[0] -= amount + 580;
+                Due {
+                    path: shown,
+                    state: "settled",
+                    again: Some((path, paid())),
                 }
             }
         })
@@ -240,8 +260,31 @@ impl Yard {
         json!({ "outcome": "apply", "document": "letter 9", "account": self.accounts[0] })
     }
 
-    async fn said(&self, by: &Giro, id: &str, key: &str) -> Result<Reply> {
-        by.post(&format!("/v1/returns/{id}/decide"), key, &self.word()).await
+    async fn first_word(&self, path: &str, key: &str, word: &Value) -> Result<()> {
+        let said = self.steady.ana.post(path, key, word).await?;
+        ensure!(said.status == 202, "{said:?}");
+        Ok(())
+    }
+
+    /// A payout that the bank paid before giro sent it.
+    async fn paid_unsent(&self, payer: &Giro, amount: i64) -> Result<String> {
+        self.stack.giro_command(&["bank", "pause", "stp", "--reason", "test"])?;
+        let id = payer.pay(&self.accounts[0], amount).await?;
+        let key = text(&payer.payout(&id).await?, "/tracking_key")?;
+        let order = Planted {
+            clave: key.clone(),
+            empresa: "GIRO".to_owned(),
+            monto: amount,
+            cuenta_beneficiario: BENEFICIARY.to_owned(),
+            estado: "LQ".to_owned(),
+        };
+        self.stack.bank.plant(&order).await?;
+        self.stack.bank.webhook(&key, "LQ").await?;
+        let is_told = |payout: &Value| payout["attention"]["reason"] == "evidence_before_send";
+        payer.wait(&id, PATIENCE, is_told).await?;
+        self.stack
+            .giro_command(&["bank", "resume", "stp", "--reason", "test"])?;
+        Ok(id)
     }
 
     /// The same request of the same person, until it is answered.
@@ -281,15 +324,19 @@ impl Yard {
     }
 }
 
-/// Twenty-one deaths, one after the other: of the worker that books by itself, and of the API that serves people.
+/// Twenty-four deaths, one after the other: of the worker that books by itself, and of the API that serves people.
 #[tokio::test]
 async fn whoever_books_what_comes_or_stays_dies_at_every_moment_and_it_is_booked_once() -> Result<()> {
     let mut yard = Yard::open().await?;
-    let points = Point::ALL.iter().filter_map(|point| Some((*point, beside(*point)?)));
-    for (point, deed) in points.collect::<Vec<_>>() {
-        yard.dies(point, deed).await.with_context(|| point.to_string())?;
+    for point in Point::ALL {
+        let unsent = (beside(*point) == Some(Deed::Decide)).then_some(Deed::DecideUnsent);
+        for deed in beside(*point).into_iter().chain(unsent) {
+            yard.dies(*point, deed)
+                .await
+                .with_context(|| format!("{point}, {deed:?}"))?;
+        }
     }
-    ensure!(yard.deaths == 21, "{} deaths", yard.deaths);
+    ensure!(yard.deaths == 24, "{} deaths", yard.deaths);
     for (account, due) in yard.accounts.iter().zip(yard.tally) {
         let has = yard.steady.payer.get(&format!("/v1/accounts/{account}")).await?.body;
         ensure!(has["balances"]["available"] == due, "{account} must have {due}: {has}");

@@ -92,6 +92,50 @@ async fn what_waits_for_an_announced_closure_goes_out_by_itself() -> Result<()> 
     stack.audited()
 }
 
+/// Who calls a closure off dies before what waits has its deadline: the relay draws it in, and wakes it.
+#[tokio::test]
+async fn a_call_off_that_is_cut_short_is_finished_by_the_relay() -> Result<()> {
+    let mut stack = stack("cut_short", &["worker", "api"]).await?;
+    at(&stack, DAY, "11:00:00").await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    let closure = from_to("10:30:00", "13:00:00");
+    ensure!(set(&stack, "announce", &closure).await?.status == 200);
+    let id = stack.giro.pay(&account, 12_300).await?;
+    has_waited(&stack.handle(&id).await?).await?;
+    let waits = stack.giro.payout(&id).await?;
+    stack.kill("api");
+    let crashes = stack.file("crash.log").display().to_string();
+    stack.run_with(
+        "api",
+        &[("GIRO_CRASH", "call_off_after_commit"), ("GIRO_CRASH_LOG", &crashes)],
+    )?;
+    stack.ready().await?;
+    let cut_off = set(&stack, "call-off", &closure).await;
+    ensure!(cut_off.is_err(), "it answered: {cut_off:?}");
+    let start = std::time::Instant::now();
+    while stack.take_ended("api").is_none() {
+        ensure!(start.elapsed() < PATIENCE, "the API does not die");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    stack.run("api")?;
+    stack.ready().await?;
+    let bank = stack.giro.get("/v1/banks").await?.body["data"][0].clone();
+    ensure!(bank["state"] == "open" && bank["closures"] == json!([]), "{bank}");
+    let still = stack.giro.payout(&id).await?;
+    ensure!(
+        still["deadline_at"] == waits["deadline_at"] && still["state"] == "accepted",
+        "{still}"
+    );
+    stack.run("relay")?;
+    stack.giro.wait(&id, PATIENCE, is("settled")).await?;
+    ensure!(
+        set(&stack, "call-off", &closure).await?.status == 200,
+        "called off already"
+    );
+    stack.balanced().await?;
+    stack.audited()
+}
+
 /// What is no closure is refused, by the field, and nothing is written.
 #[tokio::test]
 async fn a_closure_that_cannot_be_is_refused() -> Result<()> {

@@ -181,6 +181,37 @@ async fn what_is_booked_after_the_close_counts_for_the_next_day() -> Result<()> 
     stack.audited()
 }
 
+/// Who closes a day dies before its balances are kept: the audit names it, and the same command ends it.
+#[tokio::test]
+async fn a_close_that_is_cut_short_is_named_and_done_again() -> Result<()> {
+    let stack = stack("cut_close", &["worker", "api"]).await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    settled(&stack, &account, 10_000).await?;
+    at(&stack, "2027-01-12", "12:00:00").await?;
+    let anyway = [
+        "finance",
+        "close",
+        "--date",
+        "2027-01-11",
+        "--by",
+        "ana",
+        "--anyway",
+        "to see",
+    ];
+    let cut_off = stack.giro_command_with(&anyway, &[("GIRO_CRASH", "close_before_balances")]);
+    ensure!(cut_off.is_err(), "{cut_off:?}");
+    let named = format!("{:#}", stack.audited().expect_err("the day has no balances"));
+    ensure!(named.contains("BROKEN  closed"), "{named}");
+    // What is booked meanwhile counts for the next day already.
+    let said = close(&stack, "2027-01-11", &["--anyway", "again"])?;
+    ensure!(said.contains("was closed before by ana, although: to see"), "{said}");
+    let balances = trial(&stack, "2027-01-11")?;
+    ensure!(close(&stack, "2027-01-11", &[])?.contains("was closed before"));
+    ensure!(trial(&stack, "2027-01-11")? == balances);
+    stack.audited()
+}
+
 /// Whoever books while a day is being closed is waited for: what was decided before the close is in it.
 #[tokio::test]
 async fn a_close_waits_for_whoever_books() -> Result<()> {

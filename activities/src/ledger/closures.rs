@@ -2,13 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{PgConnection, PgPool};
-use tracing::error;
 use uuid::Uuid;
+
+use crate::crash::{self, Point};
 
 use super::{
     heard,
     rows::{BankRow, Closure, Payout, Rules},
-    store::StoreError,
+    store::{StoreError, those_that_read},
 };
 
 /// Closures of one bank that are to come, at most.
@@ -93,6 +94,7 @@ pub async fn call_off(
     }
     write(&mut transaction, &row).await?;
     transaction.commit().await?;
+    crash::at(Point::CallOffAfterCommit, bank);
     // Beside the bank's row, which every send needs. Who dies here leaves it to the relay.
     draw_in(pool, rules, &row, now).await?;
     Ok(Announced::Done)
@@ -131,7 +133,7 @@ pub async fn draw_in(pool: &PgPool, rules: &Rules, bank: &BankRow, now: Timestam
 /// stay so until [`woken`].
 pub async fn asleep(pool: &PgPool, bank: &str, limit: i64) -> Result<Vec<Payout>, StoreError> {
     let asleep = sqlx::query_scalar!(
-        r#"select to_jsonb(p) as "row!" from payout p join bank b on b.name = p.bank
+        r#"select to_jsonb(p) as "row" from payout p join bank b on b.name = p.bank
            where b.name = $1 and p.ended_at is null and p.state = 'accepted'
              and coalesce(p.process_after, p.accepted_at) <= (select giro_now())
              and p.accepted_at <= b.called_off_at and coalesce(p.woken_at < b.called_off_at, true)
@@ -139,10 +141,10 @@ pub async fn asleep(pool: &PgPool, bank: &str, limit: i64) -> Result<Vec<Payout>
         bank,
         limit
     );
-    // One that does not read must not keep the others asleep.
-    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "a payout does not read"));
-    let rows = heard(asleep.fetch_all(pool)).await?;
-    Ok(rows.into_iter().filter_map(|row| read(row).ok()).collect())
+    Ok(those_that_read(
+        heard(asleep.fetch_all(pool)).await?,
+        "a payout that sleeps",
+    ))
 }
 
 /// Their runs were told to look, because of what was called off at `called_off_at`: what is called off later wakes them again.

@@ -8,6 +8,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
+use tracing::error;
 use uuid::Uuid;
 use workflows::domain::{AccountId, PayoutId, ReceivedId};
 
@@ -45,6 +46,12 @@ fn rows<T: DeserializeOwned>(found: Vec<Option<Value>>) -> Result<Vec<T>, StoreE
         .flatten()
         .map(|row| serde_json::from_value(row).map_err(StoreError::from))
         .collect()
+}
+
+/// Reads a set of rows of which one that does not read must not keep the others from what is done about them; `what` they are.
+pub(crate) fn those_that_read<T: DeserializeOwned>(found: Vec<Option<Value>>, what: &'static str) -> Vec<T> {
+    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, what, "a row does not read"));
+    found.into_iter().flatten().filter_map(|row| read(row).ok()).collect()
 }
 
 /// A set of rows as one parameter.

@@ -127,8 +127,9 @@ pub(super) enum Way {
     Retry,
     /// People pause the bank.
     Pause,
-    /// Money that comes in or stays: no payout at a bank passes it, and `beside` drives what does.
-    Beside(Deed),
+    /// Money that comes in or stays: no payout at a bank passes it, and `beside` drives what does; where it names nothing, a
+    /// story of its own.
+    Beside(Option<Deed>),
 }
 
 pub(super) const fn way(point: Point) -> Way {
@@ -156,20 +157,25 @@ pub(super) const fn way(point: Point) -> Way {
         Point::WakeBeforeSignal | Point::WakeAfterSignal => Way::Cancel,
         Point::RetryBeforeUpdate | Point::RetryBeforeAsk => Way::Retry,
         Point::RetryAfterAsk | Point::RetryAfterUpdate => Way::Retry,
-        Point::BookBeforeWrites | Point::BookBeforeCommit | Point::BookAfterCommit => Way::Beside(Deed::Book),
+        Point::BookBeforeWrites | Point::BookBeforeCommit | Point::BookAfterCommit => Way::Beside(Some(Deed::Book)),
         Point::ReceiveBeforeWrites | Point::ReceiveBeforeCommit | Point::ReceiveAfterCommit => {
-            Way::Beside(Deed::Receive)
+            Way::Beside(Some(Deed::Receive))
         }
         Point::DepositBeforeWrites | Point::DepositBeforeCommit | Point::DepositAfterCommit => {
-            Way::Beside(Deed::Deposit)
+            Way::Beside(Some(Deed::Deposit))
         }
-        Point::ReturnBeforeWrites | Point::ReturnBeforeCommit | Point::ReturnAfterCommit => Way::Beside(Deed::Return),
-        Point::CureBeforeWrites | Point::CureBeforeCommit | Point::CureAfterCommit => Way::Beside(Deed::Cure),
+        Point::ReturnBeforeWrites | Point::ReturnBeforeCommit | Point::ReturnAfterCommit => {
+            Way::Beside(Some(Deed::Return))
+        }
+        Point::CureBeforeWrites | Point::CureBeforeCommit | Point::CureAfterCommit => Way::Beside(Some(Deed::Cure)),
         Point::SendBackBeforeWrites | Point::SendBackBeforeCommit | Point::SendBackAfterCommit => {
-            Way::Beside(Deed::SendBack)
+            Way::Beside(Some(Deed::SendBack))
         }
-        Point::DecideBeforeWrites | Point::DecideBeforeCommit | Point::DecideAfterCommit => Way::Beside(Deed::Decide),
+        Point::DecideBeforeWrites | Point::DecideBeforeCommit | Point::DecideAfterCommit => {
+            Way::Beside(Some(Deed::Decide))
+        }
         Point::PauseBefore | Point::PauseAfter => Way::Pause,
+        Point::CallOffAfterCommit | Point::CloseBeforeBalances => Way::Beside(None),
     }
 }
 
@@ -181,8 +187,8 @@ pub(super) const fn victim(point: Point) -> &'static str {
         (Way::Open | Way::Create | Way::Cancel | Way::Retry | Way::Pause, _) => "api",
         (Way::Run | Way::Direct, _) => "worker",
         (Way::Sweep, _) => "relay",
-        (Way::Beside(Deed::Cure | Deed::SendBack | Deed::Decide), _) => "api",
-        (Way::Beside(Deed::Book | Deed::Receive | Deed::Deposit | Deed::Return), _) => "worker",
+        (Way::Beside(Some(Deed::Book | Deed::Receive | Deed::Deposit | Deed::Return)), _) => "worker",
+        (Way::Beside(_), _) => "api",
     }
 }
 
@@ -266,9 +272,11 @@ pub fn once() -> Vec<Cell> {
     of_payouts().enumerate().map(turn).collect()
 }
 
-/// Points in the life of a payout at a bank; the others are `beside`.
+/// Points in the life of a payout at a bank; the others are `beside`, or have a story of their own.
 pub(super) fn of_payouts() -> impl Iterator<Item = &'static Point> {
-    Point::ALL.iter().filter(|point| beside(**point).is_none())
+    Point::ALL
+        .iter()
+        .filter(|point| !matches!(way(**point), Way::Beside(_)))
 }
 
 /// What happens to money that comes in, or stays.
@@ -288,15 +296,13 @@ pub enum Deed {
     SendBack,
     /// The second of two people says the same.
     Decide,
+    /// The same of an order that the bank paid and the books never sent.
+    DecideUnsent,
 }
 
 /// Whose point it is; `None`: a payout's at a bank.
 pub const fn beside(point: Point) -> Option<Deed> {
-    if let Way::Beside(deed) = way(point) {
-        Some(deed)
-    } else {
-        None
-    }
+    if let Way::Beside(deed) = way(point) { deed } else { None }
 }
 
 /// The one turn of `once` whose order is sent again: the first point of a send.
@@ -312,8 +318,12 @@ mod tests {
     fn every_point_is_reached_and_every_outcome_has_its_turn() {
         let once = once();
         let apart = Point::ALL.iter().filter(|point| beside(**point).is_some()).count();
-        assert_eq!(once.len() + apart, Point::ALL.len());
-        assert_eq!(apart, 21);
+        let stories = Point::ALL
+            .iter()
+            .filter(|point| matches!(way(**point), Way::Beside(None)))
+            .count();
+        assert_eq!(once.len() + apart + stories, Point::ALL.len());
+        assert_eq!((apart, stories), (21, 2));
         let met: BTreeSet<Outcome> = once.iter().map(|cell| cell.outcome).collect();
         assert_eq!(met.len(), Outcome::ALL.len(), "{met:?}");
         assert!(once.iter().all(|cell| reaches(cell.outcome, cell.point)));

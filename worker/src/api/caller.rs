@@ -43,6 +43,11 @@ impl Caller {
         &self.name
     }
 
+    /// A reason, with the name of who gives it, as people read it later.
+    pub(super) fn says(&self, reason: &str) -> String {
+        format!("{reason} ({})", self.name)
+    }
+
     /// True for what is its own, and for everything to whoever operates.
     pub(super) fn sees(&self, owner: &str) -> bool {
         self.name == owner || self.operates()

@@ -47,7 +47,7 @@ pub(super) async fn announce(
     JsonBody(body): JsonBody,
 ) -> Answered<Response> {
     let mut closure = closure(&body)?;
-    closure.reason = format!("{} ({})", closure.reason, caller.name());
+    closure.reason = caller.says(&closure.reason);
     in_bounds(&closure, api.ledger.now().await?)?;
     answer(closures::announce(api.ledger.pool(), &bank, &closure).await?)?;
     info!(bank, from = %closure.from, until = %closure.until, reason = closure.reason, "a closure is announced");
@@ -71,7 +71,7 @@ pub(super) async fn call_off(
 ) -> Answered<Response> {
     let Closure { from, until, reason } = closure(&body)?;
     answer(closures::call_off(api.ledger.pool(), api.ledger.rules(), &bank, from, until).await?)?;
-    let reason = format!("{reason} ({})", caller.name());
+    let reason = caller.says(&reason);
     info!(bank, %from, %until, reason, "a closure is called off");
     shown(&api, &bank, &caller).await
 }

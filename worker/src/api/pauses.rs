@@ -42,7 +42,7 @@ pub(super) async fn pause(
     Path(bank): Path<String>,
     JsonBody(body): JsonBody,
 ) -> Answered<Response> {
-    let said = format!("{} ({})", reason(&body)?, caller.name());
+    let said = caller.says(&reason(&body)?);
     let mut connection = api.ledger.pool().acquire().await.map_err(StoreError::from)?;
     crash::at(Point::PauseBefore, &*bank);
     let is_there = ledger::pause(&mut connection, &bank, &said).await?;
@@ -70,7 +70,7 @@ pub(super) async fn resume(
     JsonBody(body): JsonBody,
 ) -> Answered<Response> {
     let BankResume { reason, paused_at } = resuming(&body)?;
-    let said = format!("{reason} ({})", caller.name());
+    let said = caller.says(&reason);
     let mut connection = api.ledger.pool().acquire().await.map_err(StoreError::from)?;
     crash::at(Point::PauseBefore, &*bank);
     let resumed = ledger::resume(&mut connection, &bank, paused_at, &said).await?;

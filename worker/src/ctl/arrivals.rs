@@ -39,13 +39,11 @@ impl Which {
 pub(super) async fn deposits(session: &Session, command: &Deposits) -> Result<Exit, Failure> {
     match command {
         Deposits::Any(command) => run(session, Which::Deposits, command).await,
-        Deposits::SendBack { id, reason, sure, key } => {
-            session.confirm(
-                &format!("Send the money of {id} back to whoever sent it, for ever?"),
-                sure.yes,
-            )?;
-            let path = format!("{}/send-back", one(Which::Deposits, *id));
-            decide(session, &path, key, &json!({ "reason": reason })).await
+        Deposits::SendBack { of, because } => {
+            let question = format!("Send the money of {} back to whoever sent it, for ever?", of.id);
+            session.confirm(&question, because.sure.yes)?;
+            let path = format!("{}/send-back", one(Which::Deposits, of.id));
+            decide(session, &path, &because.key, &json!({ "reason": because.reason })).await
         }
     }
 }
@@ -53,27 +51,21 @@ pub(super) async fn deposits(session: &Session, command: &Deposits) -> Result<Ex
 pub(super) async fn run(session: &Session, which: Which, command: &Arrivals) -> Result<Exit, Failure> {
     match command {
         Arrivals::List(filter) => list(session, which, filter).await,
-        Arrivals::Show { id } => {
-            let answer = session.get(&one(which, *id), &[]).await?;
+        Arrivals::Show { of } => {
+            let answer = session.get(&one(which, of.id), &[]).await?;
             session.tell(&answer, |arrival| page(arrival, &session.paper))
         }
-        Arrivals::Apply {
-            id,
-            to,
-            reason,
-            sure,
-            key,
-        } => {
-            let question = format!("Give what stands apart of {id} to {to}, for ever?");
-            session.confirm(&question, sure.yes)?;
-            let body = json!({ "account": to, "reason": reason });
-            decide(session, &format!("{}/apply", one(which, *id)), key, &body).await
+        Arrivals::Apply { of, to, because } => {
+            let question = format!("Give what stands apart of {} to {to}, for ever?", of.id);
+            session.confirm(&question, because.sure.yes)?;
+            let body = json!({ "account": to, "reason": because.reason });
+            decide(session, &format!("{}/apply", one(which, of.id)), &because.key, &body).await
         }
-        Arrivals::Decide { id, outcome, to, said } => {
-            let document = &said.document;
+        Arrivals::Decide { of, outcome, to, said } => {
+            let (id, document) = (of.id, &said.document);
             session.confirm(&format!("Say of {id}: {outcome}, on {document}?"), said.sure.yes)?;
             let body = json!({ "outcome": outcome, "document": document, "account": to });
-            let path = format!("{}/decide", one(which, *id));
+            let path = format!("{}/decide", one(which, id));
             decisions::say(session, &path, &said.key, &body).await
         }
     }

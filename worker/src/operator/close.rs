@@ -1,5 +1,6 @@
 //! The day close: an operating date gets no movement any more, and its sums are kept.
 
+use activities::crash::{self, Point};
 use anyhow::Context;
 use jiff::{Timestamp, civil::Date};
 use sqlx::{Connection, PgConnection};
@@ -50,6 +51,7 @@ impl Close<'_> {
             self.is_settled(connection).await?;
             self.close(connection, calendar).await?;
         }
+        crash::at(Point::CloseBeforeBalances, &*date);
         // From here on nothing of it changes: its sums may be read at leisure.
         sqlx::query!(
             r#"insert into day_balance (operating_date, code, debits, credits)

@@ -126,35 +126,11 @@ async fn wake(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
     let waking = async {
         let (now, mut more) = (ledger.now().await?, false);
         for bank in read::banks(ledger.pool()).await? {
-            let is_recent = |at: &Timestamp| *at + closures::LONGEST > now;
-            let Some(called_off_at) = bank.called_off_at.filter(is_recent) else {
-                continue;
-            };
-            closures::draw_in(ledger.pool(), ledger.rules(), &bank, now).await?;
-            let asleep = closures::asleep(ledger.pool(), &bank.name, at_once).await?;
-            let is_full = i64::try_from(asleep.len()).is_ok_and(|count| count == at_once);
-            let told: Vec<Option<Uuid>> = stream::iter(&asleep)
-                .map(|payout| async move {
-                    let begun = starter.begin(payout, Reason::Overdue).await;
-                    if let Err(error) = begun {
-                        warn!(payout = %payout.id, error = format!("{error:#}"), "may be sent again, and Temporal does not start it");
-                        return None;
-                    }
-                    starter.look(payout).await.then(|| payout.id.uuid())
-                })
-                .buffer_unordered(STARTS)
-                .collect()
-                .await;
-            let told: Vec<Uuid> = told.into_iter().flatten().collect();
-            if !told.is_empty() {
-                closures::woken(ledger.pool(), &told, called_off_at).await?;
-                info!(
-                    bank = bank.name,
-                    payouts = told.len(),
-                    "a closure was called off: woken"
-                );
+            // Nothing sleeps for longer than a closure may last.
+            if let Some(at) = bank.called_off_at.filter(|at| *at + closures::LONGEST > now) {
+                closures::draw_in(ledger.pool(), ledger.rules(), &bank, now).await?;
+                more |= wake_at(ledger, starter, &bank.name, at, at_once).await?;
             }
-            more |= is_full && !told.is_empty();
         }
         Ok::<_, StoreError>(more)
     };
@@ -163,6 +139,38 @@ async fn wake(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
         warn!(%error, "what waits for a bank cannot be swept");
         false
     })
+}
+
+/// The same of one bank, of which a closure was called off at that time.
+async fn wake_at(
+    ledger: &Ledger,
+    starter: &Starter,
+    bank: &str,
+    called_off_at: Timestamp,
+    at_once: i64,
+) -> Result<bool, StoreError> {
+    let asleep = closures::asleep(ledger.pool(), bank, at_once).await?;
+    let told: Vec<Option<Uuid>> = stream::iter(&asleep)
+        .map(|payout| look(starter, payout))
+        .buffer_unordered(STARTS)
+        .collect()
+        .await;
+    let told: Vec<Uuid> = told.into_iter().flatten().collect();
+    if told.is_empty() {
+        return Ok(false);
+    }
+    closures::woken(ledger.pool(), &told, called_off_at).await?;
+    info!(bank, payouts = told.len(), "a closure was called off: woken");
+    Ok(i64::try_from(asleep.len()).is_ok_and(|count| count == at_once))
+}
+
+/// Has the run of a payout look, and gives it one where it has none; `None`: it was not told.
+async fn look(starter: &Starter, payout: &Payout) -> Option<Uuid> {
+    if let Err(error) = starter.begin(payout, Reason::Overdue).await {
+        warn!(payout = %payout.id, error = format!("{error:#}"), "may be sent again, and Temporal does not start it");
+        return None;
+    }
+    starter.look(payout).await.then(|| payout.id.uuid())
 }
 
 /// Starts the runs of money that came in and has no place yet.

@@ -58,6 +58,14 @@ forms! {
         .examples([12_300]);
     /// A currency.
     Currency = words("Three letters after ISO 4217.", &[domain::Centavos::CURRENCY.code()]);
+    /// One line of why.
+    Reason = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(200))
+        .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*$"))
+        .description(Some("Why, in one line of 200 characters at most that people read later, without control characters."))
+        .examples(["the bank announced it by mail"]);
     /// An amount as callers write it.
     AmountGiven = number_given(LARGEST_ORDER.get(), "^[1-9][0-9]{0,13}$", "Centavos: a whole number, or its digits as a string.");
     /// A reference as callers write it.

@@ -113,12 +113,7 @@ pub struct NewOpeningCredit {
 #[serde(deny_unknown_fields)]
 pub struct BankPause {
     /// One line that people read later, without control characters.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
-        example = "the bank announced maintenance"
-    )]
+    #[schema(value_type = form::Reason)]
     pub reason: String,
 }
 
@@ -127,12 +122,7 @@ pub struct BankPause {
 #[serde(deny_unknown_fields)]
 pub struct BankResume {
     /// One line that people read later, without control characters.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
-        example = "both folios are accounted for"
-    )]
+    #[schema(value_type = form::Reason)]
     pub reason: String,
     /// The `paused_at` of the pause that ends; left out where the bank is not paused, only away.
     #[serde(default)]
@@ -148,12 +138,7 @@ pub struct BankClosure {
     /// Until when, this instant not included: to come, and not more than 72 hours after `from`.
     pub until: Timestamp,
     /// One line that people read later, without control characters.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
-        example = "maintenance, by their mail of Thursday"
-    )]
+    #[schema(value_type = form::Reason)]
     pub reason: String,
 }
 
@@ -167,11 +152,7 @@ pub struct DayUnderstood {
     /// The `read_at` of the reading that is understood: another one may differ otherwise.
     pub read_at: Timestamp,
     /// Why it differs, in one line of 200 characters at most.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        example = "the bank's case 1234: its order was listed a day late"
-    )]
+    #[schema(value_type = form::Reason)]
     pub reason: String,
 }
 
@@ -208,7 +189,7 @@ pub struct Understanding {
 #[serde(deny_unknown_fields)]
 pub struct SendingBack {
     /// Why, in one line of 200 characters at most.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = form::Reason)]
     pub reason: String,
 }
 
@@ -220,6 +201,6 @@ pub struct Application {
     #[schema(value_type = form::AccountId)]
     pub account: String,
     /// Why, in one line of 200 characters at most.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(value_type = form::Reason)]
     pub reason: String,
 }

@@ -11,31 +11,23 @@ pub(in crate::ctl) enum Arrivals {
     List(Coming),
     /// Show one: where the money is, from whom, and why a person should look.
     Show {
-        /// rec_ and 32 hex digits.
-        #[arg(value_name = "ID")]
-        id: ReceivedId,
+        #[command(flatten)]
+        of: Record,
     },
     /// Give what stands apart to a customer's account; needs a key that operates.
     Apply {
-        /// rec_ and 32 hex digits.
-        #[arg(value_name = "ID")]
-        id: ReceivedId,
+        #[command(flatten)]
+        of: Record,
         /// The customer's account.
         #[arg(long, value_name = "ID")]
         to: AccountId,
-        /// Why, for whoever reads it later.
-        #[arg(long)]
-        reason: String,
         #[command(flatten)]
-        sure: Sure,
-        #[command(flatten)]
-        key: Key,
+        because: Because,
     },
     /// Say what becomes of one, with a document, as one of two people; it counts once another person says the same.
     Decide {
-        /// rec_ and 32 hex digits.
-        #[arg(value_name = "ID")]
-        id: ReceivedId,
+        #[command(flatten)]
+        of: Record,
         /// apply of what stands in suspense; understood of what the bank told otherwise.
         #[arg(long, value_parser = ["apply", "understood"])]
         outcome: String,
@@ -53,17 +45,31 @@ pub(in crate::ctl) enum Deposits {
     Any(Arrivals),
     /// Send back what stands apart, to whoever sent it; needs a key that operates.
     SendBack {
-        /// rec_ and 32 hex digits.
-        #[arg(value_name = "ID")]
-        id: ReceivedId,
-        /// Why, for whoever reads it later.
-        #[arg(long)]
-        reason: String,
         #[command(flatten)]
-        sure: Sure,
+        of: Record,
         #[command(flatten)]
-        key: Key,
+        because: Because,
     },
+}
+
+/// Which deposit or return.
+#[derive(Args)]
+pub(in crate::ctl) struct Record {
+    /// rec_ and 32 hex digits.
+    #[arg(value_name = "ID")]
+    pub(in crate::ctl) id: ReceivedId,
+}
+
+/// Why people do what cannot be undone.
+#[derive(Args)]
+pub(in crate::ctl) struct Because {
+    /// Why, for whoever reads it later.
+    #[arg(long)]
+    pub(in crate::ctl) reason: String,
+    #[command(flatten)]
+    pub(in crate::ctl) sure: Sure,
+    #[command(flatten)]
+    pub(in crate::ctl) key: Key,
 }
 
 #[derive(Args)]
