@@ -1,7 +1,7 @@
 -- Questions to Banxico's portal of receipts: asked for by people, and nothing about money is decided by the answers.
 
 create table receipt_request (
-    payout uuid primary key references payout,
+    payout uuid primary key,
     asked_by text not null,
     asked_at timestamptz not null,
     due_at timestamptz,                         -- when Banxico is asked next; null: no more

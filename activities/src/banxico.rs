@@ -15,7 +15,7 @@ use workflows::domain::{Centavos, PaymentState, PortalAnswer};
 
 use crate::{bank, ledger::rows::Payout, steps::mexico_city, web};
 
-pub use asked::{Asked, Next, Said, Told, answered, is_due, next, told, wish};
+pub use asked::{Asked, Next, Said, Told, answered, is_due, next, put_off, told, wish};
 pub use page::{Cep, cep};
 
 /// From the start of the connect to the last byte of a page.

@@ -654,6 +654,22 @@ async fn a_receipt_is_looked_up_at_banxico() -> Result<()> {
         "{known:?}"
     );
     ensure!(stack.bank.portal().await?.len() == count);
+
+    // More than it takes in hours is refused, and who is known already is none more.
+    let id = stack.giro.pay(&account, 12_310).await?;
+    stack.giro.wait(&id, PATIENCE, is("settled")).await?;
+    let path = format!("/v1/payouts/{id}/receipt");
+    let mut books = PgConnection::connect(&stack.database).await?;
+    sqlx::query(
+        "insert into receipt_request (payout, asked_by, asked_at, due_at)
+         select gen_random_uuid(), 'payments', giro_now(), '2030-01-01' from generate_series(1, 1000)",
+    )
+    .execute(&mut books)
+    .await?;
+    let refused = stack.giro.post(&path, "full", &json!({})).await?;
+    ensure!(refused.status == 429, "{refused:?}");
+    ensure!(stack.giro.get(&path).await?.body["banxico"].is_null());
+    ensure!(stack.giro.post(&receipts(1), "full", &json!({})).await?.status == 200);
     stack.balanced().await?;
     stack.audited()
 }

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use serde::Deserialize;
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use workflows::domain::{PaymentState, PayoutId, PortalAnswer};
 
 use super::Answer;
@@ -16,6 +16,8 @@ const FIRST: u64 = 60;
 const LONGEST: u64 = 6 * 3_600;
 /// The portal is left alone for so many seconds once it says that it was asked too often.
 const QUIET: u64 = 3_600;
+/// Wishes under way, at most: at the portal's pace some three hours of questions.
+const MOST: i64 = 1_000;
 /// Who waits longer than so many seconds for the portal's pace does not wait in a run.
 const SOON: u64 = 60;
 
@@ -77,19 +79,50 @@ pub enum Next {
 }
 
 /// Writes down that `by` wants a payout's receipt looked up. Who wants it while it is under way, or after it was found, changes
-/// nothing.
-pub async fn wish(pool: &PgPool, payout: PayoutId, by: &str) -> Result<(), StoreError> {
-    let written = sqlx::query!(
-        r#"insert into receipt_request as known (payout, asked_by, asked_at, due_at)
-           values ($1, $2, giro_now(), giro_now())
+/// nothing. False: as many are wanted already as may be, and nothing is written.
+pub async fn wish(pool: &PgPool, payout: PayoutId, by: &str) -> Result<bool, StoreError> {
+    let written = sqlx::query_scalar!(
+        r#"with room as (select exists (select from receipt_request where payout = $1)
+                or (select count(*) from receipt_request where due_at is not null) < $3 as may),
+           written as (insert into receipt_request as known (payout, asked_by, asked_at, due_at)
+           select $1, $2, giro_now(), giro_now() from room where may
            on conflict (payout) do update
                set asked_by = excluded.asked_by, asked_at = excluded.asked_at, due_at = excluded.due_at, attempts = 0
                where known.due_at is null
-                 and not exists (select from receipt_answer a where a.payout = known.payout and a.said = 'receipt')"#,
+                 and not exists (select from receipt_answer a where a.payout = known.payout and a.said = 'receipt'))
+           select may as "may!" from room"#,
         payout.uuid(),
-        by
+        by,
+        MOST
     );
-    heard(written.execute(pool)).await.map(drop)
+    heard(written.fetch_one(pool)).await
+}
+
+/// Puts a turn off of which nothing can be asked now: its payout was not sent after all.
+pub async fn put_off(pool: &PgPool, turn: (PayoutId, u32)) -> Result<(), StoreError> {
+    let (payout, attempts) = turn;
+    let again = again(PortalAnswer::NotFound, None, attempts, 1);
+    let mut connection = heard(pool.acquire()).await?;
+    heard(later(&mut connection, payout, attempts, again, 1)).await
+}
+
+/// When it is asked again, where nobody else has had this turn.
+async fn later(
+    connection: &mut PgConnection,
+    payout: PayoutId,
+    attempts: u32,
+    again: Option<u64>,
+    counts: i32,
+) -> Result<(), sqlx::Error> {
+    let later = sqlx::query!(
+        r#"update receipt_request set due_at = giro_now() + make_interval(secs => $3::int), attempts = attempts + $4
+           where payout = $1 and attempts = $2 and due_at is not null"#,
+        payout.uuid(),
+        i32::try_from(attempts).unwrap_or(i32::MAX),
+        again.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX)),
+        counts
+    );
+    later.execute(connection).await.map(drop)
 }
 
 /// True when something may be asked now.
@@ -101,11 +134,11 @@ pub async fn is_due(pool: &PgPool) -> Result<bool, StoreError> {
     heard(found.fetch_one(pool)).await
 }
 
-/// Takes the turn of what is due first, `every` seconds after the turn before at the earliest.
+/// Takes the turn of what was asked least often, and is due first; `every` seconds after the turn before at the earliest.
 pub async fn next(pool: &PgPool, every: u32) -> Result<Next, StoreError> {
     let found = sqlx::query!(
         r#"with due as (select payout, attempts from receipt_request
-                        where due_at <= giro_now() order by due_at, payout limit 1),
+                        where due_at <= giro_now() order by attempts, due_at, payout limit 1),
                 turn as (update banxico set asked_at = giro_now()
                          where exists (select from due) and quiet_until <= giro_now()
                            and asked_at <= giro_now() - make_interval(secs => $1::int)
@@ -154,16 +187,7 @@ pub async fn answered(
         .await?;
         let again = again(answer.said, answer.state, attempts, days);
         let counts = i32::from(answer.said != PortalAnswer::TooMany);
-        sqlx::query!(
-            r#"update receipt_request set due_at = giro_now() + make_interval(secs => $3::int), attempts = attempts + $4
-               where payout = $1 and attempts = $2 and due_at is not null"#,
-            payout.uuid(),
-            i32::try_from(attempts).unwrap_or(i32::MAX),
-            again.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX)),
-            counts
-        )
-        .execute(&mut *transaction)
-        .await?;
+        later(&mut transaction, payout, attempts, again, counts).await?;
         if answer.said == PortalAnswer::TooMany {
             sqlx::query!(
                 "update banxico set quiet_until = giro_now() + make_interval(secs => $1::int)",

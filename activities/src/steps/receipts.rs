@@ -44,8 +44,13 @@ impl BanxicoSteps {
             Next::Nothing => return Ok(Turn::Nothing),
         };
         let row = self.ledger.payout(payout).await.map_err(failure::store)?;
-        let question = row.as_ref().and_then(Question::of);
-        let question = question.ok_or_else(|| failure::bug(format!("{payout} has nothing to look up")))?;
+        let wait_seconds = u64::from(self.every_seconds);
+        let Some(question) = row.as_ref().and_then(Question::of) else {
+            banxico::put_off(pool, (payout, attempts))
+                .await
+                .map_err(failure::store)?;
+            return Ok(Turn::Wait { wait_seconds });
+        };
         let day = question.day(attempts);
         let answer = self.portal.ask(&question, day).await;
         meters::asked_banxico(answer.said);
@@ -56,7 +61,7 @@ impl BanxicoSteps {
         Ok(Turn::Asked {
             payout,
             said: answer.said,
-            wait_seconds: u64::from(self.every_seconds),
+            wait_seconds,
         })
     }
 }

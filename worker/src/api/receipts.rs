@@ -67,7 +67,11 @@ pub(super) async fn look_up(
     if Question::of(&payout).is_none() {
         return Err(Problem::from(Code::NothingToLookUp));
     }
-    banxico::wish(api.ledger.pool(), id, caller.name()).await?;
+    if !banxico::wish(api.ledger.pool(), id, caller.name()).await? {
+        let detail =
+            "As many receipts are being looked up as Banxico takes in hours. Nothing was done; ask again later.";
+        return Err(Problem::because(Code::RateLimited, detail));
+    }
     let told = banxico::told(api.ledger.pool(), id).await?;
     let is_found = told.as_ref().and_then(|told| told.said.as_ref());
     let is_found = is_found.is_some_and(|said| said.said == PortalAnswer::Receipt);

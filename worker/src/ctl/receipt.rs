@@ -44,7 +44,7 @@ fn confirmed(receipt: &Receipt, paper: &Paper) -> String {
         let told = format!(
             "{}: {}, key {}, issuer {}, receiver {}, {}",
             by_hand.at,
-            by_hand.operating_date,
+            by_hand.day,
             by_hand.tracking_key.as_str(),
             by_hand.issuer,
             by_hand.receiver,
@@ -53,6 +53,9 @@ fn confirmed(receipt: &Receipt, paper: &Paper) -> String {
         facts.push(("by hand", Text::from(told)));
     }
     let mut text = format!("{}\n\n{}", receipt.payout, paper.facts(facts));
+    if receipt.banxico.as_ref().is_some_and(|banxico| banxico.answer.is_none()) {
+        text.push_str(&format!("\nlook again: giroctl payouts receipt {}\n", receipt.payout));
+    }
     // A link that is wrapped cannot be followed.
     if let Some(url) = &receipt.url {
         text.push_str(&format!("\n{}\n", plain(url)));

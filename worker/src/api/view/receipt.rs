@@ -2,7 +2,7 @@
 
 use activities::{
     bank,
-    banxico::{self, Told},
+    banxico::{self, Question, Told},
     ledger::rows,
 };
 use jiff::{Timestamp, civil::Date};
@@ -120,6 +120,9 @@ const ANOTHER_NAME: &str = "the beneficiary's bank has another name for the acco
 pub struct LookUp {
     /// The page.
     pub at: String,
+    /// The calendar day in Mexico City that it was sent on: the page goes by that one, also after 18:00.
+    pub day: Date,
+    /// The operating date, as the receipt has it.
     pub operating_date: Date,
     #[schema(value_type = form::TrackingKey)]
     pub tracking_key: TrackingKey,
@@ -162,6 +165,7 @@ impl Receipt {
             url: found.and_then(|(_, receipt)| receipt.url),
             look_up: look_up.map(|operating_date| LookUp {
                 at: PORTAL.to_owned(),
+                day: Question::of(payout).map_or(operating_date, |question| question.day(0)),
                 operating_date,
                 tracking_key: payout.tracking_key.clone(),
                 issuer: bank::institution(&payout.bank).unwrap_or_default(),
