@@ -50,7 +50,7 @@ fn rows<T: DeserializeOwned>(found: Vec<Option<Value>>) -> Result<Vec<T>, StoreE
 
 /// Reads a set of rows of which one that does not read must not keep the others from what is done about them; `what` they are.
 pub(crate) fn those_that_read<T: DeserializeOwned>(found: Vec<Option<Value>>, what: &'static str) -> Vec<T> {
-    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, what, "a row does not read"));
+    let read = |row| serde_json::from_value(row).inspect_err(|error| error!(%error, "{what} does not read"));
     found.into_iter().flatten().filter_map(|row| read(row).ok()).collect()
 }
 
