@@ -90,15 +90,17 @@ impl Question {
     pub fn of(payout: &Payout) -> Option<Self> {
         let is_an_order = payout.to_account.is_none() && payout.sends_back.is_none();
         let operating_date = payout.operating_date.filter(|_| is_an_order)?;
-        // The fence is some seconds after the send; what was taken in by a statement has none.
-        let sent_at = payout.send_before.unwrap_or(payout.accepted_at);
+        let could_go = payout
+            .process_after
+            .map_or(payout.accepted_at, |at| at.max(payout.accepted_at));
+        let sent_at = payout.send_before.unwrap_or(could_go);
         Some(Self {
             tracking_key: payout.tracking_key.to_string(),
             issuer: bank::institution(&payout.bank)?,
             receiver: payout.institution,
             account: payout.clabe.expose().to_owned(),
             amount: payout.amount,
-            days: days(sent_at, operating_date),
+            days: days([sent_at, could_go], operating_date),
         })
     }
 
@@ -141,13 +143,19 @@ impl Question {
     }
 }
 
-/// The days that a payment may be found by, the likeliest first.
+/// The days that a payment may be found by, the likeliest first: that of its last send, that on which it could first go (the
+/// books may have lost a begin, a fence passes midnight), and its operating date.
 ///
 /// Banxico: by the calendar day in Mexico City, also after 18:00, when its receipt has the next operating date; whether that one
 /// finds it too is not known.
-fn days(sent_at: Timestamp, operating_date: Date) -> Vec<Date> {
-    let mut days = vec![sent_at.to_zoned(mexico_city()).date(), operating_date];
-    days.dedup();
+fn days(moments: [Timestamp; 2], operating_date: Date) -> Vec<Date> {
+    let calendar = moments.map(|at| at.to_zoned(mexico_city()).date());
+    let mut days = Vec::new();
+    for day in calendar.into_iter().chain([operating_date]) {
+        if !days.contains(&day) {
+            days.push(day);
+        }
+    }
     days
 }
 
@@ -184,7 +192,16 @@ impl Portal {
         let receipt = page(asked.header(COOKIE, &found.cookies)).await;
         let said = match cep(&receipt.body).filter(|_| receipt.is_whole) {
             Some(cep) if question.is_of(&cep) => PortalAnswer::Receipt,
-            Some(_) => PortalAnswer::Unclear,
+            Some(_) => {
+                return answer(
+                    Came {
+                        body: Vec::new(),
+                        ..receipt
+                    },
+                    PortalAnswer::Unclear,
+                    None,
+                );
+            }
             None => match page::read(&receipt) {
                 // It offers what it has just not given.
                 (PortalAnswer::Receipt | PortalAnswer::NoReceipt | PortalAnswer::NotFound, _) => PortalAnswer::Unclear,
@@ -215,12 +232,17 @@ async fn page(request: RequestBuilder) -> Came {
     came
 }
 
+/// Of what says no more than its word nothing is kept, and nothing of another's receipt.
 fn answer(page: Came, said: PortalAnswer, state: Option<PaymentState>) -> Answer {
+    let received = match said {
+        PortalAnswer::Receipt | PortalAnswer::Unclear => page.body,
+        PortalAnswer::NoReceipt | PortalAnswer::NotFound | PortalAnswer::TooMany | PortalAnswer::Silent => Vec::new(),
+    };
     Answer {
         said,
         state,
         status: page.status,
-        received: page.body,
+        received,
     }
 }
 
@@ -230,31 +252,37 @@ mod tests {
 
     use super::*;
 
-    fn question(sent_at: &str, operating_date: Date) -> Question {
+    fn question([sent_at, could_go]: [&str; 2], operating_date: Date) -> Question {
         Question {
             tracking_key: "KEY 1&2".to_owned(),
             issuer: 90_646,
             receiver: 40_012,
             account: "012180004643051249".to_owned(),
             amount: Centavos::new(817),
-            days: days(sent_at.parse().expect("a time"), operating_date),
+            days: days(
+                [sent_at, could_go].map(|at| at.parse().expect("a time")),
+                operating_date,
+            ),
         }
     }
 
     #[test]
     fn it_is_asked_by_the_calendar_day_and_then_by_the_operating_date() {
         // A Thursday at 18:02, whose operating date is the Friday.
-        let evening = question("2024-11-08T00:02:30Z", date(2024, 11, 8));
+        let evening = question(["2024-11-08T00:02:30Z"; 2], date(2024, 11, 8));
         assert_eq!(evening.days(), [date(2024, 11, 7), date(2024, 11, 8)]);
         assert_eq!((0..3).map(|n| evening.day(n).day()).collect::<Vec<_>>(), [7, 8, 7]);
-        let noon = question("2024-11-08T18:00:00Z", date(2024, 11, 8));
+        let noon = question(["2024-11-08T18:00:00Z"; 2], date(2024, 11, 8));
         assert_eq!(noon.days(), [date(2024, 11, 8)]);
         assert_eq!(noon.day(7), date(2024, 11, 8));
+        // Sent on the Thursday evening; the books lost that, and took it in on the Friday at noon.
+        let adopted = question(["2024-11-08T18:00:00Z", "2024-11-08T00:02:30Z"], date(2024, 11, 8));
+        assert_eq!(adopted.days(), [date(2024, 11, 8), date(2024, 11, 7)]);
     }
 
     #[test]
     fn the_form_is_the_portals() {
-        let noon = question("2024-11-08T18:00:00Z", date(2024, 11, 8));
+        let noon = question(["2024-11-08T18:00:00Z"; 2], date(2024, 11, 8));
         assert_eq!(
             noon.form(noon.day(0)),
             "tipoCriterio=T&captcha=c&tipoConsulta=1&fecha=08-11-2024&criterio=KEY+1%262&emisor=90646&receptor=40012\

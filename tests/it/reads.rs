@@ -15,6 +15,8 @@ use tests::{
 };
 use workflows::{ReceiptsWorkflow, receipts};
 
+use crate::roll::at;
+
 /// Ids of a page, in its order.
 fn ids(page: &Value) -> Vec<String> {
     let rows = page["data"].as_array().into_iter().flatten();
@@ -628,8 +630,13 @@ async fn a_receipt_is_looked_up_at_banxico() -> Result<()> {
     // It has none of the first two for as long as it is asked too often; the third's is another's.
     portal(0, Mood::TooMany).await?;
     stack.pass(61).await?;
-    said(0, "too_many").await?;
+    let start = Instant::now();
+    while stack.bank.portal().await?.len() < 4 {
+        ensure!(start.elapsed() < PATIENCE, "it is not asked again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     run.get_result(Default::default()).await?;
+    said(0, "no_receipt").await?;
     let asked = stack.bank.portal().await?;
     ensure!(asked.len() == 4, "it is left alone: {asked:?}");
     portal(0, Mood::Serves).await?;
@@ -672,4 +679,53 @@ async fn a_receipt_is_looked_up_at_banxico() -> Result<()> {
     ensure!(stack.giro.post(&receipts(1), "full", &json!({})).await?.status == 200);
     stack.balanced().await?;
     stack.audited()
+}
+
+/// What is sent after 18:00 has the next operating date, and Banxico goes by the calendar day: once that one has found it, no
+/// other day is asked that would find nothing.
+#[tokio::test]
+async fn what_is_sent_in_the_evening_is_looked_up_by_its_own_day() -> Result<()> {
+    let stack = Stack::with(
+        "evening",
+        Setup {
+            programs: &["worker", "api", "relay"],
+            ..Setup::default()
+        },
+    )
+    .await?;
+    at(&stack, "2027-01-13", "18:40:00").await?;
+    let later = SettingsChange {
+        receipt_ms: Some(3_600_000),
+        ..SettingsChange::default()
+    };
+    stack.bank.settings(&later).await?;
+    let account = stack.giro.account(1, 1_000_000).await?;
+    let id = stack.giro.pay(&account, 12_300).await?;
+    let paid = stack.giro.wait(&id, PATIENCE, is("settled")).await?;
+    ensure!(paid["operating_date"] == "2027-01-14", "{paid}");
+    let path = format!("/v1/payouts/{id}/receipt");
+    ensure!(stack.giro.post(&path, "look", &json!({})).await?.status == 202);
+    for questions in 1..=3 {
+        let start = Instant::now();
+        while stack.bank.portal().await?.len() < questions {
+            ensure!(start.elapsed() < PATIENCE, "it is not asked {questions} times");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        at(
+            &stack,
+            "2027-01-13",
+            ["18:42:00", "18:46:00", "18:52:00"][questions - 1],
+        )
+        .await?;
+    }
+    let asked = stack.bank.portal().await?;
+    ensure!(asked.iter().all(|asked| asked.fecha == "13-01-2027"), "{asked:?}");
+    let shown = stack.giro.get(&path).await?.body;
+    ensure!(
+        shown["banxico"]["answer"] == "no_receipt"
+            && shown["banxico"]["state"] == "settled"
+            && shown["look_up"]["day"] == "2027-01-13",
+        "{shown}"
+    );
+    Ok(())
 }

@@ -53,7 +53,8 @@ impl std::fmt::Debug for Said {
     }
 }
 
-/// A wish with its answer: the receipt, where one ever came, else the newest.
+/// A wish with its answer: the receipt, where one ever came; else that Banxico has the payment, where it once said so; else the
+/// newest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     /// The wish.
@@ -65,12 +66,14 @@ pub struct Told {
 /// What may be asked now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// This, now, and nothing else: the turn is taken.
+    /// This, now, and nothing else: the turn is taken, and counted.
     Turn {
         /// The payout.
         payout: PayoutId,
         /// Attempts before.
         attempts: u32,
+        /// The day by which Banxico has found it, where it once did.
+        day: Option<Date>,
     },
     /// The portal's pace allows none for so many seconds.
     Wait(u64),
@@ -82,13 +85,14 @@ pub enum Next {
 /// nothing. False: as many are wanted already as may be, and nothing is written.
 pub async fn wish(pool: &PgPool, payout: PayoutId, by: &str) -> Result<bool, StoreError> {
     let written = sqlx::query_scalar!(
-        r#"with room as (select exists (select from receipt_request where payout = $1)
+        r#"with room as (select exists (select from receipt_request where payout = $1 and due_at is not null)
+                or exists (select from receipt_answer where payout = $1 and said = 'receipt')
                 or (select count(*) from receipt_request where due_at is not null) < $3 as may),
            written as (insert into receipt_request as known (payout, asked_by, asked_at, due_at)
            select $1, $2, giro_now(), giro_now() from room where may
            on conflict (payout) do update
                set asked_by = excluded.asked_by, asked_at = excluded.asked_at, due_at = excluded.due_at, attempts = 0
-               where known.due_at is null
+               where known.due_at is null and known.asked_at < giro_now() - interval '1 hour'
                  and not exists (select from receipt_answer a where a.payout = known.payout and a.said = 'receipt'))
            select may as "may!" from room"#,
         payout.uuid(),
@@ -103,20 +107,22 @@ pub async fn put_off(pool: &PgPool, turn: (PayoutId, u32)) -> Result<(), StoreEr
     let (payout, attempts) = turn;
     let again = again(PortalAnswer::NotFound, None, attempts, 1);
     let mut connection = heard(pool.acquire()).await?;
-    heard(later(&mut connection, payout, attempts, again, 1)).await
+    heard(later(&mut connection, payout, attempts, again, true)).await
 }
 
-/// When it is asked again, where nobody else has had this turn.
+/// When it is asked again, where nobody else has had a turn since; not once it was wanted a day ago.
 async fn later(
     connection: &mut PgConnection,
     payout: PayoutId,
     attempts: u32,
     again: Option<u64>,
-    counts: i32,
+    counts: bool,
 ) -> Result<(), sqlx::Error> {
     let later = sqlx::query!(
-        r#"update receipt_request set due_at = giro_now() + make_interval(secs => $3::int), attempts = attempts + $4
-           where payout = $1 and attempts = $2 and due_at is not null"#,
+        r#"update receipt_request
+           set due_at = case when asked_at > giro_now() - interval '1 day' then giro_now() + make_interval(secs => $3::int) end,
+               attempts = case when $4 then attempts else $2 end
+           where payout = $1 and attempts = $2 + 1 and due_at is not null"#,
         payout.uuid(),
         i32::try_from(attempts).unwrap_or(i32::MAX),
         again.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX)),
@@ -141,9 +147,13 @@ pub async fn next(pool: &PgPool, every: u32) -> Result<Next, StoreError> {
                         where due_at <= giro_now() order by attempts, due_at, payout limit 1),
                 turn as (update banxico set asked_at = giro_now()
                          where exists (select from due) and quiet_until <= giro_now()
-                           and asked_at <= giro_now() - make_interval(secs => $1::int)
-                         returning one)
+                           and (asked_at <= giro_now() - make_interval(secs => $1::int) or asked_at > giro_now())
+                         returning one),
+                taken as (update receipt_request r set attempts = r.attempts + 1, due_at = giro_now() + interval '10 minutes'
+                          from due where r.payout = due.payout and exists (select from turn))
            select due.payout, due.attempts, exists (select from turn) as "is_mine!",
+                  (select a.day::text from receipt_answer a where a.payout = due.payout and a.said = 'no_receipt'
+                   order by a.id desc limit 1) as day,
                   greatest(1, ceil(extract(epoch from greatest(
                       banxico.asked_at + make_interval(secs => $1::int), banxico.quiet_until) - giro_now())))::bigint as "wait!"
            from due, banxico"#,
@@ -156,6 +166,7 @@ pub async fn next(pool: &PgPool, every: u32) -> Result<Next, StoreError> {
         _ if found.is_mine => Next::Turn {
             payout: PayoutId::new(found.payout),
             attempts: u32::try_from(found.attempts).unwrap_or(u32::MAX),
+            day: found.day.and_then(|day| day.parse().ok()),
         },
         wait if wait <= SOON => Next::Wait(wait),
         _ => Next::Nothing,
@@ -186,7 +197,7 @@ pub async fn answered(
         .execute(&mut *transaction)
         .await?;
         let again = again(answer.said, answer.state, attempts, days);
-        let counts = i32::from(answer.said != PortalAnswer::TooMany);
+        let counts = answer.said != PortalAnswer::TooMany;
         later(&mut transaction, payout, attempts, again, counts).await?;
         if answer.said == PortalAnswer::TooMany {
             sqlx::query!(
@@ -207,7 +218,7 @@ pub async fn told(pool: &PgPool, payout: PayoutId) -> Result<Option<Told>, Store
         r#"select to_jsonb(r) as "asked!", to_jsonb(a.at) as at, a.said as "said?", a.state, a.received as "received?"
            from receipt_request r
            left join lateral (select * from receipt_answer a where a.payout = r.payout
-                              order by (a.said = 'receipt') desc, a.id desc limit 1) a on true
+                              order by (a.said = 'receipt') desc, (a.said = 'no_receipt') desc, a.id desc limit 1) a on true
            where r.payout = $1"#,
         payout.uuid()
     );
@@ -282,7 +293,7 @@ mod tests {
             PaymentState::Cancelled,
             PaymentState::Rejected,
             PaymentState::Returned,
-            PaymentState::Dropped,
+            PaymentState::NotSettled,
         ] {
             assert_eq!(no_receipt(over), None, "{over}");
         }

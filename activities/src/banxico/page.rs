@@ -52,11 +52,9 @@ pub(super) fn read(came: &Came) -> (PortalAnswer, Option<PaymentState>) {
     let says = |words: &str| page.texts.iter().any(|text| text.contains(words));
     // Where it has the payment it explains all states below, the one that finds nothing too: the cell comes first.
     let state = page.texts.iter().position(|text| text == STATE);
-    let state = state
-        .and_then(|at| page.texts.get(at + 1))
-        .map(|word| payment_state(word));
-    match state {
-        Some(state) => (PortalAnswer::NoReceipt, Some(state)),
+    match state.and_then(|at| page.texts.get(at + 1)) {
+        Some(word) if word == "no encontrado" => (PortalAnswer::NotFound, None),
+        Some(word) => (PortalAnswer::NoReceipt, Some(payment_state(word))),
         None if page.offers_a_receipt => (PortalAnswer::Receipt, None),
         None if says("operacion no encontrada") || says("no se encontro ningun pago") => (PortalAnswer::NotFound, None),
         // Banxico: above its limit it wants its picture read.
@@ -75,7 +73,7 @@ fn payment_state(word: &str) -> PaymentState {
         "rechazado" => PaymentState::Rejected,
         "en proceso de devolucion" => PaymentState::Returning,
         "devuelto" | "retornado" => PaymentState::Returned,
-        "no liquidado" => PaymentState::Dropped,
+        "no liquidado" => PaymentState::NotSettled,
         _ => PaymentState::Unknown,
     }
 }

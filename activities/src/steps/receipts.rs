@@ -38,11 +38,12 @@ impl BanxicoSteps {
     #[activity(definition = markers::LookUp)]
     pub async fn look_up(self: Arc<Self>, _: ActivityContext) -> Result<Turn, ActivityError> {
         let pool = self.ledger.pool();
-        let (payout, attempts) = match banxico::next(pool, self.every_seconds).await.map_err(failure::store)? {
-            Next::Turn { payout, attempts } => (payout, attempts),
-            Next::Wait(wait_seconds) => return Ok(Turn::Wait { wait_seconds }),
-            Next::Nothing => return Ok(Turn::Nothing),
-        };
+        let (payout, attempts, found_by) =
+            match banxico::next(pool, self.every_seconds).await.map_err(failure::store)? {
+                Next::Turn { payout, attempts, day } => (payout, attempts, day),
+                Next::Wait(wait_seconds) => return Ok(Turn::Wait { wait_seconds }),
+                Next::Nothing => return Ok(Turn::Nothing),
+            };
         let row = self.ledger.payout(payout).await.map_err(failure::store)?;
         let wait_seconds = u64::from(self.every_seconds);
         let Some(question) = row.as_ref().and_then(Question::of) else {
@@ -51,7 +52,7 @@ impl BanxicoSteps {
                 .map_err(failure::store)?;
             return Ok(Turn::Wait { wait_seconds });
         };
-        let day = question.day(attempts);
+        let day = found_by.unwrap_or_else(|| question.day(attempts));
         let answer = self.portal.ask(&question, day).await;
         meters::asked_banxico(answer.said);
         let days = question.days().len();

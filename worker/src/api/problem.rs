@@ -207,7 +207,7 @@ impl Code {
                 "giro ends it by itself, or what is to be understood of it is none of this. Nothing was decided; look at what it says of `next` and `attention`."
             }
             Self::NothingToLookUp => {
-                "It was never sent through a bank, or stayed in giro: Banxico has nothing of it, and was not asked."
+                "It was never sent through a bank, stayed in giro, or sends a deposit back: Banxico's page finds nothing of it, and was not asked."
             }
             Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
             Self::AnotherPause => {

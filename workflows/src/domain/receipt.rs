@@ -34,7 +34,7 @@ words! {
         /// Banxico: "Devuelto", and "Retornado" of a later day.
         Returned = "returned",
         /// It waited until the day's close and was dropped. Banxico: "No liquidado".
-        Dropped = "dropped",
+        NotSettled = "not_settled",
         /// A word that is not in Banxico's list.
         Unknown = "unknown",
     }
@@ -45,7 +45,7 @@ impl PaymentState {
     pub const fn may_have_a_receipt(self) -> bool {
         match self {
             Self::Processing | Self::Settled | Self::Returning | Self::Unknown => true,
-            Self::Cancelled | Self::Rejected | Self::Returned | Self::Dropped => false,
+            Self::Cancelled | Self::Rejected | Self::Returned | Self::NotSettled => false,
         }
     }
 }

@@ -47,11 +47,12 @@ fn each_page_is_its_answer() {
         ("En proceso de devolución", PaymentState::Returning),
         ("Devuelto", PaymentState::Returned),
         ("Retornado", PaymentState::Returned),
-        ("No liquidado", PaymentState::Dropped),
+        ("No liquidado", PaymentState::NotSettled),
         ("Otro", PaymentState::Unknown),
     ] {
         assert_eq!(page(&found(word)), (PortalAnswer::NoReceipt, Some(state)), "{word}");
     }
+    assert_eq!(page(&found("No encontrado")), (PortalAnswer::NotFound, None));
     for nothing in [
         "<p>\r\n [BE] No se encontró ningún pago con la información proporcionada. Verifique e intente nuevamente.\r\n</p>",
         "<strong>Lo sentimos, por el momento no es posible generar el CEP. Operación no encontrada. El SPEI no ha recibido \

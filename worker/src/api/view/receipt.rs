@@ -84,8 +84,12 @@ impl AtBanxico {
                 "Banxico has the payment and no receipt yet: it is asked again"
             }
             (Some(PortalAnswer::NoReceipt), _) => "Banxico has the payment, and no receipt of it",
-            (Some(PortalAnswer::NotFound), _) if goes_on => "Banxico has no such payment so far: it is asked again",
-            (Some(PortalAnswer::NotFound), _) => "Banxico has no such payment: ask the bank for its proof",
+            (Some(PortalAnswer::NotFound), _) if goes_on => {
+                "Banxico's page finds no such payment so far, which proves nothing: it is asked again"
+            }
+            (Some(PortalAnswer::NotFound), _) => {
+                "Banxico's page finds no such payment, which proves nothing: ask the bank for its proof"
+            }
             (Some(PortalAnswer::TooMany), _) => "Banxico was asked too often: it is left alone for an hour",
             (Some(PortalAnswer::Unclear | PortalAnswer::Silent), _) if goes_on => {
                 "Banxico gave no clear answer: it is asked again"
@@ -147,15 +151,16 @@ impl Receipt {
         let is_paid = matches!(payout.state, State::Settled | State::Returned);
         let name = found.as_ref().and_then(|(_, receipt)| receipt.name.as_deref());
         let matches = name.map(|name| is_theirs(payout, name));
+        let question = Question::of(payout).filter(|_| is_paid);
         let what = match (payout.to_account, is_paid, matches, &found) {
             (Some(_), ..) => "it was booked between two accounts of giro's own: SPEI has no receipt of it",
             (None, false, ..) if payout.state.is_open() => "there is one once it is settled",
             (None, false, ..) => "there is none: it was not paid",
             (None, true, Some(false), _) => ANOTHER_NAME,
             (None, true, _, Some(_)) => "the beneficiary's bank has confirmed it",
+            (None, true, _, None) if question.is_none() => "the bank links none yet",
             (None, true, _, None) => "the bank links none yet: have it looked up at Banxico",
         };
-        let look_up = payout.operating_date.filter(|_| is_paid && payout.to_account.is_none());
         Self {
             object: Thing::Receipt,
             payout: payout.id,
@@ -163,15 +168,17 @@ impl Receipt {
             name_matches: matches,
             seen_at: found.as_ref().map(|(at, _)| *at),
             url: found.and_then(|(_, receipt)| receipt.url),
-            look_up: look_up.map(|operating_date| LookUp {
-                at: PORTAL.to_owned(),
-                day: Question::of(payout).map_or(operating_date, |question| question.day(0)),
-                operating_date,
-                tracking_key: payout.tracking_key.clone(),
-                issuer: bank::institution(&payout.bank).unwrap_or_default(),
-                receiver: payout.institution,
-                amount: payout.amount,
-            }),
+            look_up: question
+                .zip(payout.operating_date)
+                .map(|(question, operating_date)| LookUp {
+                    at: PORTAL.to_owned(),
+                    day: question.day(0),
+                    operating_date,
+                    tracking_key: payout.tracking_key.clone(),
+                    issuer: bank::institution(&payout.bank).unwrap_or_default(),
+                    receiver: payout.institution,
+                    amount: payout.amount,
+                }),
             what: what.to_owned(),
             banxico: told.map(|told| AtBanxico::of(payout, told)),
         }
