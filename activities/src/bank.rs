@@ -7,6 +7,7 @@ mod receipt;
 mod received;
 mod statement;
 pub mod stp;
+pub(crate) mod text;
 
 use std::{fmt, time::Instant};
 
@@ -24,7 +25,6 @@ pub use reason::{reason, returned};
 pub use receipt::{Receipt, institution, receipt, same_person};
 pub use received::{Incoming, ReceivedEntry, ReceivedFound, ReceivedLine};
 pub use statement::{Direction, Said, StatementLine, StatementPage, StatementUnknown, one_day};
-pub(crate) use stp::{decimal, fold};
 
 /// Everything a bank needs to send the money of one payout; read from the payout's row, the same for every send.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use reqwest::{
     header::{CONTENT_TYPE, COOKIE, SET_COOKIE, USER_AGENT},
     redirect::Policy,
 };
-use workflows::domain::{Centavos, PaymentState, PortalAnswer};
+use workflows::domain::{Centavos, PaymentState, PortalAnswer, mexico_city};
 
-use crate::{bank, ledger::rows::Payout, steps::mexico_city, web};
+use crate::{bank, ledger::rows::Payout, web};
 
-pub use asked::{Asked, Next, Said, Told, answered, is_due, next, put_off, told, wish};
+pub use asked::{Asked, Next, Said, Told, Wish, answered, is_due, next, put_off, told, wish};
 pub use page::{Cep, cep};
 
 /// From the start of the connect to the last byte of a page.

@@ -200,6 +200,8 @@ points! {
     CallOffAfterCommit = "call_off_after_commit",
     /// Finance has closed a day; its balances are not kept yet.
     CloseBeforeBalances = "close_before_balances",
+    /// Banxico's portal has answered; the books do not have it.
+    LookUpBeforeAnswer = "look_up_before_answer",
 }
 
 impl fmt::Display for Point {

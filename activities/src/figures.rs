@@ -35,7 +35,8 @@ pub async fn export(pool: &PgPool) -> Result<(), StoreError> {
         banks(pool).await?;
         reconciliations(pool).await?;
         outbox(pool).await?;
-        inbox(pool).await
+        inbox(pool).await?;
+        look_ups(pool).await
     };
     match heard(read).await {
         Ok(()) => {
@@ -218,6 +219,20 @@ async fn inbox(pool: &PgPool) -> Result<(), StoreError> {
             gauge!(meters::INBOX_NEWEST, "bank" => bank).set(age);
         }
     }
+    Ok(())
+}
+
+/// What Banxico is to be asked, by the index of that.
+async fn look_ups(pool: &PgPool) -> Result<(), StoreError> {
+    let row = sqlx::query!(
+        r#"select count(*) as "count!",
+               coalesce(extract(epoch from (select giro_now()) - min(due_at)), 0)::float8 as "age!"
+           from receipt_request where due_at <= (select giro_now())"#
+    )
+    .fetch_one(pool)
+    .await?;
+    gauge!(meters::LOOK_UPS).set(number(row.count));
+    gauge!(meters::LOOK_UPS_AGE).set(row.age);
     Ok(())
 }
 

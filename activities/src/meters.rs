@@ -199,6 +199,10 @@ meters! {
         "Webhooks that are not done because no payout has their tracking key.";
     INBOX_NEWEST = Gauge "giro_inbox_newest_age_seconds" ["bank"] of [Relay]:
         "Age of the newest webhook; absent before the first.";
+    LOOK_UPS = Gauge "giro_look_ups_due" [] of [Relay]:
+        "Receipts that somebody wants from Banxico and that could be asked for now.";
+    LOOK_UPS_AGE = Gauge "giro_look_ups_oldest_age_seconds" [] of [Relay]:
+        "For how long the first of them could have been asked for; 0 without one.";
     BOOKS_READ = Gauge "giro_books_read_timestamp_seconds" [] of [Relay]:
         "Unix time at which all figures of the books were last read.";
     BOOKS_UNREAD = Counter "giro_books_read_failures_total" [] of [Relay]:

@@ -6,7 +6,7 @@ mod receipts;
 
 use workflows::{
     contract::Standing,
-    domain::Attention,
+    domain::{Attention, mexico_city},
     sentences::{filled, support::Next},
 };
 
@@ -51,12 +51,6 @@ fn bank_closed(until: jiff::Timestamp) -> String {
 /// A time as people in Mexico City write it, to the minute.
 fn in_mexico_city(at: jiff::Timestamp) -> String {
     at.to_zoned(mexico_city()).strftime("%Y-%m-%d %H:%M").to_string()
-}
-
-/// The time zone of SPEI's days.
-pub(crate) fn mexico_city() -> jiff::tz::TimeZone {
-    // The table is compiled in.
-    jiff::tz::TimeZone::get("America/Mexico_City").unwrap_or(jiff::tz::TimeZone::UTC)
 }
 
 /// Whole seconds from `now` to `then`, 0 when it is past.

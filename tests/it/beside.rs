@@ -5,14 +5,14 @@ use std::{fs, os::unix::process::ExitStatusExt, path::PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
-    client::{BENEFICIARY, Giro, Reply, clabe, is, text},
+    client::{Giro, Reply, clabe, is, text},
     crash::{Deed, Point, beside},
-    sim::{Incoming, Planted},
+    sim::Incoming,
     stack::{PATIENCE, Stack},
 };
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::people::{People, with_people};
+use crate::people::{People, known_unsent, with_people};
 
 /// The API that nobody kills.
 const STEADY: &str = "api-2";
@@ -268,18 +268,7 @@ impl Yard {
 
     /// A payout that the bank paid before giro sent it.
     async fn paid_unsent(&self, payer: &Giro, amount: i64) -> Result<String> {
-        self.stack.giro_command(&["bank", "pause", "stp", "--reason", "test"])?;
-        let id = payer.pay(&self.accounts[0], amount).await?;
-        let key = text(&payer.payout(&id).await?, "/tracking_key")?;
-        let order = Planted {
-            clave: key.clone(),
-            empresa: "GIRO".to_owned(),
-            monto: amount,
-            cuenta_beneficiario: BENEFICIARY.to_owned(),
-            estado: "LQ".to_owned(),
-        };
-        self.stack.bank.plant(&order).await?;
-        self.stack.bank.webhook(&key, "LQ").await?;
+        let (id, _) = known_unsent(&self.stack, payer, (&self.accounts[0], amount), "LQ").await?;
         let is_told = |payout: &Value| payout["attention"]["reason"] == "evidence_before_send";
         payer.wait(&id, PATIENCE, is_told).await?;
         self.stack

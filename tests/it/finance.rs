@@ -121,7 +121,12 @@ fn trial(stack: &Stack, until: &str) -> Result<Vec<(i64, i64, i64)>> {
 }
 
 fn close(stack: &Stack, date: &str, more: &[&str]) -> Result<String> {
-    stack.giro_command(&[&["finance", "close", "--date", date, "--by", "ana"], more].concat())
+    stack.giro_command(&closing(date, more))
+}
+
+/// The words of the command that closes a day.
+fn closing<'a>(date: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["finance", "close", "--date", date, "--by", "ana"], more].concat()
 }
 
 /// A day is closed while a payout of it is under way; the bank tells later that it was paid on that day.
@@ -189,17 +194,10 @@ async fn a_close_that_is_cut_short_is_named_and_done_again() -> Result<()> {
     let account = stack.giro.account(1, 10_000_000).await?;
     settled(&stack, &account, 10_000).await?;
     at(&stack, "2027-01-12", "12:00:00").await?;
-    let anyway = [
-        "finance",
-        "close",
-        "--date",
-        "2027-01-11",
-        "--by",
-        "ana",
-        "--anyway",
-        "to see",
-    ];
-    let cut_off = stack.giro_command_with(&anyway, &[("GIRO_CRASH", "close_before_balances")]);
+    let cut_off = stack.giro_command_with(
+        &closing("2027-01-11", &["--anyway", "to see"]),
+        &[("GIRO_CRASH", "close_before_balances")],
+    );
     ensure!(cut_off.is_err(), "{cut_off:?}");
     let named = format!("{:#}", stack.audited().expect_err("the day has no balances"));
     ensure!(named.contains("BROKEN  closed"), "{named}");
@@ -230,20 +228,8 @@ async fn a_close_waits_for_whoever_books() -> Result<()> {
     )
     .execute(&mut *booking)
     .await?;
-    let (operator, args) = (
-        stack.operator(),
-        [
-            "finance",
-            "close",
-            "--date",
-            "2027-01-11",
-            "--by",
-            "ana",
-            "--anyway",
-            "to see",
-        ],
-    );
-    let closing = thread::spawn(move || operator.run(&args, &[]));
+    let operator = stack.operator();
+    let closing = thread::spawn(move || operator.run(&closing("2027-01-11", &["--anyway", "to see"]), &[]));
     sleep(Duration::from_secs(1)).await;
     ensure!(!closing.is_finished(), "it waits");
     booking.commit().await?;

@@ -324,11 +324,8 @@ async fn what_a_bank_says_by_the_key_of_what_stays_is_not_about_that() -> Result
         sleep(Duration::from_millis(100)).await;
     }
     let order = Planted {
-        clave: key.clone(),
-        empresa: "GIRO".to_owned(),
-        monto: 12_300,
         cuenta_beneficiario: clabe(2),
-        estado: "LQ".to_owned(),
+        ..Planted::ours(&key, 12_300, "LQ")
     };
     stack.bank.plant(&order).await?;
     // Whoever starts holds the books against the bank's orders.

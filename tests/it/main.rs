@@ -25,6 +25,7 @@ mod people;
 mod poison;
 mod raw;
 mod reads;
+mod receipts;
 mod reconciliation;
 mod repeats;
 mod resets;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
-    client::{BENEFICIARY, Giro, Reply, clabe, is, text},
+    client::{Giro, Reply, clabe, is, text},
     sim::{End, Fault, Incoming, Planted, TABLE},
     stack::{PATIENCE, Setup, Stack},
 };
@@ -166,23 +166,26 @@ async fn two_people_with_one_document_end_what_no_bank_ends() -> Result<()> {
     stack.audit(&["--without", "bank"]).map(drop)
 }
 
+/// A payout that the bank has in this state before giro sent it, and its tracking key: the bank stays paused.
+pub(crate) async fn known_unsent(
+    stack: &Stack,
+    payer: &Giro,
+    (account, amount): (&str, i64),
+    state: &str,
+) -> Result<(String, String)> {
+    stack.giro_command(&["bank", "pause", "stp", "--reason", "test"])?;
+    let id = payer.pay(account, amount).await?;
+    let key = text(&payer.payout(&id).await?, "/tracking_key")?;
+    stack.bank.plant(&Planted::ours(&key, amount, state)).await?;
+    stack.bank.webhook(&key, state).await?;
+    Ok((id, key))
+}
+
 /// The bank has paid what the books never sent: nothing goes out on top of it, and two people say that the money is gone.
 #[tokio::test]
 async fn what_the_bank_paid_and_the_books_never_sent_ends_by_two_people() -> Result<()> {
     let (stack, people, account) = with_people("paid_unsent", ALL).await?;
-    stack.giro_command(&["bank", "pause", "stp", "--reason", "test"])?;
-    let id = people.payer.pay(&account, 12_300).await?;
-    let payout = people.payer.payout(&id).await?;
-    let key = text(&payout, "/tracking_key")?;
-    let order = Planted {
-        clave: key.clone(),
-        empresa: "GIRO".to_owned(),
-        monto: 12_300,
-        cuenta_beneficiario: BENEFICIARY.to_owned(),
-        estado: "LQ".to_owned(),
-    };
-    stack.bank.plant(&order).await?;
-    stack.bank.webhook(&key, "LQ").await?;
+    let (id, key) = known_unsent(&stack, &people.payer, (&account, 12_300), "LQ").await?;
     people
         .payer
         .wait(&id, PATIENCE, is_told("evidence_before_send"))
@@ -212,21 +215,10 @@ async fn what_the_bank_paid_and_the_books_never_sent_ends_by_two_people() -> Res
 #[tokio::test]
 async fn what_came_back_is_looked_for_whatever_is_said_of_it_later() -> Result<()> {
     let (stack, people, account) = with_people("back_unsent", ALL).await?;
-    stack.giro_command(&["bank", "pause", "stp", "--reason", "test"])?;
-    let id = people.payer.pay(&account, 12_300).await?;
-    let key = text(&people.payer.payout(&id).await?, "/tracking_key")?;
-    let order = Planted {
-        clave: key.clone(),
-        empresa: "GIRO".to_owned(),
-        monto: 12_300,
-        cuenta_beneficiario: BENEFICIARY.to_owned(),
-        estado: "D".to_owned(),
-    };
-    stack.bank.plant(&order).await?;
+    let (id, key) = known_unsent(&stack, &people.payer, (&account, 12_300), "D").await?;
     let said = |words: &'static str| {
         move |payout: &Value| payout["bank_said"].as_str().is_some_and(|said| said.contains(words))
     };
-    stack.bank.webhook(&key, "D").await?;
     people.payer.wait(&id, PATIENCE, said("came back")).await?;
     stack.bank.state(&key, "XX").await?;
     stack.bank.webhook(&key, "XX").await?;

@@ -22,6 +22,8 @@ pub struct Reply {
     pub status: u16,
     /// `Idempotent-Replayed: true`.
     pub replayed: bool,
+    /// Seconds that `Retry-After` says.
+    pub retry_after: Option<u32>,
     /// The body; null when it is no JSON.
     pub body: Value,
 }
@@ -165,8 +167,15 @@ async fn read(response: reqwest::Response) -> Result<Reply> {
         .headers()
         .get("idempotent-replayed")
         .is_some_and(|value| value == "true");
+    let retry_after = response.headers().get("retry-after");
+    let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
     let body = response.json().await.unwrap_or(Value::Null);
-    Ok(Reply { status, replayed, body })
+    Ok(Reply {
+        status,
+        replayed,
+        retry_after,
+        body,
+    })
 }
 
 /// A sound request for a payout.

@@ -176,6 +176,20 @@ impl Starter {
             .context("Temporal did not start the run")
     }
 
+    /// Has Banxico asked for what is due. Temporal away is no failure of the request: the sweeper has it asked.
+    pub async fn look_up(&self) {
+        let Ok(_place) = self.patient.try_acquire() else {
+            debug!("receipts are left to the sweeper");
+            return;
+        };
+        if let Err(error) = self.receipts().await {
+            warn!(
+                error = format!("{error:#}"),
+                "receipts are not looked up now: left to the sweeper"
+            );
+        }
+    }
+
     /// Starts the run that asks Banxico for what is due, where none is under way.
     pub async fn receipts(&self) -> anyhow::Result<()> {
         let client = self.client().await?;

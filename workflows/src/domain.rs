@@ -17,7 +17,7 @@ mod received;
 mod request;
 mod text;
 
-pub use calendar::{BankCalendar, CalendarError, Guard, OperatingDate, Window};
+pub use calendar::{BankCalendar, CalendarError, Guard, OperatingDate, Window, mexico_city};
 pub use clabe::{Clabe, ClabeError, looks_like_a_card};
 pub use fees::{Fees, NotLater, Price};
 pub use field::{FieldCode, FieldError, FieldWord};

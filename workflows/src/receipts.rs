@@ -36,7 +36,8 @@ pub struct ReceiptsWorkflow;
 pub struct Receipts {
     /// Questions that were asked.
     pub asked: u32,
-    /// Nothing was due any more; else another run goes on.
+    /// Nothing was due any more, or soon. Else it ended after its turns, or because nobody took one, and another goes on while
+    /// something is due.
     pub is_done: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use super::stp;
+use super::{stp, text::fold};
 
 /// Where a receipt is, and whose account the beneficiary's bank has confirmed.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(super) fn at_banxico(url: &str) -> Option<String> {
 pub fn same_person(one: &str, other: &str) -> bool {
     const CUT: usize = 30;
     let words = |name: &str| {
-        let folded = stp::fold(name);
+        let folded = fold(name);
         let mut words: Vec<String> = folded
             .split(|letter: char| !letter.is_alphanumeric())
             .filter(|word| !word.is_empty())

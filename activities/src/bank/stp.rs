@@ -30,16 +30,15 @@ use self::client::{Client, LIMITS, Limits, Sent};
 use self::codes::Verdict;
 use self::order::{Fields, Place};
 use self::query::{Addresses, Asker};
+use super::text::centavos;
 use super::{
     BalanceUnknown, Capabilities, Direction, Exchange, Fence, Found, NotSent, Order, Pace, ReceivedEntry,
     ReceivedFound, StatementLine, StatementPage, StatementUnknown, Submitted, What,
 };
 
-pub(crate) use codes::fold;
 pub(in crate::bank) use order::STP_INSTITUTION as INSTITUTION;
 pub use query::QueryFormat;
 pub(in crate::bank) use reasons::reason;
-pub(crate) use record::centavos as decimal;
 pub(in crate::bank) use record::read_receipt as receipt;
 pub use webhook::parse_webhook;
 
@@ -411,7 +410,7 @@ impl Resultado<'_> {
             };
             is_deposits || stated.as_deref() == Some(order.tracking_key.as_str())
         };
-        let amount = |raw| record::scalar(Some(raw)).and_then(|text| record::centavos(&text)) == Some(order.amount);
+        let amount = |raw| record::scalar(Some(raw)).and_then(|text| centavos(&text)) == Some(order.amount);
         self.clave_rastreo.is_none_or(key) && self.monto.is_none_or(amount)
     }
 }

@@ -1,6 +1,6 @@
 //! Who wants which receipt looked up at Banxico, what came of it, and when it is asked again.
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde::Deserialize;
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
@@ -16,8 +16,10 @@ const FIRST: u64 = 60;
 const LONGEST: u64 = 6 * 3_600;
 /// The portal is left alone for so many seconds once it says that it was asked too often.
 const QUIET: u64 = 3_600;
-/// Wishes under way, at most: at the portal's pace some three hours of questions.
-const MOST: i64 = 1_000;
+/// Of one caller's under way, at most: at the portal's pace half an hour of questions. Another caller's are none of theirs.
+const MOST: i64 = 200;
+/// Whoever wants what has ended gets it asked again so long after it was wanted.
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
 /// Who waits longer than so many seconds for the portal's pace does not wait in a run.
 const SOON: u64 = 60;
 
@@ -47,6 +49,21 @@ pub struct Said {
     pub received: Vec<u8>,
 }
 
+impl Told {
+    /// True once Banxico has given the receipt.
+    pub fn is_found(&self) -> bool {
+        self.said
+            .as_ref()
+            .is_some_and(|said| said.said == PortalAnswer::Receipt)
+    }
+
+    /// From when on it is asked again, where somebody wants that; `None`: it goes on, or is found.
+    pub fn may_be_wanted_at(&self) -> Option<Timestamp> {
+        let has_ended = self.asked.due_at.is_none() && !self.is_found();
+        has_ended.then(|| self.asked.asked_at + LATELY)
+    }
+}
+
 impl std::fmt::Debug for Said {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "Said({}, {}, {:?})", self.at, self.said, self.state)
@@ -61,6 +78,19 @@ pub struct Told {
     pub asked: Asked,
     /// `None`: not asked yet.
     pub said: Option<Said>,
+}
+
+/// What became of a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Banxico is asked, or was to be already.
+    Asked,
+    /// It has given the receipt: nobody is asked.
+    Found,
+    /// It was wanted less than an hour ago, and no answer that Banxico could give would be another: nobody is asked before then.
+    Lately(Timestamp),
+    /// The caller wants as many already as one may, and nothing is written.
+    Full,
 }
 
 /// What may be asked now.
@@ -81,25 +111,37 @@ pub enum Next {
     Nothing,
 }
 
-/// Writes down that `by` wants a payout's receipt looked up. Who wants it while it is under way, or after it was found, changes
-/// nothing. False: as many are wanted already as may be, and nothing is written.
-pub async fn wish(pool: &PgPool, payout: PayoutId, by: &str) -> Result<bool, StoreError> {
-    let written = sqlx::query_scalar!(
-        r#"with room as (select exists (select from receipt_request where payout = $1 and due_at is not null)
-                or exists (select from receipt_answer where payout = $1 and said = 'receipt')
-                or (select count(*) from receipt_request where due_at is not null) < $3 as may),
-           written as (insert into receipt_request as known (payout, asked_by, asked_at, due_at)
-           select $1, $2, giro_now(), giro_now() from room where may
-           on conflict (payout) do update
-               set asked_by = excluded.asked_by, asked_at = excluded.asked_at, due_at = excluded.due_at, attempts = 0
-               where known.due_at is null and known.asked_at < giro_now() - interval '1 hour'
-                 and not exists (select from receipt_answer a where a.payout = known.payout and a.said = 'receipt'))
-           select may as "may!" from room"#,
+/// Writes down that `by` wants a payout's receipt looked up, where that changes anything.
+pub async fn wish(pool: &PgPool, payout: PayoutId, by: &str) -> Result<Wish, StoreError> {
+    let written = sqlx::query!(
+        r#"with known as (
+               select exists (select from receipt_answer where payout = $1 and said = 'receipt') as is_found,
+                      exists (select from receipt_request where payout = $1 and due_at is not null) as goes_on,
+                      (select to_jsonb(asked_at + make_interval(secs => $4::int)) from receipt_request
+                       where payout = $1 and due_at is null
+                         and asked_at > giro_now() - make_interval(secs => $4::int)) as lately_until,
+                      (select count(*) from receipt_request where asked_by = $2 and due_at is not null) >= $3 as is_full),
+           written as (
+               insert into receipt_request as before (payout, asked_by, asked_at, due_at)
+               select $1, $2, giro_now(), giro_now() from known
+               where not is_found and not goes_on and lately_until is null and not is_full
+               on conflict (payout) do update
+                   set asked_by = excluded.asked_by, asked_at = excluded.asked_at, due_at = excluded.due_at, attempts = 0
+                   where before.due_at is null)
+           select is_found as "is_found!", goes_on as "goes_on!", lately_until, is_full as "is_full!" from known"#,
         payout.uuid(),
         by,
-        MOST
+        MOST,
+        i32::try_from(LATELY.as_secs()).unwrap_or(i32::MAX)
     );
-    heard(written.fetch_one(pool)).await
+    let known = heard(written.fetch_one(pool)).await?;
+    Ok(match known.lately_until {
+        _ if known.is_found => Wish::Found,
+        _ if known.goes_on => Wish::Asked,
+        Some(until) => Wish::Lately(read(until)?),
+        None if known.is_full => Wish::Full,
+        None => Wish::Asked,
+    })
 }
 
 /// Puts a turn off of which nothing can be asked now: its payout was not sent after all.
@@ -134,7 +176,7 @@ async fn later(
 /// True when something may be asked now.
 pub async fn is_due(pool: &PgPool) -> Result<bool, StoreError> {
     let found = sqlx::query_scalar!(
-        r#"select exists (select from receipt_request where due_at <= giro_now())
+        r#"select exists (select from receipt_request where due_at <= (select giro_now()))
                and (select quiet_until <= giro_now() from banxico) as "due!""#
     );
     heard(found.fetch_one(pool)).await
@@ -144,7 +186,7 @@ pub async fn is_due(pool: &PgPool) -> Result<bool, StoreError> {
 pub async fn next(pool: &PgPool, every: u32) -> Result<Next, StoreError> {
     let found = sqlx::query!(
         r#"with due as (select payout, attempts from receipt_request
-                        where due_at <= giro_now() order by attempts, due_at, payout limit 1),
+                        where due_at <= (select giro_now()) order by attempts, due_at, payout limit 1),
                 turn as (update banxico set asked_at = giro_now()
                          where exists (select from due) and quiet_until <= giro_now()
                            and (asked_at <= giro_now() - make_interval(secs => $1::int) or asked_at > giro_now())

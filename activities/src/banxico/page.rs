@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date, civil::DateTime};
 use quick_xml::{Reader, XmlVersion, events::BytesStart, events::Event};
-use workflows::domain::{Centavos, PaymentState, PortalAnswer};
+use workflows::domain::{Centavos, PaymentState, PortalAnswer, mexico_city};
 
 use super::Came;
-use crate::{
-    bank::{decimal, fold},
-    steps::mexico_city,
-};
+use crate::bank::text::{centavos, fold};
 
 /// Banxico: the cell beside it says where the payment stands.
 const STATE: &str = "estado del pago en banxico";
@@ -163,7 +160,7 @@ pub fn cep(xml: &[u8]) -> Option<Cep> {
         credited_at: root.get("cadenaCDA").and_then(|cadena| credited_at(cadena)),
         name: beneficiary.get("Nombre")?.clone(),
         account: beneficiary.get("Cuenta")?.clone(),
-        amount: decimal(beneficiary.get("MontoPago")?)?,
+        amount: centavos(beneficiary.get("MontoPago")?)?,
     })
 }
 

@@ -8,6 +8,7 @@ use workflows::contract::{Turn, markers};
 
 use crate::{
     banxico::{self, Next, Portal, Question},
+    crash::{self, Point},
     failure,
     ledger::Ledger,
     meters,
@@ -54,6 +55,7 @@ impl BanxicoSteps {
         };
         let day = found_by.unwrap_or_else(|| question.day(attempts));
         let answer = self.portal.ask(&question, day).await;
+        crash::at(Point::LookUpBeforeAnswer, &payout);
         meters::asked_banxico(answer.said);
         let days = question.days().len();
         banxico::answered(pool, (payout, attempts), day, days, &answer)

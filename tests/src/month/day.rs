@@ -13,7 +13,7 @@ use workflows::domain::Centavos;
 
 use super::{Asked, CHARGE, MEXICO_CITY, Month, OPENING};
 use crate::{
-    client::{BENEFICIARY, clabe, is, request, text},
+    client::{clabe, is, request, text},
     sim::{Fault, Incoming, Planted},
     stack::PATIENCE,
 };
@@ -265,13 +265,7 @@ impl Month {
             self.lost = Some(id);
         }
         if n == STRAY {
-            let order = Planted {
-                clave: "MESNADIE1".to_owned(),
-                empresa: "GIRO".to_owned(),
-                monto: 77_700,
-                cuenta_beneficiario: BENEFICIARY.to_owned(),
-                estado: "LQ".to_owned(),
-            };
+            let order = Planted::ours("MESNADIE1", 77_700, "LQ");
             let planted = self.stack.bank.plant(&order).await?;
             self.plant(planted.fecha_operacion, &order.clave)?;
             self.apart -= order.monto;

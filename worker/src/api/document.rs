@@ -195,6 +195,18 @@ fn common(path: &str, is_post: bool, operation: &mut Operation) {
     }
 }
 
+/// Ends of the paths where what is asked for may not fit what stands.
+const CONFLICTS: [&str; 8] = [
+    "/accounts",
+    "/apply",
+    "/cancel",
+    "/decide",
+    "/receipt",
+    "/resume",
+    "/send-back",
+    "/understood",
+];
+
 /// The problems that a route may answer with.
 fn statuses(path: &str, is_post: bool, has_body: bool) -> Vec<u16> {
     match path {
@@ -212,7 +224,7 @@ fn statuses(path: &str, is_post: bool, has_body: bool) -> Vec<u16> {
     if path.contains('{') {
         statuses.push(404);
     }
-    if is_post && (path == "/v1/accounts" || path.ends_with("/cancel")) {
+    if is_post && CONFLICTS.iter().any(|end| path.ends_with(end)) {
         statuses.push(409);
     }
     statuses

@@ -91,6 +91,8 @@ codes! {
         RequestTimeout = "request_timeout",
         /// More requests than the caller may send.
         RateLimited = "rate_limited",
+        /// The caller has as many receipts looked up as one may.
+        LookUpsFull = "look_ups_full",
         /// The books may have lost what was sent, and the bank was not asked yet.
         CatchingUp = "catching_up",
         /// The books are away or busy.
@@ -121,7 +123,7 @@ impl Code {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited | Self::LookUpsFull => StatusCode::TOO_MANY_REQUESTS,
             Self::CatchingUp | Self::Later => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -156,6 +158,7 @@ impl Code {
             Self::BodyTooLarge => "The body is too large",
             Self::RequestTimeout => "The request came too slowly",
             Self::RateLimited => "Too many requests",
+            Self::LookUpsFull => "Too many receipts are being looked up",
             Self::CatchingUp => "The bank is asked first",
             Self::Later => "Ask again in a moment",
             Self::Internal => "giro could not answer",
@@ -223,6 +226,9 @@ impl Code {
             Self::RateLimited => {
                 "Wait for the seconds that the header Retry-After says. Nothing was done and the key is still free."
             }
+            Self::LookUpsFull => {
+                "The caller has 200 receipts looked up at Banxico, which takes one in seconds. Nothing was done; ask again once some have been answered."
+            }
             Self::CatchingUp => {
                 "The books were restarted or restored, and giro is asking the bank what was sent before. Nothing was done; ask again with the same key."
             }
@@ -240,7 +246,8 @@ impl Code {
             Self::Unauthenticated | Self::Forbidden | Self::ClabeTaken | Self::NotFound | Self::MethodNotAllowed => {
                 None
             }
-            Self::UnsupportedMediaType | Self::BodyTooLarge | Self::RequestTimeout | Self::RateLimited => None,
+            Self::UnsupportedMediaType | Self::BodyTooLarge | Self::RequestTimeout => None,
+            Self::RateLimited | Self::LookUpsFull => None,
             Self::NotSetApart
             | Self::KeyShared
             | Self::MayBeBack
@@ -253,11 +260,27 @@ impl Code {
         }
     }
 
+    /// The seconds to wait before the same request is sent again, where that is known.
+    fn retry_after(self) -> Option<&'static str> {
+        if matches!(self, Self::Later | Self::RateLimited) {
+            return Some("1");
+        }
+        match self == Self::LookUpsFull {
+            true => Some("600"),
+            false => (self == Self::CatchingUp).then_some("5"),
+        }
+    }
+
     /// True when the same request may be answered otherwise later.
     pub(super) const fn is_retryable(self) -> bool {
         matches!(
             self,
-            Self::CatchingUp | Self::Later | Self::Internal | Self::RequestTimeout | Self::RateLimited
+            Self::CatchingUp
+                | Self::Later
+                | Self::Internal
+                | Self::RequestTimeout
+                | Self::RateLimited
+                | Self::LookUpsFull
         )
     }
 }
@@ -430,8 +453,7 @@ impl IntoResponse for Problem {
         if self.code == Code::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if matches!(self.code, Code::CatchingUp | Code::Later | Code::RateLimited) {
-            let seconds = if self.code == Code::CatchingUp { "5" } else { "1" };
+        if let Some(seconds) = self.code.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         if self.replayed {

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use activities::{
     bank,
-    banxico::{self, Question, Told},
+    banxico::{self, Question, Told, Wish},
     ledger::{read, rows::Payout},
 };
 use axum::{extract::State as Shared, http::StatusCode, response::Response};
-use tracing::warn;
-use workflows::domain::{PayoutId, PortalAnswer};
+use workflows::domain::PayoutId;
 
 use super::{
     Answered, Api,
@@ -47,12 +46,14 @@ pub(super) async fn show(
 /// Have the receipt of a payout looked up at Banxico
 ///
 /// Its portal is asked in the background, at the pace that it allows, and again for some hours where it has none yet: look at the
-/// receipt to see what it said. Asked for again while that goes on, or once it is found, it changes nothing. It proves to people
+/// receipt to see what it said. Asked for again while that goes on, once it is found, or within an hour of an answer that will stay,
+/// it changes nothing; one caller has 200 looked up at once. It proves to people
 /// what happened; nothing about money is decided by it.
 #[utoipa::path(post, path = "/v1/payouts/{id}/receipt", tag = "payouts", operation_id = "lookUpPayoutReceipt",
     params(("id" = inline(form::PayoutId), Path, description = "The payout.")),
     responses(
-        (status = 200, description = "Banxico has given it: nobody is asked.", body = Receipt),
+        (status = 200, description = "Nobody is asked: Banxico has given it, or has answered lately what it will not change; \
+            `banxico.may_be_wanted_at` says when it is asked again.", body = Receipt),
         (status = 202, description = "Banxico is asked.", body = Receipt),
     ))]
 pub(super) async fn look_up(
@@ -67,23 +68,16 @@ pub(super) async fn look_up(
     if Question::of(&payout).is_none() {
         return Err(Problem::from(Code::NothingToLookUp));
     }
-    if !banxico::wish(api.ledger.pool(), id, caller.name()).await? {
-        let detail =
-            "As many receipts are being looked up as Banxico takes in hours. Nothing was done; ask again later.";
-        return Err(Problem::because(Code::RateLimited, detail));
-    }
+    let status = match banxico::wish(api.ledger.pool(), id, caller.name()).await? {
+        Wish::Asked => {
+            let starter = api.starter.clone();
+            behind(async move { starter.look_up().await });
+            StatusCode::ACCEPTED
+        }
+        Wish::Found | Wish::Lately(_) => StatusCode::OK,
+        Wish::Full => return Err(Problem::from(Code::LookUpsFull)),
+    };
     let told = banxico::told(api.ledger.pool(), id).await?;
-    let is_found = told.as_ref().and_then(|told| told.said.as_ref());
-    let is_found = is_found.is_some_and(|said| said.said == PortalAnswer::Receipt);
-    if !is_found {
-        let starter = api.starter.clone();
-        behind(async move {
-            if let Err(error) = starter.receipts().await {
-                warn!(error = format!("{error:#}"), "not looked up now: left to the sweeper");
-            }
-        });
-    }
-    let status = if is_found { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(reply(status, receipt(&api, &payout, told).await?))
 }
 

@@ -63,6 +63,11 @@ fn confirmed(receipt: &Receipt, paper: &Paper) -> String {
     text
 }
 
+/// From when on whoever wants it has it asked once more.
+fn again(at: Timestamp, paper: &Paper) -> Text {
+    Text::from(format!("by --look-up, from {} on", paper.clock.full(at)))
+}
+
 /// What Banxico's portal said.
 fn portal(banxico: &AtBanxico, paper: &Paper) -> Vec<(&'static str, Text)> {
     let tone = match banxico.name_matches {
@@ -89,5 +94,6 @@ fn portal(banxico: &AtBanxico, paper: &Paper) -> Vec<(&'static str, Text)> {
     );
     facts.extend(banxico.credited_at.map(|at| ("credited", clock(at))));
     facts.extend(banxico.asked_next_at.map(|at| ("asked next", clock(at))));
+    facts.extend(banxico.may_be_wanted_at.map(|at| ("asked again", again(at, paper))));
     facts
 }

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use jiff::{SignedDuration, Span, Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Span, Timestamp, ToSpan, civil::Date};
+use workflows::domain::mexico_city;
 
 /// A moment, possibly counted from now.
 #[derive(Clone, Debug)]
@@ -56,12 +57,6 @@ impl FromStr for Day {
 }
 
 const FIX: &str = "write 2026-11-23, today or yesterday";
-
-/// The clock of whoever pays in Mexico.
-pub(super) fn mexico_city() -> TimeZone {
-    // The table is compiled in.
-    TimeZone::get("America/Mexico_City").unwrap_or(TimeZone::UTC)
-}
 
 impl When {
     /// The instant, seen from `now`; `None`: outside the calendar.

@@ -1,9 +1,9 @@
 //! Amounts, ages and times as people read them.
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use workflows::domain::Centavos;
+use workflows::domain::{Centavos, mexico_city};
 
-use super::when::{between, mexico_city};
+use super::when::between;
 
 /// Whose clock times are shown in.
 #[derive(Clone, Debug)]

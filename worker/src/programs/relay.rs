@@ -72,13 +72,13 @@ async fn sweep(ledger: &Ledger, starter: &Starter, at_once: i64) -> bool {
     };
     arrive(ledger, starter, at_once).await;
     await_their_time(ledger, starter, (at_once / 4).max(1)).await;
-    look_up(ledger, starter).await;
     let asleep = wake(ledger, starter, at_once).await;
     let driven: Vec<Option<Driven>> = stream::iter(&overdue)
         .map(|payout| drive(starter, payout, back.contains(&payout.bank)))
         .buffer_unordered(STARTS)
         .collect()
         .await;
+    look_up(ledger, starter).await;
     let more =
         i64::try_from(overdue.len()).is_ok_and(|count| count == at_once) && driven.contains(&Some(Driven::Started));
     more || asleep

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt};
 use jiff::{
     Timestamp, ToSpan,
     civil::{Date, Time, Weekday, date, time},
-    tz::{TimeZone, TimeZoneDatabase},
+    tz::{Offset, TimeZone, TimeZoneDatabase},
 };
 use serde::{Deserialize, Serialize};
 
@@ -103,9 +103,14 @@ pub enum CalendarError {
     /// The table has no line.
     #[error("holidays: the table is empty: list at least one whole year")]
     Empty,
-    /// The build has no time zone data.
-    #[error("the time zone America/Mexico_City is not in this build: enable jiff's tzdb-bundle-always")]
-    NoTimeZone,
+}
+
+/// The clock of SPEI, of banking days and of whoever pays in Mexico.
+pub fn mexico_city() -> TimeZone {
+    // The bundled data, not the machine's: every worker must have the same days. A build without it has what the law has
+    // said since 2022: no summer time.
+    let zone = TimeZoneDatabase::bundled().get("America/Mexico_City");
+    zone.unwrap_or_else(|_| TimeZone::fixed(Offset::constant(-6)))
 }
 
 /// Banking days and the operating date in Mexico City, from a holiday table; it reads no clock.
@@ -125,10 +130,6 @@ impl BankCalendar {
 
     /// Reads a table: `#` comments, then one `YYYY-MM-DD,name` each; whole years, without a gap.
     pub fn parse(text: &str) -> Result<Self, CalendarError> {
-        // The bundled data, not the machine's: every worker must have the same days.
-        let zone = TimeZoneDatabase::bundled()
-            .get("America/Mexico_City")
-            .map_err(|_| CalendarError::NoTimeZone)?;
         let mut holidays = BTreeSet::new();
         for (line, text) in (1..).zip(text.lines().map(str::trim)) {
             if text.is_empty() || text.starts_with('#') {
@@ -162,7 +163,7 @@ impl BankCalendar {
             holidays,
             first,
             last,
-            zone,
+            zone: mexico_city(),
         })
     }
 
@@ -320,8 +321,9 @@ mod tests {
     }
 
     fn at(text: &str) -> Timestamp {
-        let zone = TimeZoneDatabase::bundled().get("America/Mexico_City").expect("bundled");
-        zone.to_timestamp(text.parse().expect("a civil time")).expect("exists")
+        mexico_city()
+            .to_timestamp(text.parse().expect("a civil time"))
+            .expect("exists")
     }
 
     #[test]

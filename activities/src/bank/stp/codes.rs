@@ -1,5 +1,7 @@
 //! STP's words, translated once: what a register answer and an order state mean, and doubt for every other word.
 
+use crate::bank::text::fold;
+
 /// What an answer to `ordenPago/registra` means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -125,28 +127,6 @@ pub(super) fn state_code(word: &str) -> String {
     format!("stp:{}", if short { word } else { "?" })
 }
 
-/// Lower case, Spanish accents off, outer spaces and full stops off: live texts differ in all of these.
-pub(crate) fn fold(text: &str) -> String {
-    let plain = text
-        .chars()
-        .flat_map(char::to_lowercase)
-        .filter_map(|letter| match letter {
-            'á' | 'à' | 'ä' | 'â' => Some('a'),
-            'é' | 'è' | 'ë' | 'ê' => Some('e'),
-            'í' | 'ì' | 'ï' | 'î' => Some('i'),
-            'ó' | 'ò' | 'ö' | 'ô' => Some('o'),
-            'ú' | 'ù' | 'ü' | 'û' => Some('u'),
-            'ñ' => Some('n'),
-            // Combining marks of decomposed text.
-            '\u{300}'..='\u{36f}' => None,
-            other => Some(other),
-        });
-    let plain: String = plain.collect();
-    plain
-        .trim_matches(|letter: char| letter.is_whitespace() || letter == '.')
-        .to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,11 +236,5 @@ mod tests {
         for word in ["", "JUAN PEREZ", "LIQUIDADA", "ñ"] {
             assert_eq!(state_code(word), "stp:?");
         }
-    }
-
-    #[test]
-    fn folding_takes_accents_and_case_off() {
-        assert_eq!(fold("  Devolución. "), "devolucion");
-        assert_eq!(fold("LIQUIDACIO\u{301}N"), "liquidacion");
     }
 }

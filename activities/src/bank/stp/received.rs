@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use workflows::domain::{Centavos, InstitutionCode, LARGEST_ORDER, ReceivedKind};
 
 use super::codes::{self, ReceivedClass};
-use super::record::{centavos, folio, object, scalar};
+use super::record::{folio, object, scalar};
+use crate::bank::text::centavos;
 use crate::bank::{Incoming, ReceivedEntry, ReceivedLine};
 use crate::ledger::core::hex;
 

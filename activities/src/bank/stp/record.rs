@@ -8,6 +8,7 @@ use super::codes::{self, StateClass};
 use super::order::aaaammdd;
 use super::received;
 use crate::bank::receipt::{Receipt, at_banxico};
+use crate::bank::text::{centavos, fold};
 use crate::bank::{BalanceUnknown, Found, FoundDoubt, Order, ReceivedFound};
 
 /// STP: the frame of an answer. The query services say `estado`; the legacy ones answer in the frame of a registration.
@@ -135,7 +136,7 @@ pub(super) fn legacy<'a, T>(
 ) -> Result<Option<T>, String> {
     let no_frame = || format!("http {status}, no frame");
     let legacy: Legacy<'a> = object(inner.get().as_bytes()).ok_or_else(no_frame)?;
-    let text = codes::fold(legacy.descripcion_error.as_deref().unwrap_or_default());
+    let text = fold(legacy.descripcion_error.as_deref().unwrap_or_default());
     match (status, legacy.id, what(legacy)) {
         (200, None | Some(0..), Some(found)) if text.is_empty() => Ok(Some(found)),
         (200, Some(id), None) if is_none(id, &text) => Ok(None),
@@ -268,33 +269,6 @@ pub(super) fn scalar(raw: Option<&RawValue>) -> Option<String> {
         b'-' | b'0'..=b'9' => Some(text.to_owned()),
         _ => None,
     }
-}
-
-/// A decimal number exactly: `10.3`, `10.300`, and `1.234567005E7` as Java prints large ones.
-pub(crate) fn centavos(text: &str) -> Option<Centavos> {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i8>().ok()?),
-        None => (text, 0),
-    };
-    let (units, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-    let digits = [units, fraction].concat();
-    let numeric = !units.is_empty() && !fraction.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if !numeric || digits.len() > 40 {
-        return None;
-    }
-    let point = i32::try_from(units.len()).ok()? + i32::from(exponent);
-    let before = usize::try_from(-point).unwrap_or(0);
-    let after = usize::try_from(point).unwrap_or(0);
-    let digits = format!("{}{digits}", "0".repeat(before));
-    let digits = format!("{digits:0<after$}");
-    let (units, fraction) = digits.split_at(after);
-    let (units, fraction) = (units.trim_start_matches('0'), fraction.trim_end_matches('0'));
-    let units = if units.is_empty() { "0" } else { units };
-    Centavos::from_decimal(&if fraction.is_empty() {
-        units.to_owned()
-    } else {
-        format!("{units}.{fraction}")
-    })
 }
 
 #[cfg(test)]

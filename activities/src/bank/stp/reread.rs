@@ -7,8 +7,9 @@ use workflows::domain::Centavos;
 use super::{
     Stp, judge,
     order::{Fields, aaaammdd},
-    record::{centavos, no_answer, object, read_order, scalar},
+    record::{no_answer, object, read_order, scalar},
 };
+use crate::bank::text::centavos;
 use crate::bank::{Exchange, Found, NotSent, Order, Submitted, What};
 
 /// What names an order in what was sent, registration or question.

@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 use workflows::domain::Clabe;
 
 use super::codes::{self, StateClass};
-use super::record::{Record, centavos, confirmed, legacy, object, scalar};
+use super::record::{Record, confirmed, legacy, object, scalar};
 use super::sign;
+use crate::bank::text::centavos;
 use crate::bank::{Direction, Said, StatementLine, StatementPage, StatementUnknown};
 
 /// A page of a thousand records of STP's has less than one of these.

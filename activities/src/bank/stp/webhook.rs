@@ -7,6 +7,7 @@ use workflows::domain::TrackingKey;
 
 use super::codes::{self, StateClass};
 use super::received::is_key;
+use crate::bank::text::fold;
 use crate::bank::{Claim, Hint, Notice};
 
 /// Reads any of the formats seen; `None` when no tracking key is in it (the old format has none). Never panics.
@@ -69,7 +70,7 @@ fn claim(word: &str) -> Claim {
         StateClass::NotPaid => Claim::NotPaid,
         StateClass::Pending => Claim::Other,
         StateClass::Unknown => {
-            let word = codes::fold(word);
+            let word = fold(word);
             let starts = |beginnings: &[&str]| beginnings.iter().any(|beginning| word.starts_with(beginning));
             if starts(&["liq", "succ", "exit"]) {
                 Claim::Paid

@@ -61,8 +61,10 @@ pub struct AtBanxico {
     pub name_matches: Option<bool>,
     /// When the beneficiary had it, as the receipt says.
     pub credited_at: Option<Timestamp>,
-    /// When it is asked next; null: no more, unless somebody wants it.
+    /// When it is asked next; null: no more by itself.
     pub asked_next_at: Option<Timestamp>,
+    /// From when on it is asked again, where somebody wants that; null: it goes on, or the receipt is there.
+    pub may_be_wanted_at: Option<Timestamp>,
     /// What there is to say of it.
     #[schema(example = "Banxico has the receipt")]
     pub what: String,
@@ -70,6 +72,7 @@ pub struct AtBanxico {
 
 impl AtBanxico {
     fn of(payout: &rows::Payout, told: Told) -> Self {
+        let may_be_wanted_at = told.may_be_wanted_at();
         let Told { asked, said } = told;
         let answer = said.as_ref().map(|said| said.said);
         let receipt = said.as_ref().filter(|said| said.said == PortalAnswer::Receipt);
@@ -108,6 +111,7 @@ impl AtBanxico {
             beneficiary_name: receipt.map(|cep| cep.name),
             name_matches: matches,
             asked_next_at: asked.due_at,
+            may_be_wanted_at,
             what: what.to_owned(),
         }
     }

@@ -5,9 +5,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::{SignedDuration, Timestamp, civil::DateTime};
 use reqwest::Url;
-use workflows::domain::{Attention, Centavos, PayoutId, TransferId};
-
-use super::super::when::mexico_city;
+use workflows::domain::{Attention, Centavos, PayoutId, TransferId, mexico_city};
 
 pub(super) fn words<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> PossibleValuesParser {
     PossibleValuesParser::new(all.iter().copied().map(word))
