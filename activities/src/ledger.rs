@@ -107,9 +107,9 @@ impl Ledger {
         Ok(core::decide(&self.rules, &rows, &Command::Accept(accept)).0)
     }
 
-    /// Gives the money back before anything was sent.
-    pub async fn cancel(&self, payout: PayoutId) -> Result<Answer, LedgerError> {
-        self.run(Command::Cancel(payout)).await
+    /// Gives the money back before anything was sent; `by`: the caller who wants that.
+    pub async fn cancel(&self, payout: PayoutId, by: &str) -> Result<Answer, LedgerError> {
+        self.run(Command::Cancel(payout, by.to_owned())).await
     }
 
     /// Takes the right to send once. `None`: there is no such payout.

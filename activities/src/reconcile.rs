@@ -47,6 +47,8 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// A balance is asked for again so often while money moves, where both lists are this short.
 const QUIET_TRIES: u32 = 3;
 const SHORT: usize = 1_000;
+/// Payouts that the bank is asked about in one reading of a day, where its statement belies their end.
+const MOST_ASKED: usize = 20;
 /// The running day is read within this.
 const RUNNING: Duration = Duration::from_secs(180);
 /// How long it waits for the books to be held against the bank's orders.
@@ -204,14 +206,14 @@ impl Look<'_> {
         done.taken_in_received += count(puller.take_in(&told.list).await?.len());
         self.receipts(&told.lines, read_at).await;
         let (date, orders) = (told.date, told.lines.len());
-        let (differences, balance) = running::keep(ledger, bank, told).await?;
+        let kept = running::keep(ledger, bank, told).await?;
         done.running = Some(RunningRead {
             operating_date: date,
             orders: count(orders),
-            differences: count(differences),
-            apart: balance.map(|balance| balance.apart()),
+            differences: count(kept.differences),
+            apart: kept.balance.map(|balance| balance.apart()),
         });
-        Ok(())
+        self.ask(&kept.belied).await
     }
 
     /// Keeps the receipts that a day's list shows; nothing waits for them.
@@ -220,6 +222,30 @@ impl Look<'_> {
         if let Err(error) = receipts::keep(self.steps.ledger().pool(), bank, lines, read_at).await {
             warn!(bank, %error, "the receipts of a day's list are not kept");
         }
+    }
+
+    /// Asks the bank about payouts that have ended otherwise than its statement says, until its own answer stands as evidence:
+    /// that tells people, and pauses it where it paid what was given back. No such answer holds up anything else.
+    async fn ask(&self, belied: &[PayoutId]) -> Result<(), Trouble> {
+        let unheard = store::unheard_after_the_end(self.steps.ledger().pool(), belied).await?;
+        for payout in unheard.into_iter().take(MOST_ASKED) {
+            let asked = async {
+                match self.steps.read(payout).await? {
+                    Some(before) => self.steps.ask_bank(&before).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            match asked.await {
+                Ok(after) => {
+                    let said = after.and_then(|after| after.payout.bank_said);
+                    warn!(%payout, workflow = payout.workflow_id(), said, "it has ended, and the statement says otherwise: the bank was asked");
+                }
+                Err(error) => {
+                    warn!(%payout, error = ?error, "it has ended, and the statement says otherwise: the bank is asked at the next reading");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads a closed day, takes in what the books missed, and writes what it came to.
@@ -243,6 +269,7 @@ impl Look<'_> {
         self.receipts(&lines, read_at).await;
         let day = store::hold(ledger, self.steps.bank(), date, read_at, lines, &list).await?;
         catch_up::wake(self.client, &day.behind).await;
+        self.ask(&day.belied).await?;
         done.days.push(DayRead {
             operating_date: date,
             orders: count(day.orders),

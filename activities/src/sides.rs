@@ -106,6 +106,18 @@ impl<'a> Sides<'a> {
         (lines.len() + booked.len(), wrong)
     }
 
+    /// Payouts that had ended, before the bank was read, otherwise than its only line of them says: it is asked about them.
+    pub(crate) fn belied(&self) -> Vec<PayoutId> {
+        let lines = self.lines();
+        let has_ended = |row: &&Booked| row.ended_at.is_some_and(|at| at < self.read_at);
+        let is_belied = |row: &&Booked| match lines.get(row.key.as_str()).map(Vec::as_slice) {
+            Some([line]) => belies(row.state, &line.says),
+            Some(_) | None => false,
+        };
+        let those = self.booked.iter().filter(has_ended).filter(is_belied);
+        those.map(|row| row.id).collect()
+    }
+
     /// Day by day: what the bank paid is what left the settlement account.
     pub(crate) fn sums(&self) -> Vec<Wrong> {
         sums(self, &self.by_key())
@@ -117,6 +129,19 @@ fn unlike(row: &Booked, line: &StatementLine) -> Option<Wrong> {
     let fields = line.differs(&row.key, row.amount, &row.clabe, row.date);
     let what = || format!("the bank's order {} has another {}", row.key, fields.join(", "));
     (!fields.is_empty()).then(|| (row.id.to_string(), what()))
+}
+
+/// True when a final word of the bank's is not the end that the books have.
+fn belies(state: State, says: &Said) -> bool {
+    match (state, says) {
+        (State::Failed | State::Cancelled, Said::Paid { .. }) => true,
+        // Its return is looked for.
+        (State::Settled, Said::Paid { came_back, .. }) => *came_back,
+        (State::Settled | State::Returned, Said::NotPaid { .. }) => true,
+        (State::Failed | State::Cancelled, Said::NotPaid { .. }) | (State::Returned, Said::Paid { .. }) => false,
+        (_, Said::Pending { .. } | Said::Unknown { .. }) => false,
+        (State::Accepted | State::Sending | State::Sent, Said::Paid { .. } | Said::NotPaid { .. }) => false,
+    }
 }
 
 /// What the bank's lines of a payout say against its state.

@@ -230,7 +230,7 @@ async fn whatever_is_broken_by_hand_is_named() -> Result<()> {
         ("an event missing", format!("delete from outbox where subject = '{settled}' and seq = 2"), vec![("events", &settled)]),
         ("an event doubled", format!("insert into outbox select subject, seq + 1, type, event, created_at, null from outbox where subject = '{settled}' order by seq desc limit 1"), vec![("events", &settled)]),
         ("an event that says otherwise", format!("update outbox set event = jsonb_set(event, '{{amount}}', '\"12301\"') where subject = '{settled}' and seq = 3"), vec![("events", &settled)]),
-        ("a state without its event", format!("update payout set state = 'accepted', ended_at = null, deadline_at = now() where id = '{cancelled}'"), vec![("events", &cancelled), ("held", &account)]),
+        ("a state without its event", format!("update payout set state = 'accepted', cancelled_by = null, ended_at = null, deadline_at = now() where id = '{cancelled}'"), vec![("events", &cancelled), ("held", &account)]),
         ("a send without its event", payout("send_no = send_no + 1"), vec![("events", &settled)]),
         ("a tracking key", payout("tracking_key = 'GIRO000'"), vec![("keys", &settled), ("orders", &key), ("orders", "has no order")]),
         ("a payout deleted", format!("delete from payout where id = '{settled}'"), vec![("strays", &movement), ("orders", &key)]),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use temporalio_client::{Client, WorkflowHandle, WorkflowStartOptions, schedules::ScheduleOverlapPolicy};
 use tests::{
+    books::Books,
     client::{clabe, is, text},
     sim::{Fault, Incoming, SettingsChange},
     stack::{PATIENCE, Setup, Stack},
@@ -387,6 +388,48 @@ async fn a_day_that_differs_is_told_until_it_is_understood() -> Result<()> {
         text.contains("day,\"stp\",2027-01-11,") && text.contains("is settled, and the bank says stp:CN"),
         "{text}"
     );
+    Ok(())
+}
+
+/// Webhooks are lost, and the statement says otherwise than the books: the bank is asked and people are told, once, and a bank
+/// that paid what was given back is paused.
+#[tokio::test]
+async fn an_end_that_the_statement_belies_is_asked_about() -> Result<()> {
+    let stack = Stack::with("belied", patient()).await?;
+    at(&stack, "2027-01-11", "12:00:00").await?;
+    let account = stack.giro.account(1, 10_000_000).await?;
+    let came_back = settled(&stack, &account, 10_000).await?;
+    stack.bank.fault(None, Some(Fault::Cancelled), Some(1)).await?;
+    let given_back = stack.giro.pay(&account, 12_300).await?;
+    stack.giro.wait(&given_back, PATIENCE, is("failed")).await?;
+    let keys = [stack.key(&came_back).await?, stack.key(&given_back).await?];
+    let silent = SettingsChange {
+        webhook_url: Some(None),
+        ..SettingsChange::default()
+    };
+    stack.bank.settings(&silent).await?;
+    stack.bank.state(&keys[0], "D").await?;
+    stack.bank.state(&keys[1], "LQ").await?;
+    read(&stack).await?;
+    let mut books = Books::connect(&stack.database).await?;
+    let paused = books.pause().await?;
+    ensure!(
+        paused.is_some_and(|(by, _)| by == "paid_after_release"),
+        "nobody is told of what was paid and given back"
+    );
+    let told = stack.giro.payout(&given_back).await?;
+    ensure!(told["attention"]["reason"] == "paid_after_release", "{told}");
+    // What came back is on the same day's list.
+    stack.giro.wait(&came_back, PATIENCE, is("returned")).await?;
+    // Whoever resumes the bank has understood it: it is told once.
+    let bank = stack.giro.get("/v1/banks").await?.body["data"][0].clone();
+    let since = text(&bank, "/paused_at")?;
+    stack.giro_command(&["bank", "resume", "stp", "--since", &since, "--reason", "understood"])?;
+    for (day, time) in [("2027-01-11", "12:10:00"), ("2027-01-12", "12:00:00")] {
+        at(&stack, day, time).await?;
+        read(&stack).await?;
+        ensure!(books.pause().await?.is_none(), "{day}: it is paused again");
+    }
     Ok(())
 }
 

@@ -150,7 +150,7 @@ async fn accounts_are_locked_in_one_order() -> Result<()> {
     // second block.
     let one = tokio::spawn({
         let (ledger, id) = (ledger.clone(), ids[0]);
-        async move { ledger.cancel(id).await }
+        async move { ledger.cancel(id, "payments").await }
     });
     waiting(&stack.database, 1).await?;
     let database = stack.database.clone();
@@ -170,7 +170,7 @@ async fn accounts_are_locked_in_one_order() -> Result<()> {
     waiting(&stack.database, 2).await?;
     let others = tokio::spawn(async move {
         // The one of the second account is queued first.
-        tokio::join!(biased; ledger.cancel(ids[2]), ledger.cancel(ids[1]))
+        tokio::join!(biased; ledger.cancel(ids[2], "payments"), ledger.cancel(ids[1], "payments"))
     });
     tokio::task::yield_now().await;
     held.rollback().await?;

@@ -21,7 +21,7 @@ pub enum Command {
     /// Hold the money of a new payout.
     Accept(Accept),
     /// Give the money back before anything was sent.
-    Cancel(PayoutId),
+    Cancel(PayoutId, String),
     /// Take the right to send once.
     Begin(Begin),
     /// Take in an order that the bank has, and whose begin the books have lost.
@@ -410,7 +410,7 @@ impl Command {
     pub fn payout(&self) -> Option<PayoutId> {
         match self {
             Self::Open(_) | Self::Accept(_) => None,
-            Self::Cancel(payout) | Self::Apply(payout) | Self::Book(payout) => Some(*payout),
+            Self::Cancel(payout, _) | Self::Apply(payout) | Self::Book(payout) => Some(*payout),
             Self::Begin(begin) => Some(begin.payout),
             Self::Adopt(adopt) => Some(adopt.payout),
             Self::Record(record) => Some(record.payout),
@@ -430,7 +430,7 @@ impl Command {
     pub fn decides(&self) -> Option<Subject> {
         match self {
             Self::Decide(decide) => Some(decide.subject),
-            Self::Open(_) | Self::Accept(_) | Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) => None,
+            Self::Open(_) | Self::Accept(_) | Self::Cancel(..) | Self::Begin(_) | Self::Adopt(_) => None,
             Self::Record(_) | Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => None,
         }
@@ -440,7 +440,7 @@ impl Command {
     pub fn asked(&self) -> Option<&Accept> {
         match self {
             Self::Accept(accept) => Some(accept),
-            Self::Open(_) | Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
+            Self::Open(_) | Self::Cancel(..) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
             Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => None,
             Self::Decide(_) => None,
@@ -450,7 +450,7 @@ impl Command {
     /// The received record it is about.
     pub fn received(&self) -> Option<ReceivedId> {
         match self {
-            Self::Open(_) | Self::Accept(_) | Self::Cancel(_) | Self::Apply(_) | Self::Begin(_) => None,
+            Self::Open(_) | Self::Accept(_) | Self::Cancel(..) | Self::Apply(_) | Self::Begin(_) => None,
             Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) | Self::Book(_) => None,
             Self::Receive(receive) => Some(receive.id()),
             Self::Deposit(received) => Some(*received),
@@ -469,7 +469,7 @@ impl Command {
         match self {
             Self::Open(open) => Some((open.caller.clone(), open.key.clone())),
             Self::Accept(accept) => Some((accept.caller.clone(), accept.key.clone())),
-            Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
+            Self::Cancel(..) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
             Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::Decide(_) => None,
             Self::SendBack(back) => Some(back.request()),
@@ -491,7 +491,7 @@ impl Command {
                 .chain(owners.payees.get(payout).copied())
                 .chain([FEE_INCOME, IVA_PAYABLE])
                 .collect(),
-            Self::Cancel(payout) => payer(payout).into_iter().collect(),
+            Self::Cancel(payout, _) => payer(payout).into_iter().collect(),
             Self::Apply(payout) => payer(payout)
                 .into_iter()
                 .chain([SETTLEMENT_STP, FEE_INCOME, IVA_PAYABLE])
@@ -527,14 +527,14 @@ impl Command {
             Self::Open(_) | Self::Accept(_) | Self::Apply(_) | Self::Book(_) => false,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => false,
             Self::Decide(_) => false,
-            Self::Cancel(_) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => true,
+            Self::Cancel(..) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => true,
         }
     }
 
     /// True when it must know whether the books may have lost commits: it sends, or gives back what may have been sent.
     pub fn needs_server(&self) -> bool {
         match self {
-            Self::Cancel(_) | Self::Begin(_) | Self::SendBack(_) => true,
+            Self::Cancel(..) | Self::Begin(_) | Self::SendBack(_) => true,
             Self::Open(_) | Self::Accept(_) | Self::Adopt(_) => false,
             Self::Record(_) | Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => false,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::Decide(_) => false,

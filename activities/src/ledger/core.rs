@@ -74,7 +74,7 @@ pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes)
     match command {
         Command::Open(open) => requests::open(rows, open),
         Command::Accept(accept) => requests::accept(rules, rows, accept),
-        Command::Cancel(payout) => requests::cancel(rules, rows, *payout),
+        Command::Cancel(payout, by) => requests::cancel(rules, rows, *payout, by),
         Command::Begin(begin) => sending::begin(rules, rows, begin),
         Command::Adopt(adopt) => sending::adopt(rules, rows, adopt),
         Command::Record(record) => sending::record(rules, rows, record),

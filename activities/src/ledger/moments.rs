@@ -26,7 +26,7 @@ pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Comman
         match command {
             Command::Open(open) => crash::at(point, &open.account),
             Command::Accept(accept) => crash::at(point, &accept.payout),
-            Command::Cancel(payout) | Command::Apply(payout) | Command::Book(payout) => crash::at(point, payout),
+            Command::Cancel(payout, _) | Command::Apply(payout) | Command::Book(payout) => crash::at(point, payout),
             Command::Begin(begin) => crash::at(point, &begin.payout),
             Command::Record(record) => crash::at(point, &record.payout),
             Command::Evidence(finding) => crash::at(point, &finding.payout),
@@ -53,7 +53,7 @@ fn point(moment: Moment, command: &Command) -> Option<Point> {
             Point::AcceptBeforeCommit,
             Point::AcceptAfterCommit,
         ],
-        Command::Cancel(_) => [
+        Command::Cancel(..) => [
             Point::CancelBeforeWrites,
             Point::CancelBeforeCommit,
             Point::CancelAfterCommit,

@@ -186,6 +186,8 @@ pub struct Payout {
     /// It once said that the money left and came back.
     #[serde(default)]
     pub came_back: bool,
+    /// The caller who took it back.
+    pub cancelled_by: Option<String>,
     pub evidence: Option<Evidence>,
     pub contradicted: bool,
     pub decided_by: Option<Vec<String>>,

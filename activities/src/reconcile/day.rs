@@ -37,6 +37,8 @@ pub(super) struct Day {
     pub(super) unanswered: Vec<Unanswered>,
     /// Open, and over by the statement: its run should ask.
     pub(super) behind: Vec<PayoutId>,
+    /// Ended otherwise than the statement says: the bank is asked.
+    pub(super) belied: Vec<PayoutId>,
     /// What came in on it.
     pub(super) came: Came,
 }
@@ -71,6 +73,7 @@ impl Day {
             keys: lines.keys().map(|key| (*key).to_owned()).collect(),
             unanswered: Vec::new(),
             behind: Vec::new(),
+            belied: sides.belied(),
             came: Came::default(),
         };
         for (key, row) in booked {

@@ -11,7 +11,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
-use workflows::domain::{Centavos, ReceivedId, State};
+use workflows::domain::{Centavos, PayoutId, ReceivedId, State};
 
 pub use read::{Apart, balances_apart, running};
 
@@ -145,8 +145,18 @@ fn due(told: &Told, booked: &[Booked], came: &BTreeMap<ReceivedId, Came>, sums: 
     (due, in_doubt)
 }
 
-/// Holds the running day against the books as they are now, and writes what it comes to so far. How many orders differ.
-pub(super) async fn keep(ledger: &Ledger, bank: &Bank, told: Told) -> Result<(usize, Option<Balance>), StoreError> {
+/// What the running day comes to so far.
+pub(super) struct Kept {
+    /// Orders that differ.
+    pub(super) differences: usize,
+    /// The balance, where it was read.
+    pub(super) balance: Option<Balance>,
+    /// Ended otherwise than the statement says: the bank is asked.
+    pub(super) belied: Vec<PayoutId>,
+}
+
+/// Holds the running day against the books as they are now, and writes what it comes to so far.
+pub(super) async fn keep(ledger: &Ledger, bank: &Bank, told: Told) -> Result<Kept, StoreError> {
     let dates = BTreeSet::from([told.date]);
     let keys: Vec<String> = told.lines.iter().map(|line| line.tracking_key.clone()).collect();
     let mut connection = ledger.pool().acquire().await?;
@@ -200,7 +210,11 @@ pub(super) async fn keep(ledger: &Ledger, bank: &Bank, told: Told) -> Result<(us
     )
     .execute(&mut *connection)
     .await?;
-    Ok((wrong.len(), balance))
+    Ok(Kept {
+        differences: wrong.len(),
+        balance,
+        belied: sides.belied(),
+    })
 }
 
 /// The records on a list whose money is here, by key and id.

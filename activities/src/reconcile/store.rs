@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{Acquire, PgConnection, PgExecutor, PgPool, Postgres, Transaction};
 use uuid::Uuid;
-use workflows::domain::Centavos;
+use workflows::domain::{Centavos, PayoutId};
 
 use super::{
     came::{self, Came},
@@ -237,6 +237,23 @@ pub(super) async fn unheard_of(
     )
     .fetch_all(connection);
     Ok(heard(unheard).await?.into_iter().collect())
+}
+
+/// Those of these payouts of which the bank's own answer has not said since they ended that they ended otherwise, or that they
+/// came back.
+pub(super) async fn unheard_after_the_end(pool: &PgPool, payouts: &[PayoutId]) -> Result<Vec<PayoutId>, StoreError> {
+    let ids: Vec<Uuid> = payouts.iter().map(|payout| payout.uuid()).collect();
+    let unheard = sqlx::query_scalar!(
+        r#"select p.id as "id!" from payout p
+           where p.id = any($1) and not p.came_back
+             and not exists (
+               select from evidence e
+               where e.payout = p.id and e.at > p.ended_at
+                 and e.kind = case when p.state in ('failed', 'cancelled') then 'paid' else 'not_paid' end)"#,
+        &ids
+    );
+    let unheard = heard(unheard.fetch_all(pool)).await?;
+    Ok(unheard.into_iter().map(PayoutId::new).collect())
 }
 
 /// What was read before.

@@ -114,6 +114,40 @@ fn an_order_and_its_payout_have_the_same_fate() {
     }
 }
 
+/// Seeded wrong: a payout that was given back and that the statement shows as paid is nobody's matter.
+#[test]
+fn an_end_that_the_statement_belies_is_told() {
+    let back = || {
+        let code = "stp:D".to_owned();
+        line(Said::Paid { came_back: true, code })
+    };
+    let belied = |lines: Vec<StatementLine>, row: Booked| {
+        let statements = Statements::from([(day(), lines)]);
+        let sides = Sides {
+            statements: &statements,
+            booked: &[row],
+            moved: &BTreeMap::new(),
+            read_at: read_at(),
+        };
+        !sides.belied().is_empty()
+    };
+    for state in State::ALL.iter().copied() {
+        let given_back = matches!(state, State::Failed | State::Cancelled);
+        let is_paid = matches!(state, State::Settled | State::Returned);
+        let ended = || row(state, (!state.is_open()).then(before));
+        assert_eq!(belied(vec![paid()], ended()), given_back, "{state}");
+        assert_eq!(
+            belied(vec![back()], ended()),
+            given_back || state == State::Settled,
+            "{state}"
+        );
+        assert_eq!(belied(vec![not_paid()], ended()), is_paid, "{state}");
+        assert!(!belied(vec![pending()], ended()) && !belied(vec![], ended()), "{state}");
+        // It ended while the bank was read.
+        assert!(!belied(vec![paid()], row(state, Some(read_at()))), "{state}");
+    }
+}
+
 #[test]
 fn an_order_that_nobody_made_is_named_and_so_is_one_that_differs() {
     assert_eq!(found(vec![paid()], &[], 0), (1, 1));

@@ -107,6 +107,8 @@ fn easter(year: i16) -> Date {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(local: &str) -> u32 {
@@ -169,6 +171,28 @@ mod tests {
             assert!(is_holiday(date), "{date}");
         }
         assert!(!is_holiday(Date::new(2026, 10, 1).expect("date")));
+    }
+
+    /// The shipped table against the bank's own calendar, which is computed here and shares nothing with it: every day of ten
+    /// years.
+    #[test]
+    fn the_shipped_table_has_the_banks_days() {
+        let table = workflows::domain::BankCalendar::builtin().expect("the shipped table reads");
+        let (mut day, end) = (Date::constant(2025, 1, 1), Date::constant(2034, 12, 31));
+        while day <= end {
+            assert_eq!(table.is_banking_day(day), Ok(is_banking_day(day)), "{day}");
+            day = next(day);
+        }
+    }
+
+    proptest! {
+        /// Both tell the same operating date at any second of ten years.
+        #[test]
+        fn both_calendars_tell_the_same_operating_date(second in 1_735_711_200_i64..2_051_049_600) {
+            let table = workflows::domain::BankCalendar::builtin().expect("the shipped table reads");
+            let (at, bank) = (Timestamp::from_second(second).expect("in range"), Calendar::new().expect("zone"));
+            prop_assert_eq!(number(table.operating_date(at).expect("covered").date()), bank.operating_date(at));
+        }
     }
 
     #[test]

@@ -325,7 +325,7 @@ pub(super) async fn cancel(
 ) -> Answered<Response> {
     trace::about(id);
     let was_cancelled = api.payout(&caller, id).await?.payout.state == State::Cancelled;
-    take_back(&api, id).await?;
+    take_back(&api, &caller, id).await?;
     let body = shown(&api, &api.payout(&caller, id).await?);
     Ok(if was_cancelled {
         replay(body)
@@ -335,9 +335,9 @@ pub(super) async fn cancel(
 }
 
 /// Gives the money of a payout or a transfer back, and wakes its run; or the problem.
-pub(super) async fn take_back(api: &Api, id: PayoutId) -> Answered<()> {
+pub(super) async fn take_back(api: &Api, caller: &Caller, id: PayoutId) -> Answered<()> {
     crash::at(Point::CancelBeforeCommand, &id);
-    let answer = api.ledger.cancel(id).await?;
+    let answer = api.ledger.cancel(id, caller.name()).await?;
     crash::at(Point::CancelAfterCommand, &id);
     match answer {
         Answer::Cancelled(payout) => {

@@ -158,7 +158,7 @@ pub(super) async fn cancel(
     Id(id): Id<TransferId>,
 ) -> Answered<Response> {
     let before = transfer(&api, &caller, id).await?.payout.state;
-    take_back(&api, id.payout()).await?;
+    take_back(&api, &caller, id.payout()).await?;
     let body = shown(&api, &transfer(&api, &caller, id).await?)?;
     Ok(if before == State::Cancelled {
         replay(body)

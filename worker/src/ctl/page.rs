@@ -78,6 +78,7 @@ fn standing(payout: &Payout, base: &str, paper: &Paper, now: Timestamp) -> Vec<(
         facts.push(("reason", Text::from(format!("{}{code}", reason.code.word()))));
         facts.push(("", Text::from(&reason.customer.es_mx)));
     }
+    facts.extend(payout.cancelled_by.as_ref().map(|by| ("taken back by", Text::from(by))));
     if let Some(back) = &payout.returned {
         let of = if back.amount == payout.amount {
             "all of it".to_owned()

@@ -56,7 +56,9 @@ impl Message {
             (State::Settled, Some(ReturnExpected)) => Self::ComingBack,
             (State::Failed, None | Some(Deadline)) => Self::Failed,
             (State::Cancelled, None | Some(Deadline)) => Self::Cancelled,
-            (State::Returned, None | Some(Deadline | SecondOrder | ReturnExpected)) => Self::Returned,
+            (State::Returned, None | Some(Deadline | ReturnExpected)) => Self::Returned,
+            // Graver than that what came back stands apart, where it does: where the money is, that reason does not say.
+            (State::Returned, Some(SecondOrder)) => Self::Reviewing,
             (
                 State::Settled | State::Returned,
                 Some(

@@ -85,7 +85,7 @@ impl Case {
                 }
             }
             Move::Claim => return self.finding(books, By::Claim).map(Some),
-            Move::Cancel => return books.try_run(&Command::Cancel(payout)).map(Some),
+            Move::Cancel => return books.try_run(&Command::Cancel(payout, "payments".to_owned())).map(Some),
             Move::Apply => return books.try_run(&Command::Apply(payout)).map(Some),
             Move::Statements => {
                 let by = statements(&books.rows.payouts[&payout]);

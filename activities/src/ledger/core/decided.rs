@@ -14,6 +14,7 @@ use super::{
         },
     },
     hex, lower,
+    proof::has_left,
     received::{Leg, broken, keep, pay, place, placed, tell, waits},
     requests::{Terms, new_payout},
     settle_row,
@@ -76,6 +77,8 @@ pub(super) fn cure(rows: &Rows, cure: &Cure) -> (Answer, Writes) {
         moved.reason = Some(cure.reason.clone());
     }
     let mut row = before.clone();
+    row.decided_by = Some(cure.actor.clone());
+    row.decided_why = Some(cure.reason.clone());
     place(&mut row, ReceivedState::Applied, Some(cure.account), rows.now);
     (row.attention, row.attention_since) = (None, None);
     if let Some(payout) = payout {
@@ -110,9 +113,10 @@ fn sent_back_before(rows: &Rows, before: &Received, seen: Option<PayoutId>) -> B
     let Some(payout) = rows.payouts.get(&id) else {
         return Back::Unseen;
     };
-    // An end takes attention off: whatever stands there came after it, or was graver.
+    // An end takes attention off: whatever stands there came after it, or was graver. People take it off too, once they have
+    // understood it: that the bank has paid stays so.
     match payout.state {
-        State::Failed | State::Cancelled if payout.attention.is_none() => Back::No,
+        State::Failed | State::Cancelled if payout.attention.is_none() && !has_left(payout) => Back::No,
         State::Failed
         | State::Cancelled
         | State::Accepted

@@ -81,6 +81,11 @@ pub(super) fn payout_id(n: u128) -> PayoutId {
     PayoutId::new(Uuid::from_u128(0x0199_d3f0_0000_7000_8000_0000_0000_0000 | n))
 }
 
+/// The payer takes a payout back.
+pub(super) fn cancels(n: u128) -> Command {
+    Command::Cancel(payout_id(n), "payments".to_owned())
+}
+
 pub(super) fn account_id(n: u128) -> AccountId {
     AccountId::new(Uuid::from_u128(0x0199_d3f0_0000_7000_9000_0000_0000_0000 | n))
 }

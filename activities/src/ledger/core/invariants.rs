@@ -238,7 +238,10 @@ pub(super) fn told(rules: &Rules, rows: &Rows, row: &Payout) -> Holds {
     let would = |command| decide(rules, rows, &command).0;
     let now = |what| told.next == Some(Next { what, at: None });
     let open = row.state.is_open();
-    let cancels = matches!(would(Command::Cancel(row.id)), Answer::Cancelled(_)) && open;
+    let cancels = matches!(
+        would(Command::Cancel(row.id, "payments".to_owned())),
+        Answer::Cancelled(_)
+    ) && open;
     hold!(
         may(Deed::Cancel) == cancels,
         "cancel: {cancels}, told {told:?} of {row:?}"

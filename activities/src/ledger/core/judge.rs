@@ -138,12 +138,17 @@ pub(super) fn no_cancel(row: &Payout) -> Option<NoCancel> {
 }
 
 /// Why people's word about a payout counts for nothing; `None`: it would count.
-pub(super) fn no_decision(row: &Payout, outcome: Outcome, now: Timestamp) -> Option<NotDecided> {
+pub(super) fn no_decision(rules: &Rules, row: &Payout, outcome: Outcome, now: Timestamp) -> Option<NotDecided> {
     let is_told = row.attention.is_some() || row.deadline_at.is_some_and(|at| at <= now);
+    // What the bank has said, and nothing contradicts, ends it: now, or once no send of it can be at work any more.
+    let by_the_bank = row.evidence.is_some_and(|evidence| !evidence.is_from_people());
+    let ends_by_itself = by_the_bank && verdict(rules, row, Timestamp::MAX).is_some();
     match (outcome, row.state) {
         // What is booked has no bank that could say otherwise.
         _ if row.to_account.is_some() => Some(NotDecided::NotNeeded),
-        (Outcome::Paid | Outcome::NotPaid, State::Sending | State::Sent) => (!is_told).then_some(NotDecided::NotNeeded),
+        (Outcome::Paid | Outcome::NotPaid, State::Sending | State::Sent) => {
+            (!is_told || ends_by_itself).then_some(NotDecided::NotNeeded)
+        }
         // Only of what the bank itself says that it paid, with its date: then a begin was lost.
         (Outcome::Paid, State::Accepted) => {
             let is_paid = row.effective_on.is_some() && row.waits_until(now).is_none();

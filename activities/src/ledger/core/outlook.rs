@@ -160,7 +160,7 @@ pub fn outlook(rules: &Rules, row: &Payout, bank: &BankRow, now: Timestamp) -> O
             },
             May {
                 deed: Deed::Decide,
-                why_not: why_no_decision(row, now).map(str::to_owned),
+                why_not: why_no_decision(rules, row, now).map(str::to_owned),
             },
         ],
     }
@@ -253,12 +253,12 @@ fn why_no_cancel(why: NoCancel) -> &'static str {
 }
 
 /// Why no two people can say what became of it, or that it is understood; `None`: they can.
-fn why_no_decision(row: &Payout, now: Timestamp) -> Option<&'static str> {
+fn why_no_decision(rules: &Rules, row: &Payout, now: Timestamp) -> Option<&'static str> {
     if row.state.is_open() {
         // Whether it was paid or not: whoever may say the one may say the other, but of what was never sent.
-        no_decision(row, Outcome::NotPaid, now).map(|_| "nobody needs to look at it: giro ends it by itself")
+        no_decision(rules, row, Outcome::NotPaid, now).map(|_| "nobody needs to look at it: giro ends it by itself")
     } else {
-        no_decision(row, Outcome::Understood, now).map(|_| "it has ended, and nothing is to be understood")
+        no_decision(rules, row, Outcome::Understood, now).map(|_| "it has ended, and nothing is to be understood")
     }
 }
 

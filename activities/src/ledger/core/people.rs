@@ -44,7 +44,7 @@ pub(super) fn decide(rules: &Rules, rows: &Rows, decide: &Decide) -> (Answer, Wr
     if let Some(known) = known(rows, &said) {
         return (answered(rows, decide.subject, known, &said), Writes::default());
     }
-    if let Some(why) = refused(rows, decide) {
+    if let Some(why) = refused(rules, rows, decide) {
         return (Answer::NotDecided(why), Writes::default());
     }
     let mut writes = Writes::default();
@@ -158,12 +158,12 @@ fn second<'a>(rows: &'a Rows, said: &Decision) -> Option<&'a Decision> {
 }
 
 /// Why it decides nothing, whoever says it.
-fn refused(rows: &Rows, decide: &Decide) -> Option<NotDecided> {
+fn refused(rules: &Rules, rows: &Rows, decide: &Decide) -> Option<NotDecided> {
     match decide.subject {
         Subject::Payout(id) => rows
             .payouts
             .get(&id)
-            .and_then(|row| no_decision(row, decide.outcome, rows.now)),
+            .and_then(|row| no_decision(rules, row, decide.outcome, rows.now)),
         Subject::Received(id) => rows.received.get(&id).and_then(|row| match decide.outcome {
             Outcome::Apply if row.state == ReceivedState::Suspended => not_payable(rows, decide.account),
             // What differs has its place; what stands apart is understood once it has one.

@@ -22,6 +22,9 @@ const LONGEST_REASON: usize = 300;
 const NOT_OURS: &str = "not our order";
 const INCOMPLETE: &str = "our order without";
 const UNKNOWN_WORD: &str = "unknown word";
+/// Answers by which it has left.
+const PAID: &str = "paid";
+const PAID_AND_BACK: &str = "paid, and came back";
 /// The doubt of an order that was taken in from the bank's statement, until the bank says what became of it.
 pub(super) const BEGIN_LOST: &str = "begin_lost";
 
@@ -197,6 +200,11 @@ fn is_known(row: &Payout) -> bool {
         || row.bank_word.as_deref().is_some_and(is_unclear)
 }
 
+/// True when the bank's last word of an order is that it left.
+pub(super) fn has_left(row: &Payout) -> bool {
+    matches!(row.bank_word.as_deref(), Some(PAID | PAID_AND_BACK))
+}
+
 /// The bank has something by our key, whatever it says of it.
 fn has_something(found: &Found) -> bool {
     match found {
@@ -231,8 +239,8 @@ fn known(row: &mut Payout) {
 /// The bank's answer in our words.
 fn said(found: &Found) -> String {
     match found {
-        Found::Paid { came_back: false, .. } => "paid".to_owned(),
-        Found::Paid { came_back: true, .. } => "paid, and came back".to_owned(),
+        Found::Paid { came_back: false, .. } => PAID.to_owned(),
+        Found::Paid { came_back: true, .. } => PAID_AND_BACK.to_owned(),
         Found::NotPaid { code } => format!("not paid {code}"),
         Found::Pending { code, .. } => format!("pending {code}"),
         Found::NotFound => "not found".to_owned(),

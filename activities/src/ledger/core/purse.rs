@@ -336,7 +336,7 @@ impl Run {
             return Ok(());
         };
         let command = if cancel {
-            Command::Cancel(booked.id)
+            Command::Cancel(booked.id, "payments".to_owned())
         } else {
             Command::Book(booked.id)
         };

@@ -291,6 +291,7 @@ pub(super) fn new_payout(rules: &Rules, now: Timestamp, id: PayoutId, terms: Ter
         bank_said: None,
         bank_word: None,
         came_back: false,
+        cancelled_by: None,
         evidence: None,
         contradicted: false,
         decided_by: None,
@@ -323,7 +324,7 @@ pub(super) fn new_payout(rules: &Rules, now: Timestamp, id: PayoutId, terms: Ter
 }
 
 /// Gives the money back when nothing may have reached the bank. Asked again, it says so again.
-pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, Writes) {
+pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId, by: &str) -> (Answer, Writes) {
     let mut writes = Writes::default();
     let Some(before) = rows.payouts.get(&payout) else {
         return (Answer::Unknown, writes);
@@ -349,6 +350,7 @@ pub(super) fn cancel(rules: &Rules, rows: &Rows, payout: PayoutId) -> (Answer, W
         return (Answer::Unknown, writes);
     };
     let mut row = before.clone();
+    row.cancelled_by = Some(by.to_owned());
     transition(rules, &mut row, State::Cancelled, rows.now, &mut writes);
     writes.accounts.push(account);
     if stays_apart(rows, &row, &mut writes).is_none() {

@@ -9,7 +9,7 @@ use super::{
         command::{Answer, By, Command, Finding, Record, Stand, Subject},
         rows::{AccountStatus, PausedBy, Payout},
     },
-    fixtures::{Books, FEE, IVA, begin, books, payout_id, request, statements, word},
+    fixtures::{Books, FEE, IVA, begin, books, cancels, payout_id, request, statements, word},
 };
 use crate::bank::{Exchange, Found, FoundDoubt, NotSent, Sender, Submitted};
 
@@ -175,7 +175,7 @@ fn the_same_request_gets_the_same_answer_and_another_body_a_conflict() {
             replayed: false
         }
     );
-    books.run(Command::Cancel(payout_id(1)));
+    books.run(cancels(1));
     let still = books.accept(2, account, 100_000_000);
     assert_eq!(
         still,
@@ -285,12 +285,12 @@ fn doubt_and_time_alone_never_end_a_payout() {
 #[test]
 fn a_cancelled_payout_is_never_sent_and_a_sent_one_never_cancelled() {
     let (mut books, account) = accepted(true);
-    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::Cancelled(_)));
+    assert!(matches!(books.run(cancels(1)), Answer::Cancelled(_)));
     assert_eq!(books.begin(1), Stand::Closed);
     assert_eq!(books.held(account), 0);
     let (mut books, account) = accepted(true);
     books.begin(1);
-    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+    assert!(matches!(books.run(cancels(1)), Answer::TooLate(_)));
     assert!(books.held(account) > 0);
 }
 
@@ -424,7 +424,7 @@ fn an_unsent_order_that_the_bank_shows_without_a_clear_state_is_neither_sent_nor
         books.found(Found::Doubt(doubtful));
         assert_eq!(books.row().attention, Some(Attention::EvidenceBeforeSend));
         assert_eq!(books.begin(1), Stand::Closed);
-        let answer = books.run(Command::Cancel(payout_id(1)));
+        let answer = books.run(cancels(1));
         assert!(matches!(answer, Answer::TooLate(_)), "{answer:?}");
         assert_eq!(books.held(account), AMOUNT + FEE.get() + IVA.get());
     }
@@ -677,7 +677,7 @@ fn evidence_about_an_unsent_payout_stops_it_and_tells_a_person() {
     assert_eq!(books.row().attention, Some(Attention::EvidenceBeforeSend));
     assert_eq!(books.begin(1), Stand::Closed);
     assert_eq!(books.apply(), None);
-    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+    assert!(matches!(books.run(cancels(1)), Answer::TooLate(_)));
 }
 
 #[test]
@@ -716,7 +716,7 @@ fn an_order_that_the_bank_has_of_an_unsent_payout_stops_sending_and_giving_back(
         assert_eq!(books.found(found), Stand::Doubt);
         books.tick(3_600);
         assert_eq!(books.begin(2), Stand::Closed, "not on top of it");
-        assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+        assert!(matches!(books.run(cancels(1)), Answer::TooLate(_)));
         assert!(books.held(account) > 0);
     }
 }
@@ -904,7 +904,7 @@ fn another_alarm_is_another_pause() {
     let mut pauses = Vec::new();
     for n in [1, 2] {
         books.tick(60);
-        books.run(Command::Cancel(payout_id(n)));
+        books.run(cancels(n));
         let paid_after = |id| Finding {
             payout: payout_id(n),
             id,

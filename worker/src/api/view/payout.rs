@@ -93,6 +93,10 @@ pub struct Payout {
     #[schema(value_type = Option<form::ReceivedId>)]
     #[serde(default)]
     pub sends_back: Option<ReceivedId>,
+    /// The caller who took it back before it was sent; null unless it was cancelled.
+    #[serde(default)]
+    #[schema(example = "payments")]
+    pub cancelled_by: Option<String>,
     /// What came back, and when; null unless it was returned.
     #[serde(default)]
     pub returned: Option<Returned>,
@@ -290,6 +294,7 @@ impl Payout {
             ended_at: payout.ended_at,
             effective_on: payout.effective_on,
             sends_back: payout.sends_back,
+            cancelled_by: payout.cancelled_by.clone(),
             returned: Returned::of(payout),
             deadline_at: payout.deadline_at,
             // Sentences for people are made here, from the row, and nowhere else in REST.

@@ -47,6 +47,10 @@ pub struct Transfer {
     /// Where the money is, for people.
     #[schema(example = "with the beneficiary")]
     pub money: String,
+    /// The caller who took it back; null unless it was cancelled.
+    #[serde(default)]
+    #[schema(example = "payments")]
+    pub cancelled_by: Option<String>,
     /// Why it failed; null otherwise.
     pub reason: Option<Reason>,
     /// Where it stands, for the payer.
@@ -90,6 +94,7 @@ impl Transfer {
             process_after: payout.process_after,
             may_cancel: outlook.may.iter().any(cancel),
             next: outlook.next.map(Next::of),
+            cancelled_by: payout.cancelled_by.clone(),
             money: sentences::money(payout.state).to_owned(),
             reason: told.reason,
             customer: told.customer,

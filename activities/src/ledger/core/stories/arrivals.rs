@@ -1,7 +1,9 @@
 //! Money that comes back, as stories of one payout and one record; each fails when its rule is broken.
 
 use jiff::civil::date;
-use workflows::domain::{Attention, Centavos, End, PayoutId, ReceivedAttention, ReceivedId, ReceivedState, State};
+use workflows::domain::{
+    Attention, Centavos, End, Outcome, PayoutId, ReceivedAttention, ReceivedId, ReceivedState, State,
+};
 
 use super::{
     super::{
@@ -9,7 +11,7 @@ use super::{
             command::{Answer, Begin, By, Command, Cure, Finding, NotCured, Receive, Return, SendBack, Stand},
             rows::{AccountStatus, NOT_APPLIED, Received, TO_APPLY},
         },
-        fixtures::{Books, FEE, IVA, account_id, books, came, payout_id, statements},
+        fixtures::{Books, FEE, IVA, account_id, books, came, cancels, payout_id, statements},
     },
     AMOUNT, accepted, doubt, not_paid, paid, refused, took,
 };
@@ -162,12 +164,12 @@ fn what_was_to_go_back_on_another_server_is_for_people() {
     here.server.timeline += 1;
     let caught_up = here.server.clone();
     books.rows.banks.get_mut("stp").expect("the bank").caught_up = Some(caught_up);
-    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+    assert!(matches!(books.run(cancels(1)), Answer::TooLate(_)));
     assert_ne!(books.begin(1), Stand::Go);
     assert_eq!(books.row().attention, Some(Attention::EvidenceBeforeSend));
     assert_eq!(books.row().send_no, 0);
     books.people(false, ["ana", "luis"]);
-    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::Cancelled(_)));
+    assert!(matches!(books.run(cancels(1)), Answer::Cancelled(_)));
     assert_eq!(books.came(id).state, ReceivedState::Unapplied);
 }
 
@@ -182,6 +184,12 @@ fn what_may_have_gone_after_all_is_given_to_nobody() {
     books.tick(600);
     assert_eq!(books.apply(), Some(End::Failed));
     books.found(paid());
+    assert_eq!(why(&books.cures(id, Some(payout_id(1)))), Some(NotCured::MayBeBack));
+    assert_eq!(why(&books.sends_back(id, 2, "b")), Some(NotCured::MayBeBack));
+    // Two people take off what was told of it, once they have understood it: that it has gone stays so.
+    books.says("ana", Outcome::Understood);
+    books.says("luis", Outcome::Understood);
+    assert_eq!(books.row().attention, None);
     assert_eq!(why(&books.cures(id, Some(payout_id(1)))), Some(NotCured::MayBeBack));
     assert_eq!(why(&books.sends_back(id, 2, "b")), Some(NotCured::MayBeBack));
     // Its command locked no payout, so that it sees none.
@@ -243,7 +251,7 @@ fn two_deposits_under_one_key_do_not_go_back() {
     (books.logs, books.thorough) = (false, false);
     books.rows.shared.insert(id);
     assert!(matches!(books.begin(1), Stand::NotSent { .. }));
-    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::Cancelled(_)));
+    assert!(matches!(books.run(cancels(1)), Answer::Cancelled(_)));
 }
 
 /// Its return is here before its own posting: it waits for that, and then it is nobody's.
@@ -308,7 +316,7 @@ fn a_return_of_what_was_never_sent_stops_sending_and_cancelling() {
     ));
     assert_eq!(books.row().attention, Some(Attention::EvidenceBeforeSend));
     assert!(!matches!(books.begin(1), Stand::Go));
-    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+    assert!(matches!(books.run(cancels(1)), Answer::TooLate(_)));
     assert_eq!(books.came(id).state, ReceivedState::Received);
 }
 

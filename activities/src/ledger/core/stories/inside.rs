@@ -9,7 +9,7 @@ use super::{
             command::{Accept, Adopt, Answer, Command, Receive, Return, Stand},
             rows::{AccountStatus, FEE_INCOME, IVA_PAYABLE, Kind, PausedBy, SETTLEMENT_STP},
         },
-        fixtures::{Books, FEE, IVA, account_id, begin, books, came, clabe, payout_id, request},
+        fixtures::{Books, FEE, IVA, account_id, begin, books, came, cancels, clabe, payout_id, request},
     },
     AMOUNT,
     loss::line,
@@ -93,7 +93,7 @@ fn what_waits_is_taken_back_until_it_is_sent() {
     let (mut books, one, _) = two();
     let accept = later(&books, 3_600);
     books.run(Command::Accept(accept));
-    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::Cancelled(_)));
+    assert!(matches!(books.run(cancels(1)), Answer::Cancelled(_)));
     assert_eq!(books.has(one), [0, 500_000, 0]);
     books.tick(3_600);
     assert_eq!(books.stand(begin(payout_id(1), sender(1))), Stand::Closed);
@@ -119,7 +119,7 @@ fn what_stays_is_moved_at_once_and_no_bank_hears_of_it() {
     assert!(books.movements.contains_key(&Kind::Transfer.id(payout_id(1).uuid())));
     assert_eq!(books.books(), Some(End::Settled), "and not a second time");
     assert_eq!(books.has(other), [0, AMOUNT + 1, 0]);
-    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+    assert!(matches!(books.run(cancels(1)), Answer::TooLate(_)));
     assert!(matches!(books.run(begin(payout_id(1), sender(1))), Answer::Unknown));
 }
 
@@ -209,7 +209,7 @@ fn an_order_of_what_waits_for_its_time_is_for_people() {
     assert_eq!(told, (State::Accepted, Some(Attention::EvidenceBeforeSend)));
     books.tick(3_600);
     assert_eq!(books.begin(2), Stand::Closed);
-    assert!(matches!(books.run(Command::Cancel(payout_id(1))), Answer::TooLate(_)));
+    assert!(matches!(books.run(cancels(1)), Answer::TooLate(_)));
     assert_eq!(books.has(one), [0, 500_000, GROSS]);
 }
 

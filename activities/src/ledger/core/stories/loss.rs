@@ -11,7 +11,7 @@ use super::{
             rows::Seen,
         },
         decide,
-        fixtures::{Books, begin, payout_id, server, statements},
+        fixtures::{Books, begin, cancels, payout_id, server, statements},
     },
     accepted, doubt, paid, refused, sender,
 };
@@ -132,19 +132,19 @@ fn no_money_is_given_back_on_books_that_were_not_held_against_the_bank() {
     older.started_us -= 1;
     for caught_up in [None, Some(older)] {
         books.rows.banks.get_mut("stp").expect("a bank").caught_up = caught_up;
-        let (answer, writes) = decide(&books.rules, &books.rows, &Command::Cancel(payout_id(1)));
+        let (answer, writes) = decide(&books.rules, &books.rows, &cancels(1));
         assert!(matches!(answer, Answer::CatchingUp(_)) && writes.is_empty());
     }
     books.rows.banks.get_mut("stp").expect("a bank").caught_up = Some(server().server);
     books.rows.server = None;
-    let (answer, writes) = decide(&books.rules, &books.rows, &Command::Cancel(payout_id(1)));
+    let (answer, writes) = decide(&books.rules, &books.rows, &cancels(1));
     assert!(matches!(answer, Answer::CatchingUp(_)) && writes.is_empty());
     books.rows.server = Some(server());
-    assert!(held > 0 && matches!(books.run(Command::Cancel(payout_id(1))), Answer::Cancelled(_)));
+    assert!(held > 0 && matches!(books.run(cancels(1)), Answer::Cancelled(_)));
     // What is cancelled is told so, caught up or not.
     books.rows.server = None;
     assert!(matches!(
-        decide(&books.rules, &books.rows, &Command::Cancel(payout_id(1))).0,
+        decide(&books.rules, &books.rows, &cancels(1)).0,
         Answer::Cancelled(_)
     ));
 }
@@ -207,14 +207,14 @@ fn an_order_that_differs_or_whose_payout_is_known_to_be_otherwise_is_not_taken_i
         // Whoever resumes the bank sends nothing on top of it, and nobody gives it back.
         assert_eq!(books.row().attention, Some(Attention::Mismatch));
         assert_eq!(books.begin(2), Stand::Closed);
-        let answer = books.run(Command::Cancel(payout_id(1)));
+        let answer = books.run(cancels(1));
         assert!(matches!(answer, Answer::TooLate(_)), "{answer:?}");
     }
     books.found(paid());
     books.adopt(1, sound.clone());
     assert_eq!(books.row().state, State::Accepted, "what is proven is for people");
     let (mut books, _) = accepted(true);
-    books.run(Command::Cancel(payout_id(1)));
+    books.run(cancels(1));
     books.adopt(1, sound);
     assert_eq!(books.row().state, State::Cancelled);
 }

@@ -62,6 +62,7 @@ pub(in crate::api::view) fn seen() -> Seen {
         bank_said: None,
         evidence: None,
         contradicted: false,
+        cancelled_by: None,
         decided_by: None,
         document: None,
         doubt: None,
