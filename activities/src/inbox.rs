@@ -310,7 +310,9 @@ async fn after_end(steps: &BankSteps, after: &Looked, claim: Claim, tries: i32) 
 /// A claim that says what the books already say needs no question.
 fn agrees(payout: &Payout, notice: &Notice) -> bool {
     match (payout.state, notice.claim) {
-        (State::Settled | State::Returned, Claim::Paid) | (State::Failed | State::Cancelled, Claim::NotPaid) => true,
+        (State::Settled | State::Returned, Claim::Paid) => true,
+        // Where the bank has said otherwise since, it is asked once more.
+        (State::Failed | State::Cancelled, Claim::NotPaid) => !payout.paid_after_end,
         (State::Returned, Claim::CameBack) => true,
         (_, Claim::Paid | Claim::NotPaid | Claim::CameBack | Claim::Other) => false,
     }

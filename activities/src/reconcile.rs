@@ -47,7 +47,9 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// A balance is asked for again so often while money moves, where both lists are this short.
 const QUIET_TRIES: u32 = 3;
 const SHORT: usize = 1_000;
-/// Payouts that the bank is asked about in one reading of a day, where its statement belies their end.
+/// How long it is asked about payouts of closed days whose end a statement belies.
+const ASKING: Duration = Duration::from_secs(60);
+/// Payouts that the bank is asked about in one reading, where its statement belies their end.
 const MOST_ASKED: usize = 20;
 /// The running day is read within this.
 const RUNNING: Duration = Duration::from_secs(180);
@@ -116,6 +118,15 @@ pub(crate) async fn reconcile(steps: &BankSteps, client: &Client, is_first: bool
     match look.absences(&pairs, &days, &running).await {
         Ok(proven) => done.proven_absent = proven,
         Err(error) => trouble = Some(error),
+    }
+    let belied: Vec<PayoutId> = days.values().flat_map(|day| day.belied.iter().copied()).collect();
+    match tokio::time::timeout(ASKING, look.ask(&belied)).await {
+        Ok(asked) => asked?,
+        Err(_) => warn!(
+            bank = bank.name(),
+            belied = belied.len(),
+            "the bank is not asked in time about what its statements say otherwise"
+        ),
     }
     // Last, and with a limit of its own: closed days are read whatever the running one is like, and what is tried again for
     // their sake does not read it anew each time.
@@ -269,7 +280,6 @@ impl Look<'_> {
         self.receipts(&lines, read_at).await;
         let day = store::hold(ledger, self.steps.bank(), date, read_at, lines, &list).await?;
         catch_up::wake(self.client, &day.behind).await;
-        self.ask(&day.belied).await?;
         done.days.push(DayRead {
             operating_date: date,
             orders: count(day.orders),

@@ -111,7 +111,8 @@ impl<'a> Sides<'a> {
         let lines = self.lines();
         let has_ended = |row: &&Booked| row.ended_at.is_some_and(|at| at < self.read_at);
         let is_belied = |row: &&Booked| match lines.get(row.key.as_str()).map(Vec::as_slice) {
-            Some([line]) => belies(row.state, &line.says),
+            // What is not ours in every field is named, and no order of this payout.
+            Some([line]) => unlike(row, line).is_none() && belies(row.state, &line.says),
             Some(_) | None => false,
         };
         let those = self.booked.iter().filter(has_ended).filter(is_belied);
@@ -134,7 +135,9 @@ fn unlike(row: &Booked, line: &StatementLine) -> Option<Wrong> {
 /// True when a final word of the bank's is not the end that the books have.
 fn belies(state: State, says: &Said) -> bool {
     match (state, says) {
-        (State::Failed | State::Cancelled, Said::Paid { .. }) => true,
+        (State::Failed, Said::Paid { .. }) => true,
+        // It was never sent: whatever the bank has by its key is a stray order, which pauses the bank.
+        (State::Cancelled, Said::Paid { .. }) => false,
         // Its return is looked for.
         (State::Settled, Said::Paid { came_back, .. }) => *came_back,
         (State::Settled | State::Returned, Said::NotPaid { .. }) => true,

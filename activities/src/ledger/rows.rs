@@ -188,6 +188,8 @@ pub struct Payout {
     pub came_back: bool,
     /// The caller who took it back.
     pub cancelled_by: Option<String>,
+    /// The bank said that it paid it after its money was given back, and has not said since that it did not.
+    pub paid_after_end: bool,
     pub evidence: Option<Evidence>,
     pub contradicted: bool,
     pub decided_by: Option<Vec<String>>,

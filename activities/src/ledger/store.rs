@@ -427,7 +427,7 @@ async fn update(connection: &mut PgConnection, before: &Rows, changed: &[&Payout
            set state = n.state, operating_date = n.operating_date, send_no = n.send_no, sender = n.sender,
                unproven = n.unproven, send_before = n.send_before, not_found = n.not_found,
                not_found_at = n.not_found_at, bank_ref = n.bank_ref, bank_said = n.bank_said, bank_word = n.bank_word,
-               came_back = n.came_back, cancelled_by = n.cancelled_by, evidence = n.evidence,
+               came_back = n.came_back, cancelled_by = n.cancelled_by, paid_after_end = n.paid_after_end, evidence = n.evidence,
                contradicted = n.contradicted, decided_by = n.decided_by, document = n.document, doubt = n.doubt,
                attention = n.attention, attention_since = n.attention_since, deadline_at = n.deadline_at,
                effective_on = n.effective_on, event_seq = n.event_seq, version = n.version,

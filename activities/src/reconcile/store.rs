@@ -240,16 +240,21 @@ pub(super) async fn unheard_of(
 }
 
 /// Those of these payouts of which the bank's own answer has not said since they ended that they ended otherwise, or that they
-/// came back.
+/// came back, and of which it has answered nothing for a day: who was never asked first.
 pub(super) async fn unheard_after_the_end(pool: &PgPool, payouts: &[PayoutId]) -> Result<Vec<PayoutId>, StoreError> {
     let ids: Vec<Uuid> = payouts.iter().map(|payout| payout.uuid()).collect();
     let unheard = sqlx::query_scalar!(
         r#"select p.id as "id!" from payout p
-           where p.id = any($1) and not p.came_back
+           cross join lateral (
+               select max(x.at) as at from exchange x
+               where x.payout = p.id and x.question = 'inquire' and x.at > p.ended_at and x.said not like 'no answer%') heard
+           where p.id = any($1) and (heard.at is null or heard.at < (select giro_now()) - interval '1 day')
+             and not (p.came_back and p.state in ('settled', 'returned'))
              and not exists (
                select from evidence e
                where e.payout = p.id and e.at > p.ended_at
-                 and e.kind = case when p.state in ('failed', 'cancelled') then 'paid' else 'not_paid' end)"#,
+                 and e.kind = case when p.state in ('failed', 'cancelled') then 'paid' else 'not_paid' end)
+           order by heard.at nulls first, p.id"#,
         &ids
     );
     let unheard = heard(unheard.fetch_all(pool)).await?;

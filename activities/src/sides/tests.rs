@@ -132,7 +132,7 @@ fn an_end_that_the_statement_belies_is_told() {
         !sides.belied().is_empty()
     };
     for state in State::ALL.iter().copied() {
-        let given_back = matches!(state, State::Failed | State::Cancelled);
+        let given_back = state == State::Failed;
         let is_paid = matches!(state, State::Settled | State::Returned);
         let ended = || row(state, (!state.is_open()).then(before));
         assert_eq!(belied(vec![paid()], ended()), given_back, "{state}");
@@ -143,6 +143,11 @@ fn an_end_that_the_statement_belies_is_told() {
         );
         assert_eq!(belied(vec![not_paid()], ended()), is_paid, "{state}");
         assert!(!belied(vec![pending()], ended()) && !belied(vec![], ended()), "{state}");
+        let other = StatementLine {
+            amount: Some(Centavos::new(1)),
+            ..paid()
+        };
+        assert!(!belied(vec![other], ended()), "{state}: not ours");
         // It ended while the bank was read.
         assert!(!belied(vec![paid()], row(state, Some(read_at()))), "{state}");
     }

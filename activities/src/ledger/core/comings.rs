@@ -89,7 +89,8 @@ fn is(answer: &Answer) -> Option<Place> {
 
 /// Something was said of the payout that was to send it back, after that had ended without.
 fn unclear(books: &Books, last: Option<PayoutId>) -> bool {
-    last.is_some_and(|id| books.rows.payouts[&id].attention.is_some())
+    let of = last.map(|id| &books.rows.payouts[&id]);
+    of.is_some_and(|row| row.attention.is_some() || row.paid_after_end)
 }
 
 impl Comings {

@@ -14,7 +14,6 @@ use super::{
         },
     },
     hex, lower,
-    proof::has_left,
     received::{Leg, broken, keep, pay, place, placed, tell, waits},
     requests::{Terms, new_payout},
     settle_row,
@@ -116,7 +115,7 @@ fn sent_back_before(rows: &Rows, before: &Received, seen: Option<PayoutId>) -> B
     // An end takes attention off: whatever stands there came after it, or was graver. People take it off too, once they have
     // understood it: that the bank has paid stays so.
     match payout.state {
-        State::Failed | State::Cancelled if payout.attention.is_none() && !has_left(payout) => Back::No,
+        State::Failed | State::Cancelled if payout.attention.is_none() && !payout.paid_after_end => Back::No,
         State::Failed
         | State::Cancelled
         | State::Accepted

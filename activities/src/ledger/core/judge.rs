@@ -9,6 +9,7 @@ use super::{
         rows::{BankRow, PausedBy, Payout, Rules},
     },
     later,
+    proof::is_disputed,
 };
 
 /// While our configuration is refused, one payout in this time goes through to see.
@@ -140,8 +141,8 @@ pub(super) fn no_cancel(row: &Payout) -> Option<NoCancel> {
 /// Why people's word about a payout counts for nothing; `None`: it would count.
 pub(super) fn no_decision(rules: &Rules, row: &Payout, outcome: Outcome, now: Timestamp) -> Option<NotDecided> {
     let is_told = row.attention.is_some() || row.deadline_at.is_some_and(|at| at <= now);
-    // What the bank has said, and nothing contradicts, ends it: now, or once no send of it can be at work any more.
-    let by_the_bank = row.evidence.is_some_and(|evidence| !evidence.is_from_people());
+    // What the bank has said, and nothing disputes, ends it: now, or once no send of it can be at work any more.
+    let by_the_bank = row.evidence.is_some_and(|evidence| !evidence.is_from_people()) && !is_disputed(row);
     let ends_by_itself = by_the_bank && verdict(rules, row, Timestamp::MAX).is_some();
     match (outcome, row.state) {
         // What is booked has no bank that could say otherwise.

@@ -22,9 +22,6 @@ const LONGEST_REASON: usize = 300;
 const NOT_OURS: &str = "not our order";
 const INCOMPLETE: &str = "our order without";
 const UNKNOWN_WORD: &str = "unknown word";
-/// Answers by which it has left.
-const PAID: &str = "paid";
-const PAID_AND_BACK: &str = "paid, and came back";
 /// The doubt of an order that was taken in from the bank's statement, until the bank says what became of it.
 pub(super) const BEGIN_LOST: &str = "begin_lost";
 
@@ -200,9 +197,21 @@ fn is_known(row: &Payout) -> bool {
         || row.bank_word.as_deref().is_some_and(is_unclear)
 }
 
-/// True when the bank's last word of an order is that it left.
-pub(super) fn has_left(row: &Payout) -> bool {
-    matches!(row.bank_word.as_deref(), Some(PAID | PAID_AND_BACK))
+/// True where what the bank has of it, or how many, is unclear: whatever else proves an end, people may say otherwise.
+pub(super) fn is_disputed(row: &Payout) -> bool {
+    let told = match row.attention {
+        None | Some(Attention::Deadline | Attention::ReturnExpected | Attention::ReturnSetApart) => false,
+        Some(
+            Attention::Mismatch
+            | Attention::UnknownWord
+            | Attention::Contradiction
+            | Attention::EvidenceBeforeSend
+            | Attention::PaidAfterRelease
+            | Attention::EvidenceAfterEnd
+            | Attention::SecondOrder,
+        ) => true,
+    };
+    told || row.contradicted || row.bank_word.as_deref().is_some_and(is_unclear)
 }
 
 /// The bank has something by our key, whatever it says of it.
@@ -239,8 +248,8 @@ fn known(row: &mut Payout) {
 /// The bank's answer in our words.
 fn said(found: &Found) -> String {
     match found {
-        Found::Paid { came_back: false, .. } => PAID.to_owned(),
-        Found::Paid { came_back: true, .. } => PAID_AND_BACK.to_owned(),
+        Found::Paid { came_back: false, .. } => "paid".to_owned(),
+        Found::Paid { came_back: true, .. } => "paid, and came back".to_owned(),
         Found::NotPaid { code } => format!("not paid {code}"),
         Found::Pending { code, .. } => format!("pending {code}"),
         Found::NotFound => "not found".to_owned(),
@@ -386,11 +395,13 @@ pub(super) fn put_evidence(
             }
         },
         State::Failed | State::Cancelled if kind.says_paid() => {
+            row.paid_after_end = true;
             raise(row, Attention::PaidAfterRelease, now);
             let reason = format!("{} was paid after its money was released", row.id);
             pause(PausedBy::PaidAfterRelease, reason, bank, now, writes);
         }
         State::Settled | State::Returned if !kind.says_paid() => raise(row, Attention::EvidenceAfterEnd, now),
-        State::Failed | State::Cancelled | State::Settled | State::Returned => {}
+        State::Failed | State::Cancelled => row.paid_after_end = false,
+        State::Settled | State::Returned => {}
     }
 }

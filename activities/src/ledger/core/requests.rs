@@ -292,6 +292,7 @@ pub(super) fn new_payout(rules: &Rules, now: Timestamp, id: PayoutId, terms: Ter
         bank_word: None,
         came_back: false,
         cancelled_by: None,
+        paid_after_end: false,
         evidence: None,
         contradicted: false,
         decided_by: None,

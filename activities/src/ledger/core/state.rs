@@ -241,6 +241,8 @@ fn put_row(row: &mut Payout, key: &RowKey, now: At) {
     row.deadline_at = row.state.is_open().then(|| instant(now));
     row.ended_at = (!row.state.is_open()).then(|| instant(now));
     (row.bank_said, row.bank_word, row.came_back) = (None, None, false);
+    // Decides of deposits only, which this scope has none of.
+    row.paid_after_end = false;
     row.doubt = None;
     row.effective_on = None;
     row.decided_by = None;

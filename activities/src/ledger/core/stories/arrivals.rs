@@ -192,11 +192,17 @@ fn what_may_have_gone_after_all_is_given_to_nobody() {
     assert_eq!(books.row().attention, None);
     assert_eq!(why(&books.cures(id, Some(payout_id(1)))), Some(NotCured::MayBeBack));
     assert_eq!(why(&books.sends_back(id, 2, "b")), Some(NotCured::MayBeBack));
+    // Nor does a later word take that back that says less.
+    books.rows.payouts.get_mut(&payout_id(1)).expect("the payout").bank_word = Some("unknown word stp:XX".to_owned());
+    assert_eq!(why(&books.cures(id, Some(payout_id(1)))), Some(NotCured::MayBeBack));
     // Its command locked no payout, so that it sees none.
     books.thorough = false;
     let unseen = books.rows.payouts.remove(&payout_id(1)).expect("the payout");
     assert!(matches!(books.cures(id, None), Answer::Waits { .. }));
     books.rows.payouts.insert(unseen.id, unseen);
+    // Once the bank says that it did not go after all, people give it to whom they want.
+    books.found(not_paid());
+    assert!(matches!(books.cures(id, Some(payout_id(1))), Answer::Placed(_)));
 }
 
 /// A restart alone loses nothing that was committed.

@@ -157,6 +157,13 @@ fn nobody_outranks_a_word_of_the_bank_that_nothing_contradicts() {
         };
         assert_eq!(books.apply(), Some(end));
     }
+    // Where what it has is unclear, people may know better.
+    let mut books = stuck();
+    books.found(super::not_paid());
+    books.found(Found::Doubt(FoundDoubt::UnknownWord {
+        code: "stp:XX".to_owned(),
+    }));
+    assert!(matches!(books.says("ana", Outcome::Paid), Answer::Awaits(_)));
     // Once the bank has said both, people are needed.
     let mut books = stuck();
     books.found(paid());

@@ -63,6 +63,7 @@ pub(in crate::api::view) fn seen() -> Seen {
         evidence: None,
         contradicted: false,
         cancelled_by: None,
+        paid_after_end: false,
         decided_by: None,
         document: None,
         doubt: None,
