@@ -189,6 +189,7 @@ pub struct Payout {
     /// The caller who took it back.
     pub cancelled_by: Option<String>,
     /// The bank said that it paid it after its money was given back, and has not said since that it did not.
+    #[serde(default)]
     pub paid_after_end: bool,
     pub evidence: Option<Evidence>,
     pub contradicted: bool,
