@@ -198,6 +198,8 @@ points! {
     PauseAfter = "pause_after",
     /// A closure is called off; what waits for its end still has its late deadline.
     CallOffAfterCommit = "call_off_after_commit",
+    /// People froze, opened or closed an account; who asked was not told.
+    StatusAfterCommit = "status_after_commit",
     /// Finance has closed a day; its balances are not kept yet.
     CloseBeforeBalances = "close_before_balances",
     /// Banxico's portal has answered; the books do not have it.

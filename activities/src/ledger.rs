@@ -15,6 +15,7 @@ pub mod read;
 pub mod rows;
 mod settings;
 mod silence;
+pub mod standing;
 pub(crate) mod store;
 pub mod strays;
 pub mod timeline;

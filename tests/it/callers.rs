@@ -33,6 +33,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/accounts/{id}", &["read"]),
     ("GET", "/v1/accounts/{id}/movements", &["read"]),
     ("GET", "/v1/accounts/{id}/statement", &["read"]),
+    ("POST", "/v1/accounts/{id}/status", &["operate"]),
     ("GET", "/v1/deposits", &["read"]),
     ("GET", "/v1/deposits/{id}", &["read"]),
     ("POST", "/v1/deposits/{id}/apply", &["operate"]),

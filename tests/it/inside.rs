@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
 use temporalio_client::WorkflowExecutionStatus;
 use temporalio_common::protos::temporal::api::enums::v1::EventType;
 use tests::{
@@ -61,15 +60,13 @@ async fn balances(stack: &Stack, account: &str) -> Result<(i64, i64)> {
     Ok((of("available")?, of("held")?))
 }
 
-/// An account's status is people's: no command of the API changes it.
-async fn freeze(stack: &Stack, account: &str, status: &str) -> Result<()> {
-    let mut books = PgConnection::connect(&stack.database).await?;
-    sqlx::query("update account set status = $2 where id = replace($1, 'acc_', '')::uuid")
-        .bind(account)
-        .bind(status)
-        .execute(&mut books)
-        .await?;
-    Ok(())
+/// Somebody has an account stand so, for a reason.
+pub(crate) async fn stands(stack: &Stack, account: &str, status: &str) -> Result<Value> {
+    let body = json!({ "status": status, "reason": "case 41" });
+    let path = format!("/v1/accounts/{account}/status");
+    let reply = stack.giro.post(&path, &Uuid::now_v7().to_string(), &body).await?;
+    ensure!(reply.status == 200 && reply.body["status"] == status, "{reply:?}");
+    Ok(reply.body)
 }
 
 /// What is asked of `/v1/transfers`.
@@ -280,13 +277,13 @@ async fn a_payout_to_a_customer_of_giros_own_is_booked_at_once() -> Result<()> {
     ensure!(moved["data"][0]["kind"] == "transfer", "{moved}");
 
     // What takes no money refuses, for good; so does the payer's own.
-    freeze(&stack, &other, "frozen").await?;
+    stands(&stack, &other, "frozen").await?;
     let refused = stack.giro.post("/v1/payouts", "b", &body).await?;
     ensure!(
         refused.status == 422 && refused.body["code"] == "beneficiary_not_open",
         "{refused:?}"
     );
-    freeze(&stack, &other, "open").await?;
+    stands(&stack, &other, "open").await?;
     let kept = stack.giro.post("/v1/payouts", "b", &body).await?;
     ensure!(kept.body["code"] == "beneficiary_not_open", "{kept:?}");
     ensure!(balances(&stack, &account).await? == (987_120, 0));
@@ -419,7 +416,7 @@ async fn a_transfer_moves_at_once_or_at_its_time() -> Result<()> {
 
     // Who takes no money any more at that time: it stays with the payer.
     let held = at_a_time(&stack, from, to, 3).await?;
-    freeze(&stack, &other, "frozen").await?;
+    stands(&stack, &other, "frozen").await?;
     let failed = transferred(&stack, &text(&held, "/id")?, "failed").await?;
     ensure!(failed["reason"]["code"] == "account_blocked", "{failed}");
     ensure!(balances(&stack, &account).await? == (40_000, 0));

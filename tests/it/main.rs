@@ -34,6 +34,7 @@ mod runs;
 mod shed;
 #[path = "../wire/snapshot.rs"]
 mod snapshot;
+mod standing;
 mod statement;
 mod webhooks;
 mod wire;

@@ -120,6 +120,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::show))
         .routes(routes!(accounts::movements))
         .routes(routes!(accounts::statement))
+        .routes(routes!(accounts::stand))
         .routes(routes!(arrivals::deposits))
         .routes(routes!(arrivals::deposit))
         .routes(routes!(arrivals::apply_deposit))

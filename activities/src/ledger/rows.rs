@@ -105,6 +105,20 @@ pub enum AccountStatus {
     Closed,
 }
 
+impl AccountStatus {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Frozen, Self::Closed];
+
+    /// Its word in SQL, in answers and on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Frozen => "frozen",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// One account. `debits`, `credits` and `held` are centavos and never negative.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {

@@ -175,7 +175,8 @@ pub(super) const fn way(point: Point) -> Way {
             Way::Beside(Some(Deed::Decide))
         }
         Point::PauseBefore | Point::PauseAfter => Way::Pause,
-        Point::CallOffAfterCommit | Point::CloseBeforeBalances | Point::LookUpBeforeAnswer => Way::Beside(None),
+        Point::CallOffAfterCommit | Point::StatusAfterCommit => Way::Beside(None),
+        Point::CloseBeforeBalances | Point::LookUpBeforeAnswer => Way::Beside(None),
     }
 }
 

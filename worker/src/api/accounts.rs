@@ -1,4 +1,4 @@
-//! Accounts: open one, list one's own, look at balances, movements and statements.
+//! Accounts: open one, freeze and close one, list one's own, look at balances, movements and statements.
 
 use std::sync::Arc;
 
@@ -6,7 +6,8 @@ use activities::ledger::{
     command::{Answer, Open},
     core::hex,
     read::{self, Days},
-    rows::{Account, Movement},
+    rows::{Account, AccountStatus, Movement},
+    standing::{self, Put, Wish},
 };
 use axum::{
     extract::State as Shared,
@@ -14,19 +15,25 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::civil::Date;
+use tracing::info;
 use utoipa::IntoParams;
 use uuid::Uuid;
 use workflows::domain::{AccountId, AccountRequest, FieldCode, MovementId};
 
 use super::{
     Answered, Api,
-    caller::{Caller, Payer, Reader},
+    caller::{Caller, Operator, Payer, Reader},
     extract::{Id, JsonBody},
     idempotency::Key,
     params::{self, Nothing, Parameters, Params, day},
+    plain,
     problem::{Code, Problem},
-    show::{account_path, replay, reply},
-    view::{account as view, form, page::Page, request::NewAccount},
+    show::{account_path, again, replay, reply},
+    view::{
+        account as view, form,
+        page::Page,
+        request::{NewAccount, Standing},
+    },
 };
 
 /// Days of a statement, at most.
@@ -152,8 +159,68 @@ pub(super) async fn show(
     Id(id): Id<AccountId>,
     _: Params<Nothing>,
 ) -> Answered<Response> {
-    let account = owned(&api, &caller, id).await?;
-    Ok(reply(StatusCode::OK, view::Account::of(&account)))
+    Ok(reply(StatusCode::OK, seen(&api, &caller, id).await?))
+}
+
+/// Freeze, open or close an account
+///
+/// While `frozen` it asks for no payouts and gets no transfers, and what comes in for it stands apart until people apply it. What
+/// it asked for before goes on: take that back by cancel. `open` ends that. `closed` is for good, and needs an account without
+/// money. Needs the scope `operate`; repeating a request changes nothing, however it stands since.
+#[utoipa::path(post, path = "/v1/accounts/{id}/status", tag = "accounts", operation_id = "setAccountStatus",
+    params(("id" = inline(form::AccountId), Path, description = "The account.")), request_body = Standing,
+    responses((status = 200, description = "The account as it stands.", body = view::Account)))]
+pub(super) async fn stand(
+    Shared(api): Shared<Arc<Api>>,
+    Operator(caller): Operator,
+    _: Params<Nothing>,
+    key: Key,
+    Id(id): Id<AccountId>,
+    JsonBody(body): JsonBody,
+) -> Answered<Response> {
+    owned(&api, &caller, id).await?;
+    let Standing { status, reason } = plain::read(&body, r#"{"status": "open, frozen or closed", "reason": "..."}"#)?;
+    let known = AccountStatus::ALL.into_iter().find(|known| known.word() == status);
+    let wish = Wish {
+        account: id,
+        status: known
+            .ok_or_else(|| Problem::field("/status", FieldCode::InvalidParameter, "write open, frozen or closed"))?,
+        person: caller.name().to_owned(),
+        key: key.as_str().to_owned(),
+        reason: plain::line("/reason", &reason)?,
+    };
+    let put = standing::put(api.ledger.pool(), &wish).await?;
+    match &put {
+        Put::Done => info!(account = %id, status, by = wish.person, reason = wish.reason, "set by people"),
+        Put::Replayed => {}
+        Put::KeyReused => return Err(Problem::from(Code::KeyReused)),
+        Put::Closed => return Err(Problem::from(Code::AccountClosed)),
+        Put::NotEmpty { balance, held } => {
+            let detail = format!(
+                "It has {balance}, of which {held} is held for payouts under way. Nothing was changed; once all of it is paid out, close it."
+            );
+            return Err(Problem::because(Code::AccountNotEmpty, detail));
+        }
+        Put::Unknown => return Err(Problem::from(Code::NotFound)),
+    }
+    let mut response = reply(StatusCode::OK, seen(&api, &caller, id).await?);
+    if put == Put::Replayed {
+        again(&mut response);
+    }
+    Ok(response)
+}
+
+/// One account, with what people changed of its status for who operates.
+async fn seen(api: &Api, caller: &Caller, id: AccountId) -> Answered<view::Account> {
+    let account = view::Account::of(&owned(api, caller, id).await?);
+    if !caller.operates() {
+        return Ok(account);
+    }
+    let changes = standing::changes(api.ledger.pool(), id).await?;
+    Ok(view::Account {
+        status_changes: Some(changes.into_iter().map(view::StatusChange::from).collect()),
+        ..account
+    })
 }
 
 /// Which page of movements.

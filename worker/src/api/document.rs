@@ -196,7 +196,7 @@ fn common(path: &str, is_post: bool, operation: &mut Operation) {
 }
 
 /// Ends of the paths where what is asked for may not fit what stands.
-const CONFLICTS: [&str; 8] = [
+const CONFLICTS: [&str; 9] = [
     "/accounts",
     "/apply",
     "/cancel",
@@ -204,6 +204,7 @@ const CONFLICTS: [&str; 8] = [
     "/receipt",
     "/resume",
     "/send-back",
+    "/status",
     "/understood",
 ];
 

@@ -77,6 +77,10 @@ codes! {
         NothingToLookUp = "nothing_to_look_up",
         /// The CLABE belongs to another account.
         ClabeTaken = "clabe_taken",
+        /// The account is closed, which is for good.
+        AccountClosed = "account_closed",
+        /// An account with money is not closed.
+        AccountNotEmpty = "account_not_empty",
         /// Another pause of the bank stands than the one that was to end.
         AnotherPause = "another_pause",
         /// No such thing, or another caller's.
@@ -117,6 +121,8 @@ impl Code {
             | Self::NothingToDecide
             | Self::NothingToLookUp
             | Self::ClabeTaken
+            | Self::AccountClosed
+            | Self::AccountNotEmpty
             | Self::AnotherPause => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -151,6 +157,8 @@ impl Code {
             Self::NothingToDecide => "Nobody has to decide it",
             Self::NothingToLookUp => "There is nothing to look up",
             Self::ClabeTaken => "The CLABE has an account",
+            Self::AccountClosed => "The account is closed",
+            Self::AccountNotEmpty => "The account has money",
             Self::AnotherPause => "Another pause of the bank stands",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "The method does not fit the path",
@@ -213,6 +221,10 @@ impl Code {
                 "It was never sent through a bank, stayed in giro, or sends a deposit back: Banxico's page finds nothing of it, and was not asked."
             }
             Self::ClabeTaken => "Another account has this CLABE. Nothing was done and the key is still free.",
+            Self::AccountClosed => "A closed account stays closed. Nothing was changed; open another one.",
+            Self::AccountNotEmpty => {
+                "It has money, or holds some for payouts under way. Nothing was changed; once all of it is paid out, close it."
+            }
             Self::AnotherPause => {
                 "Look at the bank: another pause stands than the one that you name. Nothing was done. Once its cause is mended, send its `paused_at`."
             }
@@ -247,7 +259,7 @@ impl Code {
                 None
             }
             Self::UnsupportedMediaType | Self::BodyTooLarge | Self::RequestTimeout => None,
-            Self::RateLimited | Self::LookUpsFull => None,
+            Self::RateLimited | Self::LookUpsFull | Self::AccountClosed | Self::AccountNotEmpty => None,
             Self::NotSetApart
             | Self::KeyShared
             | Self::MayBeBack

@@ -1,10 +1,11 @@
-//! Accounts: what they have, what moved, and statements.
+//! Accounts: what they have, what moved, statements, and whether they take part.
 
 use activities::ledger::rows::AccountStatus;
+use serde_json::json;
 use workflows::domain::AccountId;
 
 use super::{
-    args::{Accounts, Much},
+    args::{Accounts, Much, Standing},
     failure::{Exit, Failure},
     paper::{Column, Paper, Text},
     session::{Listed, Paged, Session},
@@ -22,7 +23,21 @@ pub(super) async fn run(session: &Session, command: &Accounts) -> Result<Exit, F
         }
         Accounts::Movements { account, much } => movements(session, account.id, *much).await,
         Accounts::Statement { account, from, to } => statement(session, account.id, *from, *to).await,
+        Accounts::Freeze { standing } => {
+            let asked = "Freeze it? It asks for no payouts, and what comes in for it stands apart.";
+            stand(session, standing, AccountStatus::Frozen, asked).await
+        }
+        Accounts::Unfreeze { standing } => stand(session, standing, AccountStatus::Open, "Open it again?").await,
+        Accounts::Close { standing } => stand(session, standing, AccountStatus::Closed, "Close it for good?").await,
     }
+}
+
+async fn stand(session: &Session, wish: &Standing, status: AccountStatus, asked: &str) -> Result<Exit, Failure> {
+    session.confirm(&format!("{}: {asked}", wish.account.id), wish.sure.yes)?;
+    let body = json!({ "status": status.word(), "reason": wish.reason });
+    let at = format!("{}/status", path(wish.account.id));
+    let answer = session.post(&at, wish.key.key.as_deref(), &body).await?;
+    session.tell(&answer, |account| page(account, &session.paper))
 }
 
 fn path(id: AccountId) -> String {
@@ -48,7 +63,7 @@ fn listing(listed: &Listed<Account>, paper: &Paper) -> String {
     let rows = listed.rows.iter().map(|account| {
         vec![
             Text::from(account.id.to_string()),
-            Text::from(status(account)),
+            Text::from(account.status.word()),
             Text::from(clabe(account)),
             Text::from(amount(account.balances.available)),
             Text::from(amount(account.balances.held)),
@@ -83,19 +98,11 @@ fn clabe(account: &Account) -> String {
         .map_or_else(String::new, |last4| format!("****{last4}"))
 }
 
-fn status(account: &Account) -> &'static str {
-    match account.status {
-        AccountStatus::Open => "open",
-        AccountStatus::Frozen => "frozen",
-        AccountStatus::Closed => "closed",
-    }
-}
-
 fn page(account: &Account, paper: &Paper) -> String {
     let balances = &account.balances;
     let moved = format!("{} in, {} out, ever", amount(balances.credits), amount(balances.debits));
     let mut facts = vec![
-        ("status", Text::from(status(account))),
+        ("status", Text::from(account.status.word())),
         ("available", Text::from(amount(balances.available))),
         (
             "held",
@@ -107,6 +114,10 @@ fn page(account: &Account, paper: &Paper) -> String {
         ("moved", Text::from(moved)),
         ("opened", Text::from(paper.clock.full(account.opened_at))),
     ]);
+    facts.extend(account.status_changes.iter().flatten().map(|change| {
+        let (at, by, why) = (paper.clock.full(change.at), &change.by, &change.reason);
+        (change.status.word(), Text::from(format!("{at} by {by}: {why}")))
+    }));
     format!("{}  {}\n\n{}", account.id, clabe(account), paper.facts(facts))
 }
 

@@ -193,6 +193,35 @@ pub(super) enum Accounts {
         #[arg(long, value_name = "DAY", default_value = "today")]
         to: Day,
     },
+    /// Freeze one: it asks for no payouts, and what comes in for it stands apart. What it asked for before goes on.
+    Freeze {
+        #[command(flatten)]
+        standing: Standing,
+    },
+    /// Open a frozen one again.
+    Unfreeze {
+        #[command(flatten)]
+        standing: Standing,
+    },
+    /// Close one that has no money, for good.
+    Close {
+        #[command(flatten)]
+        standing: Standing,
+    },
+}
+
+/// An account whose status somebody changes.
+#[derive(Args)]
+pub(super) struct Standing {
+    #[command(flatten)]
+    pub(super) account: AccountArg,
+    /// Why, for whoever reads it later.
+    #[arg(long)]
+    pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) sure: Sure,
+    #[command(flatten)]
+    pub(super) key: Key,
 }
 
 #[derive(Args)]

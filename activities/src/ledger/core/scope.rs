@@ -4,7 +4,7 @@
 //! **What is explored.** Deposits to a customer and to nobody; returns of a part, of all and of too much of a payout that is
 //! under way, paid or given back, and of nobody's; each told and driven again at any time, also otherwise; cured, sent back,
 //! given by two people, understood; transfers at once and at a time; accounts that are frozen and thawed in between; and the
-//! payouts beside them, each accepted, sent, taken or refused, paid or not, asked about, ended, cancelled.
+//! payouts beside them, each accepted, sent, taken or refused, paid or not, come back (`D`), asked about, ended, cancelled.
 //!
 //! **Bounds.** Of each kind as many as its scope says; a payout has one send (`explore.rs` has the rest).
 //!
@@ -22,7 +22,7 @@ use workflows::domain::State;
 use super::{
     moves::Move,
     purse::{Op, Run},
-    world::{Fate, Limits, at},
+    world::{Fate, Limits, Seen, at},
 };
 
 /// The payer, and somebody else.
@@ -46,6 +46,8 @@ struct Scope {
     deposits: &'static [Option<u8>],
     /// Tenths of the payout that come back.
     returns: &'static [i64],
+    /// The bank says of a payout that it paid that it came back (`D`), before or after the record of it.
+    says_back: bool,
     /// Payouts that send a deposit back.
     sent_back: usize,
     /// Accounts that may be frozen.
@@ -89,7 +91,8 @@ impl Scope {
             all.push(Op::Pass(LATER));
         }
         for case in 0..run.cases.len() {
-            all.extend(calm(run, case).into_iter().map(|step| Op::Do { case, step }));
+            let steps = calm(run, case, self.says_back);
+            all.extend(steps.into_iter().map(|step| Op::Do { case, step }));
         }
         all
     }
@@ -113,7 +116,7 @@ impl Scope {
 }
 
 /// The moves of a payout of which nothing is lost and nobody dies.
-fn calm(run: &Run, case: usize) -> Vec<Move> {
+fn calm(run: &Run, case: usize, says_back: bool) -> Vec<Move> {
     let Some((row, world)) = run.case(case) else {
         return Vec::new();
     };
@@ -122,13 +125,15 @@ fn calm(run: &Run, case: usize) -> Vec<Move> {
     let is_decided = world.orders[0].is_some_and(|order| order.fate != Fate::Pending);
     let is_unproven = matches!(row.state, State::Sending | State::Sent) && row.evidence.is_none();
     let truth = world.truth();
+    // What was paid says nothing new until it comes back.
+    let is_news = matches!(truth, Seen::CameBack(_)) && !row.came_back;
     all.retain(|step| match step {
         Move::Begin { slot, heard } => *slot == 0 && *heard && row.state == State::Accepted,
         Move::Record { slot, heard } => *slot == 0 && *heard,
         Move::Send { slot } => *slot == 0,
         Move::Take { .. } | Move::Refuse { .. } => true,
-        Move::Decide { fate, .. } => *fate != Fate::CameBack,
-        Move::Ask { seen, late } => is_decided && is_unproven && *seen == truth && !late,
+        Move::Decide { fate, .. } => says_back || *fate != Fate::CameBack,
+        Move::Ask { seen, late } => is_decided && (is_unproven || is_news) && *seen == truth && !late,
         Move::Cancel => row.state == State::Accepted,
         Move::Apply => row.state.is_open() && row.evidence.is_some(),
         Move::Tick
@@ -218,6 +223,7 @@ fn no_order_of_a_payout_and_what_comes_back_breaks_a_rule() {
         records: 2,
         deposits: &[],
         returns: if is_full { &[4, 10, 11] } else { &[4, 10] },
+        says_back: false,
         sent_back: 0,
         freezes: if is_full { &[PAYER] } else { &[] },
     });
@@ -232,6 +238,23 @@ fn no_order_of_a_return_and_a_frozen_payer_breaks_a_rule() {
         records: 1,
         deposits: &[],
         returns: &[4, 10, 11],
+        says_back: false,
+        sent_back: 0,
+        freezes: &[PAYER],
+    });
+}
+
+/// The bank says that it came back, and its record says so too, in any order and each more than once: the money comes back once.
+#[test]
+fn no_order_of_what_a_bank_says_came_back_and_its_record_breaks_a_rule() {
+    explored(&Scope {
+        name: "a payout that came back, and its record",
+        asked: 1,
+        through_the_bank: true,
+        records: 1,
+        deposits: &[],
+        returns: &[4, 10],
+        says_back: true,
         sent_back: 0,
         freezes: &[PAYER],
     });
@@ -246,6 +269,7 @@ fn no_order_of_a_deposit_and_what_is_done_with_it_breaks_a_rule() {
         records: 1,
         deposits: &[Some(OTHER), None],
         returns: &[],
+        says_back: false,
         sent_back: 2,
         freezes: &[OTHER],
     });
@@ -260,6 +284,7 @@ fn no_order_of_transfers_and_frozen_accounts_breaks_a_rule() {
         records: 0,
         deposits: &[],
         returns: &[],
+        says_back: false,
         sent_back: 0,
         freezes: &[PAYER, OTHER],
     });

@@ -3,6 +3,7 @@
 use activities::ledger::{
     read::{self, Days},
     rows::{self, AccountStatus, Kind, SubjectKind},
+    standing::Change,
 };
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,35 @@ pub struct Account {
     pub balances: Balances,
     /// When it was opened.
     pub opened_at: Timestamp,
+    /// What people changed of its status, the newest first, at most 20. Null in lists, and to who does not operate.
+    #[serde(default)]
+    pub status_changes: Option<Vec<StatusChange>>,
     pub links: AccountLinks,
+}
+
+/// One change of an account's status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StatusChange {
+    /// How it stood from then on.
+    #[schema(value_type = form::AccountStatus)]
+    pub status: AccountStatus,
+    /// Who changed it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl From<Change> for StatusChange {
+    fn from(change: Change) -> Self {
+        Self {
+            status: change.status,
+            by: change.person,
+            reason: change.reason,
+            at: change.at,
+        }
+    }
 }
 
 /// What an account has.
@@ -86,6 +115,7 @@ impl Account {
                 balance: row.credits.checked_sub(row.debits),
             },
             opened_at: row.opened_at,
+            status_changes: None,
             links: AccountLinks {
                 this: account_path(row.id),
                 movements: format!("{}/movements", account_path(row.id)),

@@ -120,7 +120,10 @@ forms! {
         &all(&rows::Kind::ALL, rows::Kind::word),
     );
     /// Whether an account takes part.
-    AccountStatus = words("Whether an account takes part.", &["open", "frozen", "closed"]);
+    AccountStatus = words(
+        "Whether an account takes part.",
+        &all(&rows::AccountStatus::ALL, rows::AccountStatus::word),
+    );
     /// Who paused a bank.
     PausedBy = words("Who paused a bank.", &all(&rows::PausedBy::ALL, rows::PausedBy::word));
 }

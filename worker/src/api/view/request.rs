@@ -117,6 +117,17 @@ pub struct BankPause {
     pub reason: String,
 }
 
+/// How an account is to stand, and why.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    #[schema(value_type = form::AccountStatus)]
+    pub status: String,
+    /// One line that people read later, without control characters.
+    #[schema(value_type = form::Reason)]
+    pub reason: String,
+}
+
 /// Which pause of a bank ends, and why.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
