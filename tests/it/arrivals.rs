@@ -26,7 +26,7 @@ async fn swept(name: &str) -> Result<Stack> {
 }
 
 /// The one record under a key, once it is in a state.
-async fn came(stack: &Stack, path: &str, key: &str, state: &str) -> Result<Value> {
+pub(crate) async fn came(stack: &Stack, path: &str, key: &str, state: &str) -> Result<Value> {
     let start = Instant::now();
     loop {
         let found = stack.giro.get(&format!("{path}?tracking_key={key}")).await?.body;
@@ -522,6 +522,8 @@ async fn a_late_return_gives_back_what_came_and_no_more() -> Result<()> {
     );
     ensure!(payout["returned"]["operating_date"] == "2027-01-13", "{payout}");
     ensure!(payout["reason"]["code"] == "account_closed", "{payout}");
+    let told = payout["customer"]["en"].as_str().context("a sentence")?;
+    ensure!(told.contains("only a part"), "{payout}");
     ensure!(available(&stack, &account).await? == 1_000_000 - 50_000 + 20_025);
     came(&stack, "/v1/returns", &sent.clave_rastreo, "applied").await?;
 

@@ -10,7 +10,10 @@ use tests::{
 };
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::inside::{ALL, later, scheduled, stack, stands};
+use crate::{
+    arrivals::came,
+    inside::{ALL, later, scheduled, stack, stands},
+};
 
 async fn set(stack: &Stack, account: &str, key: &str, body: &Value) -> Result<Reply> {
     stack
@@ -21,21 +24,6 @@ async fn set(stack: &Stack, account: &str, key: &str, body: &Value) -> Result<Re
 
 fn wish(status: &str) -> Value {
     json!({ "status": status, "reason": "an order of the court, 41/2026" })
-}
-
-/// The one deposit under a key, once it is in a state.
-async fn came(stack: &Stack, key: &str, state: &str) -> Result<Value> {
-    let start = Instant::now();
-    loop {
-        let found = stack.giro.get(&format!("/v1/deposits?tracking_key={key}")).await?.body;
-        if let Some(record) = found["data"].as_array().context("a list")?.first() {
-            if record["state"] == state {
-                return Ok(record.clone());
-            }
-        }
-        ensure!(start.elapsed() < PATIENCE, "no {state} under {key}: {found}");
-        sleep(Duration::from_millis(100)).await;
-    }
 }
 
 /// A frozen account asks for nothing, what comes in for it stands apart, and what it asked for before goes on.
@@ -70,7 +58,7 @@ async fn a_frozen_account_keeps_what_it_has_and_gets_nothing() -> Result<()> {
             ..Incoming::default()
         })
         .await?;
-    let apart = came(&stack, &sent.clave_rastreo, "unapplied").await?;
+    let apart = came(&stack, "/v1/deposits", &sent.clave_rastreo, "unapplied").await?;
     ensure!(apart["attention"]["reason"] == "account_not_open", "{apart}");
     // What it had asked for before goes out.
     let id = waits["id"].as_str().context("an id")?;

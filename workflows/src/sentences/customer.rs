@@ -26,6 +26,8 @@ words! {
         Cancelled = "cancelled",
         /// Paid, and returned.
         Returned = "returned",
+        /// Paid, and a part of it returned.
+        ReturnedInPart = "returned_in_part",
         /// It has ended, and what the bank says since may put that in question.
         Reviewing = "reviewing",
     }
@@ -76,6 +78,15 @@ impl Message {
         }
     }
 
+    /// The same where less came back than was paid: the payer is not told that all of it did.
+    pub const fn of_a_part(self) -> Self {
+        match self {
+            Self::Returned => Self::ReturnedInPart,
+            Self::Accepted | Self::Delayed | Self::Sending | Self::Sent | Self::Checking | Self::Settled => self,
+            Self::ComingBack | Self::Failed | Self::Cancelled | Self::ReturnedInPart | Self::Reviewing => self,
+        }
+    }
+
     /// The sentence.
     pub const fn sentence(self) -> Sentence {
         match self {
@@ -116,8 +127,12 @@ impl Message {
                 "Your payment was cancelled before it was sent, and the money is available in your account again.",
             ),
             Self::Returned => say(
-                "El banco del beneficiario devolvió su pago y el dinero devuelto está de nuevo en su cuenta.",
-                "The beneficiary's bank sent your payment back, and the money returned is in your account again.",
+                "El banco del beneficiario devolvió su pago y el dinero está de nuevo en su cuenta.",
+                "The beneficiary's bank sent your payment back, and the money is in your account again.",
+            ),
+            Self::ReturnedInPart => say(
+                "El banco del beneficiario devolvió solo una parte de su pago; esa parte está de nuevo en su cuenta.",
+                "The beneficiary's bank sent back only a part of your payment; that part is in your account again.",
             ),
             Self::Reviewing => say(
                 "Estamos revisando este pago con el banco. Por favor, no lo repita hasta que se confirme el resultado.",

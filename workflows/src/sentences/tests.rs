@@ -113,7 +113,8 @@ fn page() -> String {
          # To the customer\n\n\
          In the API: `customer` of a payout, `reason.customer` of one that failed or came back, `customer` of a refusal.\n\n\
          ## Which one\n\n\
-         By the payout's state, and what stands beside it. Where `reviewing` is told, no reason is.\n\n",
+         By the payout's state, and what stands beside it. Where `reviewing` is told, no reason is; of a payout of\n\
+         which less came back than was paid, `returned` is told as `returned_in_part`.\n\n",
     );
     page.push_str(&which());
     let write = |page: &mut String, parts: Vec<Part>| {
@@ -182,7 +183,13 @@ fn a_customers_sentence_is_plain_and_whole() {
 /// What is not over yet, or in question again, is told as neither paid nor given back.
 #[test]
 fn nothing_is_promised_before_it_is_proven() {
-    let ends = [Message::Settled, Message::Failed, Message::Cancelled, Message::Returned];
+    let ends = [
+        Message::Settled,
+        Message::Failed,
+        Message::Cancelled,
+        Message::Returned,
+        Message::ReturnedInPart,
+    ];
     for state in State::ALL {
         for attention in Attention::ALL.iter().copied().map(Some).chain([None]) {
             for doubt in [false, true] {
@@ -192,6 +199,7 @@ fn nothing_is_promised_before_it_is_proven() {
                 }
                 if ends.contains(&message) {
                     assert_eq!(message.word(), state.word());
+                    assert_eq!(message.of_a_part() != message, *state == State::Returned);
                 }
             }
         }

@@ -56,6 +56,10 @@ impl Told {
     /// Read from the row, and from why a person should look at it now.
     pub(in crate::api) fn of(payout: &Payout, attention: Option<Attention>) -> Self {
         let message = Message::of(payout.state, payout.doubt.is_some(), attention);
+        let message = match payout.returned_amount.is_some_and(|back| back < payout.amount) {
+            true => message.of_a_part(),
+            false => message,
+        };
         let because = bank::reason(
             &payout.bank,
             payout.state,
@@ -80,7 +84,7 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use workflows::domain::{Evidence, State};
+    use workflows::domain::{Centavos, Evidence, State};
 
     use super::{super::payout::tests::seen, *};
 
@@ -106,6 +110,19 @@ mod tests {
             (told.customer, told.reason),
             (Message::Reviewing.sentence().into(), None)
         );
+    }
+
+    #[test]
+    fn what_came_back_in_part_is_told_so() {
+        let mut row = seen().payout;
+        row.state = State::Returned;
+        row.returned_amount = Some(row.amount);
+        assert_eq!(Told::of(&row, None).customer, Message::Returned.sentence().into());
+        row.returned_amount = Some(Centavos::new(row.amount.get() - 1));
+        let part: Said = Message::ReturnedInPart.sentence().into();
+        assert_eq!(Told::of(&row, None).customer, part);
+        let put_in_question = Told::of(&row, Some(Attention::EvidenceAfterEnd));
+        assert_eq!(put_in_question.customer, Message::Reviewing.sentence().into());
     }
 
     #[test]
