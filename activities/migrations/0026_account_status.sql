@@ -1,7 +1,7 @@
 -- Who froze, opened or closed a customer's account, when and why: its status changes by this alone, and an account once closed
 -- stays so.
 create table account_status (
-    account uuid not null references account,
+    account uuid not null,
     seq integer not null check (seq > 0),       -- the account's own, without gaps
     status text not null check (status in ('open', 'frozen', 'closed')),
     person text not null,

@@ -16,6 +16,7 @@
 
 mod blocks;
 mod books;
+mod corrected;
 mod cursor;
 mod dossier;
 mod leader;

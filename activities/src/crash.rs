@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use workflows::domain::{AccountId, PayoutId, ReceivedId, TrackingKey};
+use workflows::domain::{AccountId, CorrectionId, PayoutId, ReceivedId, TrackingKey};
 
 macro_rules! points {
     ($($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
@@ -192,6 +192,12 @@ points! {
     DecideBeforeCommit = "decide_before_commit",
     /// It is committed, and nobody was told.
     DecideAfterCommit = "decide_after_commit",
+    /// The writer has decided on a word about the books, and written nothing.
+    CorrectBeforeWrites = "correct_before_writes",
+    /// It is written, and not committed.
+    CorrectBeforeCommit = "correct_before_commit",
+    /// It is committed, and nobody was told.
+    CorrectAfterCommit = "correct_after_commit",
     /// People pause or resume the bank: nothing is written.
     PauseBefore = "pause_before",
     /// The pause is committed; who asked was not told.
@@ -291,6 +297,12 @@ impl About for PayoutId {
 }
 
 impl About for AccountId {
+    fn name(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl About for CorrectionId {
     fn name(&self) -> String {
         self.to_string()
     }

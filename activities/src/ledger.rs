@@ -35,7 +35,9 @@ pub use settings::{Resumed, clock_ahead, pause, resume, set_clock, set_environme
 pub(crate) use silence::heard;
 pub use store::StoreError;
 
-use command::{Accept, Adopt, Answer, Begin, Command, Cure, Decide, Finding, Open, Receive, Record, SendBack, Stand};
+use command::{
+    Accept, Adopt, Answer, Begin, Command, Correct, Cure, Decide, Finding, Open, Receive, Record, SendBack, Stand,
+};
 use rows::{BankRow, Payout, Private, Received, Rules};
 use writer::Job;
 
@@ -177,6 +179,11 @@ impl Ledger {
     /// Keeps what one person says, and does it once a second one says the same.
     pub async fn decide(&self, decide: Decide) -> Result<Answer, LedgerError> {
         self.run(Command::Decide(decide)).await
+    }
+
+    /// Keeps what one person says that the books must have, and books it once a second one says the same.
+    pub async fn correct(&self, correct: Correct) -> Result<Answer, LedgerError> {
+        self.run(Command::Correct(correct)).await
     }
 
     /// A received record as it stands, without a lock.

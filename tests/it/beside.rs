@@ -21,6 +21,9 @@ const ABORTED: i32 = 6;
 /// What each customer starts with.
 const OPENING: i64 = 10_000_000;
 
+/// Where the books are corrected.
+const CORRECTIONS: &str = "/v1/corrections";
+
 /// A stack on which one process after the other dies.
 struct Yard {
     stack: Stack,
@@ -123,7 +126,9 @@ impl Yard {
         let amount = 1_000 + n;
         let key = format!("beside-{n}");
         let (program, payer) = match deed {
-            Deed::Cure | Deed::SendBack | Deed::Decide | Deed::DecideUnsent => ("api", self.steady.payer.clone()),
+            Deed::Cure | Deed::SendBack | Deed::Decide | Deed::DecideUnsent | Deed::Correct => {
+                ("api", self.steady.payer.clone())
+            }
             Deed::Book | Deed::Receive | Deed::Deposit | Deed::Return => ("worker", self.steady.payer.clone()),
         };
         // What must be there before.
@@ -135,6 +140,10 @@ impl Yard {
                 id
             }
             Deed::Cure | Deed::SendBack => self.apart(amount).await?,
+            Deed::Correct => {
+                self.first_word(CORRECTIONS, &key, &self.correction(amount)).await?;
+                String::new()
+            }
             Deed::Decide => {
                 let sent = self.back(&format!("GIRONOBODYS{n}"), amount).await?;
                 let id = self.came("/v1/returns", &sent, "suspended").await?;
@@ -243,6 +252,16 @@ impl Yard {
                     again: Some((path, self.word())),
                 }
             }
+            Deed::Correct => {
+                let body = self.correction(amount);
+                let _cut_off = self.victim.luis.post(CORRECTIONS, key, &body).await;
+                self.tally[0] += amount;
+                Due {
+                    path: format!("{CORRECTIONS}?limit=1"),
+                    state: "booked",
+                    again: Some((CORRECTIONS.to_owned(), body)),
+                }
+            }
             Deed::DecideUnsent => {
                 let (path, shown) = (format!("/v1/payouts/{before}/decide"), format!("/v1/payouts/{before}"));
                 let _cut_off = self.victim.luis.post(&path, key, &paid()).await;
@@ -258,6 +277,14 @@ impl Yard {
 
     fn word(&self) -> Value {
         json!({ "outcome": "apply", "document": "letter 9", "account": self.accounts[0] })
+    }
+
+    /// What the books owe the customer by a letter of its own.
+    fn correction(&self, amount: i64) -> Value {
+        json!({
+            "debit_account": "5101", "credit_account": self.accounts[0], "amount": amount, "currency": "MXN",
+            "document": format!("letter {amount}"),
+        })
     }
 
     async fn first_word(&self, path: &str, key: &str, word: &Value) -> Result<()> {
@@ -278,7 +305,7 @@ impl Yard {
 
     /// The same request of the same person, until it is answered.
     async fn pressed(&self, path: &str, key: &str, body: &Value) -> Result<Reply> {
-        let by = if path.ends_with("/decide") {
+        let by = if path.ends_with("/decide") || path == CORRECTIONS {
             &self.steady.luis
         } else {
             &self.steady.ana
@@ -313,7 +340,7 @@ impl Yard {
     }
 }
 
-/// Twenty-four deaths, one after the other: of the worker that books by itself, and of the API that serves people.
+/// Twenty-seven deaths, one after the other: of the worker that books by itself, and of the API that serves people.
 #[tokio::test]
 async fn whoever_books_what_comes_or_stays_dies_at_every_moment_and_it_is_booked_once() -> Result<()> {
     let mut yard = Yard::open().await?;
@@ -325,7 +352,7 @@ async fn whoever_books_what_comes_or_stays_dies_at_every_moment_and_it_is_booked
                 .with_context(|| format!("{point}, {deed:?}"))?;
         }
     }
-    ensure!(yard.deaths == 24, "{} deaths", yard.deaths);
+    ensure!(yard.deaths == 27, "{} deaths", yard.deaths);
     for (account, due) in yard.accounts.iter().zip(yard.tally) {
         let has = yard.steady.payer.get(&format!("/v1/accounts/{account}")).await?.body;
         ensure!(has["balances"]["available"] == due, "{account} must have {due}: {has}");

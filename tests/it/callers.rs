@@ -34,6 +34,8 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/accounts/{id}/movements", &["read"]),
     ("GET", "/v1/accounts/{id}/statement", &["read"]),
     ("POST", "/v1/accounts/{id}/status", &["operate"]),
+    ("GET", "/v1/corrections", &["operate"]),
+    ("POST", "/v1/corrections", &["operate"]),
     ("GET", "/v1/deposits", &["read"]),
     ("GET", "/v1/deposits/{id}", &["read"]),
     ("POST", "/v1/deposits/{id}/apply", &["operate"]),

@@ -83,9 +83,9 @@ async fn finance_sees_its_views_and_nothing_else() -> Result<()> {
     let mut reader = PgConnection::connect(&stack.database).await?;
     sqlx::query("set role giro_finance").execute(&mut reader).await?;
     for (question, many) in [
-        ("select count(*) from finance.trial_balance('2026-12-31')", 7),
-        ("select count(*) from finance.chart", 7),
-        ("select count(*) from finance.accounts", 7),
+        ("select count(*) from finance.trial_balance('2026-12-31')", 9),
+        ("select count(*) from finance.chart", 9),
+        ("select count(*) from finance.accounts", 9),
         ("select count(*) from finance.ledger", 2),
         ("select count(*) from finance.days", 2),
         ("select count(*) from finance.in_flight", 0),

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use tests::{
     client::{Giro, Reply, clabe, is, text},
     sim::{End, Fault, Incoming, Planted, TABLE},
@@ -351,4 +352,121 @@ async fn what_stands_in_suspense_goes_to_a_customer_by_two_people() -> Result<()
     );
     stack.balanced().await?;
     stack.audited()
+}
+
+/// What the bank charges, and what went to the wrong customer: one person's word books nothing, two have it booked once.
+#[tokio::test]
+async fn two_people_correct_the_books_by_a_document_and_once() -> Result<()> {
+    let (stack, people, account) = with_people("corrections", &["worker", "api"]).await?;
+    let other = people.payer.account(2, 0).await?;
+    let charge = json!({
+        "debit_account": "5101", "credit_account": "1101", "amount": 116_000, "currency": "MXN",
+        "document": "STP invoice A-991",
+    });
+    let path = "/v1/corrections";
+    for (field, value) in [
+        ("debit_account", json!("2190")),
+        ("debit_account", json!("acc_ffffffffffff7fffbfff000000002130")),
+        ("credit_account", json!("acc_00000000000000000000000000000007")),
+        ("credit_account", json!("5101")),
+        ("amount", json!(0)),
+        ("currency", json!("USD")),
+        ("document", json!("")),
+    ] {
+        let mut odd = charge.clone();
+        odd[field] = value;
+        let wrong = people.ana.post(path, "wrong", &odd).await?;
+        ensure!(
+            wrong.status == 422 && wrong.body["errors"][0]["pointer"] == format!("/{field}"),
+            "{wrong:?}"
+        );
+    }
+    let forbidden = people.payer.post(path, "a", &charge).await?;
+    ensure!(forbidden.status == 403, "{forbidden:?}");
+
+    let first = people.ana.post(path, "a", &charge).await?;
+    ensure!(
+        first.status == 202 && first.body["correction"]["state"] == "asked",
+        "{first:?}"
+    );
+    let alone = people.ana.post(path, "b", &charge).await?;
+    ensure!(alone.status == 202, "one person twice is one person: {alone:?}");
+    let mut more = charge.clone();
+    more["amount"] = json!(116_001);
+    let reused = people.ana.post(path, "a", &more).await?;
+    ensure!(
+        reused.status == 422 && reused.body["code"] == "idempotency_key_reused",
+        "{reused:?}"
+    );
+    let differs = people.luis.post(path, "a", &more).await?;
+    ensure!(differs.status == 202, "not the same amount: {differs:?}");
+    let second = people.luis.post(path, "b", &charge).await?;
+    ensure!(
+        second.status == 200 && second.body["correction"]["booked"]["by"] == "ana and luis",
+        "{second:?}"
+    );
+    let again = people.luis.post(path, "b", &charge).await?;
+    ensure!(again.status == 200 && again.replayed, "{again:?}");
+    let once = people.ana.post(path, "c", &charge).await?;
+    ensure!(
+        once.status == 409 && once.body["code"] == "nothing_to_decide",
+        "{once:?}"
+    );
+    let balances = stack.giro_command(&["finance", "trial-balance", "--until", "2027-12-31", "--output", "json"])?;
+    let balances: Value = serde_json::from_str(&balances)?;
+    ensure!(balances.to_string().contains("116000"), "{balances}");
+
+    // A customer gives what is there, and no more; what is moved shows with why.
+    let mut moved = json!({
+        "debit_account": account, "credit_account": other, "amount": 20_000_000, "currency": "MXN", "document": "case 7",
+    });
+    let too_much = people.ana.post(path, "d", &moved).await?;
+    ensure!(
+        too_much.status == 409 && text(&too_much.body, "/detail")?.contains("available"),
+        "{too_much:?}"
+    );
+    moved["amount"] = json!(5_000);
+    let (ana, luis) = tokio::join!(people.ana.post(path, "e", &moved), people.luis.post(path, "e", &moved));
+    let (ana, luis) = (ana?, luis?);
+    ensure!(
+        (ana.status.min(luis.status), ana.status.max(luis.status)) == (200, 202),
+        "{ana:?} {luis:?}"
+    );
+    let rows = people.payer.get(&format!("/v1/accounts/{other}/movements")).await?.body;
+    ensure!(
+        rows["data"][0]["kind"] == "correction"
+            && rows["data"][0]["reason"] == "case 7"
+            && rows["data"][0]["amount"] == 5_000,
+        "{rows}"
+    );
+    let listed = people.luis.get("/v1/corrections?limit=2").await?.body;
+    ensure!(
+        listed["data"][0]["state"] == "booked" && listed["next_cursor"].is_string(),
+        "{listed}"
+    );
+    let rest = format!("/v1/corrections?after={}", text(&listed, "/next_cursor")?);
+    let rest = people.luis.get(&rest).await?.body;
+    ensure!(rest["data"].as_array().map(Vec::len) == Some(1), "{rest}");
+    stack.balanced().await?;
+    stack.audited()?;
+
+    // Neither alone nor otherwise than two people said, not even by a hand in the database, unseen.
+    let mut hand = PgConnection::connect(&stack.database).await?;
+    let alone = "insert into movement (id, subject, kind, debit_account, credit_account, amount, effective_on, hash, actor, reason, created_at)
+                 select gen_random_uuid(), id, 'correction', debit_account, credit_account, amount, '2026-12-01', 'x', 'ana and eva',
+                        document, giro_now() from correction where amount = 116001";
+    let refused = sqlx::query(alone).execute(&mut hand).await;
+    ensure!(
+        format!("{:?}", refused.err()).contains("two people have not said so"),
+        "booked by hand"
+    );
+    for change in [
+        "set session_replication_role = replica",
+        "update correction set amount = amount + 1 where document = 'case 7'",
+    ] {
+        sqlx::query(change).execute(&mut hand).await?;
+    }
+    let seen = format!("{:?}", stack.audited().err());
+    ensure!(seen.contains("cor_"), "{seen}");
+    Ok(())
 }

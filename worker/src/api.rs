@@ -121,6 +121,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::movements))
         .routes(routes!(accounts::statement))
         .routes(routes!(accounts::stand))
+        .routes(routes!(decisions::correct, decisions::corrections))
         .routes(routes!(arrivals::deposits))
         .routes(routes!(arrivals::deposit))
         .routes(routes!(arrivals::apply_deposit))

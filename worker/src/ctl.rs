@@ -19,6 +19,7 @@ mod arrivals;
 mod attention;
 mod banks;
 mod client;
+mod corrections;
 mod decisions;
 mod failure;
 mod institutions;
@@ -79,6 +80,7 @@ fn run(typed: &Giroctl) -> Result<Exit, Failure> {
             Command::Transfers(command) => transfers::run(&session, command).await,
             Command::Returns(command) => arrivals::run(&session, Which::Returns, command).await,
             Command::Banks(command) => banks::run(&session, command).await,
+            Command::Corrections(command) => corrections::run(&session, command).await,
             Command::Institutions { search } => institutions::run(&session, search.as_deref()).await,
             Command::Status => status::run(&session).await,
             Command::Completion { .. } => Ok(Exit::Done),

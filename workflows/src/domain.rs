@@ -21,7 +21,7 @@ pub use calendar::{BankCalendar, CalendarError, Guard, OperatingDate, Window, me
 pub use clabe::{Clabe, ClabeError, looks_like_a_card};
 pub use fees::{Fees, NotLater, Price};
 pub use field::{FieldCode, FieldError, FieldWord};
-pub use ids::{AccountId, MovementId, NotAnId, PayoutId, ReceivedId, TrackingKey, TransferId};
+pub use ids::{AccountId, CorrectionId, MovementId, NotAnId, PayoutId, ReceivedId, TrackingKey, TransferId};
 pub use institution::{CatalogueError, Institution, InstitutionCode, Institutions, Standing as InstitutionStanding};
 pub use money::{Centavos, Currency, LARGEST_ORDER};
 pub use payout::{Attention, End, Evidence, Outcome, Refusal, State};

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use workflows::domain::{AccountId, MovementId};
 
 use super::{
-    Progress,
+    Progress, corrected,
     dossier::differing,
     opened, read,
     report::{Invariant, Tally},
@@ -103,6 +103,7 @@ pub(super) async fn verify(
         sealed.heads.insert(writer, head);
     }
     opened::check(connection, &openings, is_full, tally).await?;
+    corrected::check(connection, tally).await?;
     once(connection, sealed.movements, floor, is_full, tally).await?;
     Ok(sealed)
 }
@@ -191,11 +192,18 @@ async fn nobodys(connection: &mut PgConnection, movements: &[Movement], tally: &
         "select id from received where id = any($1)",
         &subjects(SubjectKind::Received)
     )
+    .fetch_all(&mut *connection)
+    .await?;
+    let corrections = sqlx::query_scalar!(
+        "select id from correction where id = any($1)",
+        &subjects(SubjectKind::Correction)
+    )
     .fetch_all(connection)
     .await?;
-    let there: BTreeSet<Uuid> = payouts.into_iter().chain(records).collect();
+    let there: BTreeSet<Uuid> = payouts.into_iter().chain(records).chain(corrections).collect();
     for row in rows(SubjectKind::Payout)
         .chain(rows(SubjectKind::Received))
+        .chain(rows(SubjectKind::Correction))
         .filter(|row| !there.contains(&row.subject))
     {
         let what = format!("{} of {}, which is not there", row.kind.word(), row.subject);

@@ -143,6 +143,7 @@ pub(super) async fn strays(connection: &mut PgConnection, tally: &mut Tally) -> 
         r#"select 'movement' as "of!", m.id::text as "row!", m.subject as subject from movement m
            where not case
                when m.kind = 'opening' then exists (select from account a where a.id = m.subject)
+               when m.kind = 'correction' then exists (select from correction c where c.id = m.subject)
                when m.kind in ('deposit', 'suspense', 'cure') then exists (select from received r where r.id = m.subject)
                else exists (select from payout p where p.id = m.subject) end
            union all

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
-use workflows::domain::{AccountId, Centavos, End, OpenAccount, Order, Outcome, PayoutId, ReceivedId, Refusal};
+use workflows::domain::{
+    AccountId, Centavos, CorrectionId, End, OpenAccount, Order, Outcome, PayoutId, ReceivedId, Refusal,
+};
 
 use super::rows::{
     Account, Decision, FEE_INCOME, IVA_PAYABLE, NOT_APPLIED, Payout, Received, SETTLEMENT_STP, SUSPENSE, Seen, TO_APPLY,
@@ -46,6 +48,8 @@ pub enum Command {
     SendBack(SendBack),
     /// What one person says, with a document; a second one who says the same makes it count.
     Decide(Decide),
+    /// What one person says that the books must have, with a document; a second one who says the same has it booked.
+    Correct(Correct),
 }
 
 /// A record of money that came in, as giro itself read it from the bank.
@@ -117,6 +121,34 @@ pub struct Decide {
     pub document: String,
 }
 
+/// What one person says that the books must have: money from one account to another.
+#[derive(Clone, Debug)]
+pub struct Correct {
+    /// Made afresh for each word.
+    pub id: Uuid,
+    /// Who.
+    pub person: String,
+    /// That person's idempotency key: repeated, it says nothing new.
+    pub key: String,
+    /// The account that is debited.
+    pub debit: AccountId,
+    /// The account that is credited.
+    pub credit: AccountId,
+    /// How much, in centavos; above 0.
+    pub amount: Centavos,
+    /// What both go by: the same document moves the same money once.
+    pub document: String,
+    /// The operating date that it counts for, if it is booked now.
+    pub effective_on: Date,
+}
+
+impl Correct {
+    /// What it is known by: what it says.
+    pub fn correction(&self) -> CorrectionId {
+        CorrectionId::derive(self.debit, self.credit, self.amount, &self.document)
+    }
+}
+
 /// What people decide about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -155,6 +187,10 @@ pub enum NotDecided {
     AccountUnknown,
     /// The account is frozen or closed.
     AccountNotOpen,
+    /// The customer who would give it does not have so much available.
+    Shortfall,
+    /// It is booked already: the same document moves the same money once.
+    Booked,
 }
 
 /// Why money that was set apart stays there.
@@ -360,11 +396,11 @@ pub enum Answer {
         /// Why.
         why: NotCured,
     },
-    /// To `Decide`: two people said so, now or before; the payout, when it is about one.
+    /// To `Decide` and `Correct`: two people said so, now or before; the payout, when it is about one.
     Decided(Option<Payout>),
-    /// To `Decide`: it waits for a second person who says the same.
+    /// To `Decide` and `Correct`: it waits for a second person who says the same.
     Awaits(Decision),
-    /// To `Decide`: no, and why; nothing is remembered.
+    /// To `Decide` and `Correct`: no, and why; nothing is remembered.
     NotDecided(NotDecided),
     /// There is no such payout, or no such record.
     Unknown,
@@ -419,6 +455,7 @@ impl Command {
             Self::SendBack(back) => back.last,
             Self::Return(back) => back.payout,
             Self::Cure(cure) => cure.payout,
+            Self::Correct(_) => None,
             Self::Decide(decide) => match decide.subject {
                 Subject::Payout(payout) => Some(payout),
                 Subject::Received(_) => None,
@@ -426,10 +463,11 @@ impl Command {
         }
     }
 
-    /// What it decides about, when it is a person's word.
-    pub fn decides(&self) -> Option<Subject> {
+    /// The row of what it is about, when it is a person's word.
+    pub fn decides(&self) -> Option<Uuid> {
         match self {
-            Self::Decide(decide) => Some(decide.subject),
+            Self::Decide(decide) => Some(decide.subject.uuid()),
+            Self::Correct(correct) => Some(correct.correction().uuid()),
             Self::Open(_) | Self::Accept(_) | Self::Cancel(..) | Self::Begin(_) | Self::Adopt(_) => None,
             Self::Record(_) | Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => None,
@@ -442,6 +480,17 @@ impl Command {
             Self::Accept(accept) => Some(accept),
             Self::Open(_) | Self::Cancel(..) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
             Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
+            Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => None,
+            Self::Decide(_) | Self::Correct(_) => None,
+        }
+    }
+
+    /// The person and the key of a word about the books: a key says one thing.
+    pub fn corrects(&self) -> Option<(String, String)> {
+        match self {
+            Self::Correct(correct) => Some((correct.person.clone(), correct.key.clone())),
+            Self::Open(_) | Self::Accept(_) | Self::Cancel(..) | Self::Begin(_) | Self::Adopt(_) => None,
+            Self::Record(_) | Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => None,
             Self::Decide(_) => None,
         }
@@ -457,6 +506,7 @@ impl Command {
             Self::Return(back) => Some(back.received),
             Self::Cure(cure) => Some(cure.received),
             Self::SendBack(back) => Some(back.received),
+            Self::Correct(_) => None,
             Self::Decide(decide) => match decide.subject {
                 Subject::Payout(_) => None,
                 Subject::Received(received) => Some(received),
@@ -472,6 +522,7 @@ impl Command {
             Self::Cancel(..) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) => None,
             Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => None,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::Decide(_) => None,
+            Self::Correct(_) => None,
             Self::SendBack(back) => Some(back.request()),
         }
     }
@@ -518,6 +569,7 @@ impl Command {
                 .into_iter()
                 .chain(decide.account.map(|_| SUSPENSE))
                 .collect(),
+            Self::Correct(correct) => BTreeSet::from([correct.debit, correct.credit]),
         }
     }
 
@@ -526,7 +578,7 @@ impl Command {
         match self {
             Self::Open(_) | Self::Accept(_) | Self::Apply(_) | Self::Book(_) => false,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::SendBack(_) => false,
-            Self::Decide(_) => false,
+            Self::Decide(_) | Self::Correct(_) => false,
             Self::Cancel(..) | Self::Begin(_) | Self::Adopt(_) | Self::Record(_) | Self::Evidence(_) => true,
         }
     }
@@ -538,6 +590,7 @@ impl Command {
             Self::Open(_) | Self::Accept(_) | Self::Adopt(_) => false,
             Self::Record(_) | Self::Evidence(_) | Self::Apply(_) | Self::Book(_) => false,
             Self::Receive(_) | Self::Deposit(_) | Self::Return(_) | Self::Cure(_) | Self::Decide(_) => false,
+            Self::Correct(_) => false,
         }
     }
 }

@@ -10,11 +10,13 @@
 //! | `received` | receive, deposit, return: money that came in |
 //! | `decided` | cure, send back: what people decide about what stands apart |
 //! | `people` | decide: what takes two people, with a document |
+//! | `correcting` | correct: money that two people move between accounts of the books |
 //! | `judge` | none: what a row allows, which all of them ask |
 //! | `reach` | none: whether the bank answers, which record and evidence write on its row |
 //! | `outlook` | none: the same, told to people |
 
 mod booking;
+mod correcting;
 mod decided;
 mod ending;
 mod judge;
@@ -87,6 +89,7 @@ pub fn decide(rules: &Rules, rows: &Rows, command: &Command) -> (Answer, Writes)
         Command::Cure(cure) => decided::cure(rows, cure),
         Command::SendBack(back) => decided::send_back(rules, rows, back),
         Command::Decide(decide) => people::decide(rules, rows, decide),
+        Command::Correct(correct) => correcting::correct(rows, correct),
     }
 }
 

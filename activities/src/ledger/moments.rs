@@ -40,6 +40,7 @@ pub(super) fn pass<'a>(moment: Moment, commands: impl Iterator<Item = &'a Comman
                 Subject::Payout(payout) => crash::at(point, &payout),
                 Subject::Received(received) => crash::at(point, &received),
             },
+            Command::Correct(correct) => crash::at(point, &correct.correction()),
         }
     }
 }
@@ -104,6 +105,11 @@ fn point(moment: Moment, command: &Command) -> Option<Point> {
             Point::DecideBeforeWrites,
             Point::DecideBeforeCommit,
             Point::DecideAfterCommit,
+        ],
+        Command::Correct(_) => [
+            Point::CorrectBeforeWrites,
+            Point::CorrectBeforeCommit,
+            Point::CorrectAfterCommit,
         ],
         Command::Adopt(_) => return None,
     };

@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 use workflows::{
     GIRO,
-    domain::{AccountId, Attention, PayoutId},
+    domain::{AccountId, Attention, CorrectionId, PayoutId},
 };
 
 pub use causes::{Covered, Single, Standing, standing};
@@ -23,7 +23,7 @@ pub use received::{ReceivedSeen, Told, WantedReceived, all_received, received, r
 pub use statement::{Days, Statement, movement, statement};
 
 use super::{
-    rows::{Account, BankRow, Cause, Decision, Movement, Payout, Request},
+    rows::{Account, BankRow, Cause, Correction, Decision, Movement, Payout, Request},
     store::{self, StoreError},
 };
 use crate::bank::Receipt;
@@ -210,6 +210,41 @@ pub async fn decisions(pool: &PgPool, subject: Uuid) -> Result<Vec<Decision>, St
         subject
     );
     found.fetch_all(pool).await?.into_iter().flatten().map(row).collect()
+}
+
+/// A correction, and its movement once it is booked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corrected {
+    /// What was asked for.
+    pub correction: Correction,
+    /// What two people had booked.
+    pub movement: Option<Movement>,
+}
+
+/// Corrections, the last asked for first; `after` is the last one of the page before, `one` is the only one wanted.
+pub async fn corrections(
+    pool: &PgPool,
+    one: Option<CorrectionId>,
+    after: Option<CorrectionId>,
+    limit: u16,
+) -> Result<Vec<Corrected>, StoreError> {
+    let found = sqlx::query!(
+        r#"select to_jsonb(c) as "correction!", to_jsonb(m) as movement
+           from correction c left join movement m on m.subject = c.id
+           where ($1::uuid is null or c.id = $1)
+             and ($2::uuid is null or (c.asked_at, c.id) < (select b.asked_at, b.id from correction b where b.id = $2))
+           order by c.asked_at desc, c.id desc limit $3"#,
+        one.map(CorrectionId::uuid),
+        after.map(CorrectionId::uuid),
+        i64::from(limit)
+    );
+    let found = found.fetch_all(pool).await?.into_iter().map(|found| {
+        Ok(Corrected {
+            correction: row(found.correction)?,
+            movement: found.movement.map(row).transpose()?,
+        })
+    });
+    found.collect()
 }
 
 /// `giro_now()`.

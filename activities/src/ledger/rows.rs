@@ -1,6 +1,7 @@
 //! The rows of the books as the core sees them; the names are those of the tables.
 
 mod bank;
+mod correction;
 mod decision;
 mod received;
 
@@ -18,6 +19,7 @@ use workflows::domain::{
 };
 
 pub use bank::{AwayBy, BankRow, Cause, Closure, PausedBy, Seen, Server};
+pub use correction::Correction;
 pub use decision::Decision;
 pub use received::Received;
 
@@ -90,6 +92,10 @@ pub const NOT_APPLIED: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ff
 pub const TO_APPLY: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_2140));
 /// Returns that no settled payout explains.
 pub const SUSPENSE: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_2190));
+/// What banks charge.
+pub const BANK_CHARGES: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_5101));
+/// IVA on what banks charge.
+pub const IVA_CREDITABLE: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_1180));
 /// The settlement account at STP.
 pub const SETTLEMENT_STP: AccountId = AccountId::new(Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_0000_0000_1101));
 
@@ -355,6 +361,8 @@ pub enum Kind {
     Cure,
     /// From one account of giro's own to another.
     Transfer,
+    /// From one account of the books to another, by two people.
+    Correction,
 }
 
 /// Whose movement it is.
@@ -366,6 +374,8 @@ pub enum SubjectKind {
     Account,
     /// A received record's.
     Received,
+    /// A correction's.
+    Correction,
 }
 
 impl Kind {
@@ -375,7 +385,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Amount,
         Self::Fee,
         Self::Iva,
@@ -388,6 +398,7 @@ impl Kind {
         Self::Suspense,
         Self::Cure,
         Self::Transfer,
+        Self::Correction,
     ];
 
     /// The step that makes it: a subject takes each step once.
@@ -399,6 +410,7 @@ impl Kind {
             // One step: money that came in is placed once.
             Self::Deposit | Self::Suspense => "place",
             Self::Cure => "cure",
+            Self::Correction => "correct",
         }
     }
 
@@ -411,7 +423,8 @@ impl Kind {
             | Self::Deposit
             | Self::Suspense
             | Self::Cure
-            | Self::Transfer => 0,
+            | Self::Transfer
+            | Self::Correction => 0,
             Self::Fee | Self::FeeRefund => 1,
             Self::Iva | Self::IvaRefund => 2,
             Self::Interest => 3,
@@ -425,6 +438,7 @@ impl Kind {
             Self::Return | Self::FeeRefund | Self::IvaRefund | Self::Interest => SubjectKind::Payout,
             Self::Opening => SubjectKind::Account,
             Self::Deposit | Self::Suspense | Self::Cure => SubjectKind::Received,
+            Self::Correction => SubjectKind::Correction,
         }
     }
 
@@ -443,6 +457,7 @@ impl Kind {
             Self::Suspense => "suspense",
             Self::Cure => "cure",
             Self::Transfer => "transfer",
+            Self::Correction => "correction",
         }
     }
 }
@@ -626,6 +641,7 @@ pub struct Writes {
     pub movements: Vec<Movement>,
     pub evidence: Vec<EvidenceRow>,
     pub decisions: Vec<Decision>,
+    pub corrections: Vec<Correction>,
     pub exchanges: Vec<ExchangeRow>,
     pub events: Vec<Event>,
     pub banks: Vec<BankRow>,
@@ -653,6 +669,7 @@ impl Writes {
         self.movements.extend(next.movements);
         self.evidence.extend(next.evidence);
         self.decisions.extend(next.decisions);
+        self.corrections.extend(next.corrections);
         self.exchanges.extend(next.exchanges);
         self.events.extend(next.events);
     }

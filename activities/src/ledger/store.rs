@@ -13,7 +13,7 @@ use uuid::Uuid;
 use workflows::domain::{AccountId, PayoutId, ReceivedId};
 
 use super::{
-    command::{Accept, Command, Owners, Subject},
+    command::{Accept, Command, Owners},
     core::hex,
     event,
     rows::{
@@ -172,15 +172,19 @@ pub(super) async fn lock(connection: &mut PgConnection, commands: &[&Command]) -
     if !owners.deposits.is_empty() || commands.iter().any(|command| matches!(command, Command::SendBack(_))) {
         found.shared = shared(connection, &records).await?;
     }
-    let decided: Vec<Uuid> = commands
-        .iter()
-        .filter_map(|command| command.decides())
-        .map(Subject::uuid)
-        .collect();
+    let decided: Vec<Uuid> = commands.iter().filter_map(|command| command.decides()).collect();
     if !decided.is_empty() {
+        let (people, keys): (Vec<String>, Vec<String>) =
+            commands.iter().filter_map(|command| command.corrects()).unzip();
+        // A key that has said something of the books says nothing else of them.
         let said = sqlx::query_scalar!(
-            r#"select to_jsonb(d) as "row" from decision d where subject = any($1) order by at, id"#,
-            &decided
+            r#"select to_jsonb(d) as "row" from decision d
+               where subject = any($1)
+                  or outcome = 'correct' and (person, key) in (select * from unnest($2::text[], $3::text[]))
+               order by at, id"#,
+            &decided,
+            &people,
+            &keys
         );
         found.decisions = rows::<Decision>(said.fetch_all(&mut *connection).await?)?;
     }
@@ -325,7 +329,7 @@ async fn requests(connection: &mut PgConnection, commands: &[&Command], found: &
             Command::Accept(_) | Command::Cancel(..) | Command::Begin(_) | Command::Adopt(_) => None,
             Command::Record(_) | Command::Evidence(_) | Command::Apply(_) | Command::Book(_) => None,
             Command::Receive(_) | Command::Deposit(_) | Command::Return(_) | Command::Cure(_) => None,
-            Command::SendBack(_) | Command::Decide(_) => None,
+            Command::SendBack(_) | Command::Decide(_) | Command::Correct(_) => None,
         })
         .collect();
     let opened: Vec<Uuid> = found
@@ -521,6 +525,15 @@ async fn keep(connection: &mut PgConnection, writes: &Writes) -> Result<(), Stor
         sqlx::query!(
             "insert into decision select n.* from jsonb_populate_recordset(null::decision, $1) n order by n.id",
             set(&writes.decisions)?
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    if !writes.corrections.is_empty() {
+        sqlx::query!(
+            r#"insert into correction select n.* from jsonb_populate_recordset(null::correction, $1) n order by n.id
+               on conflict (id) do nothing"#,
+            with_currency(set(&writes.corrections)?)
         )
         .execute(&mut *connection)
         .await?;

@@ -76,14 +76,18 @@ pub(super) async fn run(pool: PgPool, rules: Rules, mut queue: mpsc::Receiver<Jo
     }
 }
 
-/// A block holds each payout and each received record once, so that every row moves along one legal edge per commit; the
+/// A block holds each payout, each received record and each correction once, so that every row moves along one legal edge per commit; the
 /// rest waits its turn.
 fn one_row_once(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
     let mut seen: BTreeSet<Uuid> = BTreeSet::new();
     jobs.into_iter().partition(|job| {
         let payout = job.command.payout().map(PayoutId::uuid);
         let received = job.command.received().map(ReceivedId::uuid);
-        let rows: Vec<Uuid> = payout.into_iter().chain(received).collect();
+        let rows: Vec<Uuid> = payout
+            .into_iter()
+            .chain(received)
+            .chain(job.command.decides())
+            .collect();
         let is_free = rows.iter().all(|row| !seen.contains(row));
         // Who waits keeps its rows for itself: what comes later about them waits too.
         seen.extend(rows);

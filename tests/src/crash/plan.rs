@@ -174,6 +174,9 @@ pub(super) const fn way(point: Point) -> Way {
         Point::DecideBeforeWrites | Point::DecideBeforeCommit | Point::DecideAfterCommit => {
             Way::Beside(Some(Deed::Decide))
         }
+        Point::CorrectBeforeWrites | Point::CorrectBeforeCommit | Point::CorrectAfterCommit => {
+            Way::Beside(Some(Deed::Correct))
+        }
         Point::PauseBefore | Point::PauseAfter => Way::Pause,
         Point::CallOffAfterCommit | Point::StatusAfterCommit => Way::Beside(None),
         Point::CloseBeforeBalances | Point::LookUpBeforeAnswer => Way::Beside(None),
@@ -299,6 +302,8 @@ pub enum Deed {
     Decide,
     /// The same of an order that the bank paid and the books never sent.
     DecideUnsent,
+    /// The second of two people says what the books must have.
+    Correct,
 }
 
 /// Whose point it is; `None`: a payout's at a bank.

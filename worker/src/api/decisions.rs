@@ -3,21 +3,24 @@
 use std::sync::Arc;
 
 use activities::ledger::{
-    command::{Answer, Decide, NotDecided, Subject},
+    command::{Answer, Correct, Decide, NotDecided, Subject},
     read,
-    rows::{self, Payout},
+    rows::{self, AccountStatus, Payout},
 };
 use axum::{extract::State as Shared, http::StatusCode, response::Response};
 use tracing::{info, warn};
+use utoipa::IntoParams;
 use uuid::Uuid;
-use workflows::domain::{AccountId, FieldCode, Outcome, PayoutId, ReceivedId, ReceivedKind};
+use workflows::domain::{
+    AccountId, Centavos, CorrectionId, FieldCode, LARGEST_ORDER, Outcome, PayoutId, ReceivedId, ReceivedKind,
+};
 
 use super::{
     Answered, Api, arrivals,
     caller::{Caller, Operator},
     extract::{Id, JsonBody},
     idempotency::Key,
-    params::{Nothing, Params},
+    params::{self, Nothing, Parameters, Params},
     payouts::behind,
     plain,
     problem::{Code, Problem},
@@ -26,9 +29,12 @@ use super::{
     view::{
         Thing,
         arrival::Arrival,
+        correction::Correction,
         decision::{Decision, Said},
-        form, payout as view,
-        request::{Judgement, Understanding},
+        form,
+        page::Page,
+        payout as view,
+        request::{Judgement, NewCorrection, Understanding},
     },
 };
 use crate::starter::Reason;
@@ -178,6 +184,153 @@ async fn received(
     .await
 }
 
+/// Money that people correct at once, in centavos, at most: as much as the largest order.
+const LARGEST: i64 = LARGEST_ORDER.get();
+
+/// Giro's own accounts that people may correct, by their codes.
+const OWN: [(&str, AccountId); 5] = [
+    ("1101", rows::SETTLEMENT_STP),
+    ("1180", rows::IVA_CREDITABLE),
+    ("2150", rows::IVA_PAYABLE),
+    ("4101", rows::FEE_INCOME),
+    ("5101", rows::BANK_CHARGES),
+];
+
+/// Say what the books must have
+///
+/// One of two people says, with a document, that money goes from one account of the books to another: what a bank charges, what
+/// it lists and giro cannot read, what went to the wrong customer. Nothing is booked until another person says the same by the
+/// same document, within a week; then it counts for the operating date that runs, once: the same document moves the same money
+/// no second time. A customer gives no more than is available. Needs the scope `operate`.
+#[utoipa::path(post, path = "/v1/corrections", tag = "corrections", operation_id = "correctBooks",
+    request_body = NewCorrection,
+    responses(
+        (status = 200, description = "Two people have said so, now or before.", body = Decision),
+        (status = 202, description = "It waits for a second person.", body = Decision),
+    ))]
+pub(super) async fn correct(
+    Shared(api): Shared<Arc<Api>>,
+    Operator(caller): Operator,
+    _: Params<Nothing>,
+    key: Key,
+    JsonBody(body): JsonBody,
+) -> Answered<Response> {
+    let form = r#"{"debit_account": "acc_... or 5101", "credit_account": "acc_... or 1101", "amount": centavos, "currency": "MXN", "document": "..."}"#;
+    let asked: NewCorrection = plain::read(&body, form)?;
+    let (debit, credit) = (
+        account(&api, "/debit_account", &asked.debit_account).await?,
+        account(&api, "/credit_account", &asked.credit_account).await?,
+    );
+    if debit == credit {
+        let fix = "name another account than debit_account";
+        return Err(Problem::field("/credit_account", FieldCode::InvalidParameter, fix));
+    }
+    if !(1..=LARGEST).contains(&asked.amount) {
+        let fix = format!("write centavos from 1 to {LARGEST}");
+        return Err(Problem::field("/amount", FieldCode::OutOfRange, &fix));
+    }
+    if asked.currency != Centavos::CURRENCY.code() {
+        return Err(Problem::field("/currency", FieldCode::InvalidParameter, "write MXN"));
+    }
+    let correct = Correct {
+        id: Uuid::now_v7(),
+        person: caller.name().to_owned(),
+        key: key.as_str().to_owned(),
+        debit,
+        credit,
+        amount: Centavos::new(asked.amount),
+        document: plain::line("/document", &asked.document)?,
+        effective_on: api.operating_date().await?.date(),
+    };
+    let id = correct.correction();
+    let word = Word {
+        outcome: Outcome::Correct,
+        account: None,
+        document: correct.document.clone(),
+    };
+    let before = read::decisions(api.ledger.pool(), id.uuid()).await?;
+    let replayed = before
+        .iter()
+        .any(|said| (said.person.as_str(), said.key.as_str()) == (caller.name(), key.as_str()));
+    let heard = heard(api.ledger.correct(correct).await?)?;
+    if let (Heard::Done(_), false) = (&heard, replayed) {
+        info!(correction = %id, "booked by two people");
+    }
+    let found = read::corrections(api.ledger.pool(), Some(id), None, 1).await?;
+    let said = Taken {
+        subject: id.uuid(),
+        word,
+        heard,
+    };
+    said.reply(&api, replayed, |decision| Decision {
+        correction: found.into_iter().next().map(Correction::from),
+        ..decision
+    })
+    .await
+}
+
+/// An account of the books that people may correct: one of giro's own, or a customer's that is not closed.
+async fn account(api: &Api, pointer: &'static str, text: &str) -> Answered<AccountId> {
+    if let Some((_, id)) = OWN.iter().find(|(code, id)| *code == text || id.to_string() == text) {
+        return Ok(*id);
+    }
+    let row = match text.parse() {
+        Ok(id) => read::account(api.ledger.pool(), id).await?,
+        Err(_) => None,
+    };
+    match row
+        .filter(|row| row.code == rows::CUSTOMER)
+        .map(|row| (row.id, row.status))
+    {
+        Some((id, AccountStatus::Open | AccountStatus::Frozen)) => Ok(id),
+        Some((_, AccountStatus::Closed)) => {
+            let fix = "name another account: this one is closed, and has no money";
+            Err(Problem::field(pointer, FieldCode::NotPayable, fix))
+        }
+        None => {
+            let fix = "name a customer's account, acc_..., or write 1101, 1180, 2150, 4101 or 5101";
+            Err(Problem::field(pointer, FieldCode::InvalidId, fix))
+        }
+    }
+}
+
+/// Which page of corrections.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Corrections {
+    /// Rows of the page.
+    #[param(minimum = 1, maximum = 200, default = 50, required = false)]
+    limit: u16,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<form::CorrectionId>, inline)]
+    after: Option<CorrectionId>,
+}
+
+impl Parameters for Corrections {
+    fn read(query: &mut params::Reader) -> Self {
+        Self {
+            limit: query.limit(),
+            after: query.after(),
+        }
+    }
+}
+
+/// List corrections
+///
+/// What people have said that the books must have, the last asked for first, booked or not. Needs the scope `operate`.
+#[utoipa::path(get, path = "/v1/corrections", tag = "corrections", operation_id = "listCorrections", params(Corrections),
+    responses((status = 200, description = "A page of corrections.", body = Page<Correction>)))]
+pub(super) async fn corrections(
+    Shared(api): Shared<Arc<Api>>,
+    Operator(_caller): Operator,
+    Params(page): Params<Corrections>,
+) -> Answered<Response> {
+    let found = read::corrections(api.ledger.pool(), None, page.after, page.limit.saturating_add(1)).await?;
+    let all = found.into_iter().map(Correction::from).collect();
+    let page = Page::of(all, page.limit, |row: &Correction| row.id.to_string());
+    Ok(reply(StatusCode::OK, page))
+}
+
 /// What one person says.
 struct Word {
     outcome: Outcome,
@@ -193,7 +346,8 @@ enum Heard {
 
 /// A word that was taken.
 struct Taken {
-    subject: Subject,
+    /// The row of what it is about.
+    subject: Uuid,
     word: Word,
     heard: Heard,
 }
@@ -215,12 +369,13 @@ async fn say(api: &Api, caller: &Caller, key: &Key, subject: Subject, word: Word
         document: word.document.clone(),
     };
     let heard = heard(api.ledger.decide(decide).await?)?;
+    let subject = subject.uuid();
     Ok((Taken { subject, word, heard }, replayed))
 }
 
 impl Taken {
     async fn reply(self, api: &Api, replayed: bool, with: impl FnOnce(Decision) -> Decision) -> Answered<Response> {
-        let said = read::decisions(api.ledger.pool(), self.subject.uuid()).await?;
+        let said = read::decisions(api.ledger.pool(), self.subject).await?;
         let is_decided = matches!(self.heard, Heard::Done(_));
         let decision = with(Decision {
             object: Thing::Decision,
@@ -232,6 +387,7 @@ impl Taken {
             said: said.into_iter().map(|said: rows::Decision| Said::of(said)).collect(),
             payout: None,
             arrival: None,
+            correction: None,
         });
         let mut answer = reply(
             if is_decided {
@@ -255,6 +411,7 @@ const fn next(is_decided: bool, outcome: Outcome) -> &'static str {
         (true, Outcome::NotPaid) => "giro gives the money back; of what was never sent, take it back by cancel",
         (true, Outcome::Understood) => "nothing: what is told of it from now on is news",
         (true, Outcome::Apply) => "nothing: the account has it",
+        (true, Outcome::Correct) => "nothing: it is booked",
     }
 }
 
@@ -283,6 +440,14 @@ fn heard(answer: Answer) -> Answered<Heard> {
             ),
             NotDecided::AccountUnknown => Problem::no_such_account(),
             NotDecided::AccountNotOpen => Problem::account_not_open(),
+            NotDecided::Shortfall => Problem::because(
+                Code::NothingToDecide,
+                "The customer's account does not have so much available. Nothing was decided.",
+            ),
+            NotDecided::Booked => Problem::because(
+                Code::NothingToDecide,
+                "Two people have had it booked already, by this very document. Nothing was decided: for another one name another document.",
+            ),
         }),
         Answer::Unknown => Err(Problem::from(Code::NotFound)),
         Answer::Opened { .. } | Answer::ClabeTaken | Answer::Accepted { .. } | Answer::Refused { .. } => {

@@ -39,6 +39,10 @@ const TAGS: &[(&str, &str)] = &[
         "Accounts that pay, what moved on them, and their statements.",
     ),
     ("banks", "Who orders are sent through, and whether they are sent now."),
+    (
+        "corrections",
+        "Money that two people move between two accounts of the books, by a document.",
+    ),
     ("institutions", "The participants of SPEI, and who of them can be paid."),
     ("health", "How this process is."),
 ];
@@ -196,10 +200,11 @@ fn common(path: &str, is_post: bool, operation: &mut Operation) {
 }
 
 /// Ends of the paths where what is asked for may not fit what stands.
-const CONFLICTS: [&str; 9] = [
+const CONFLICTS: [&str; 10] = [
     "/accounts",
     "/apply",
     "/cancel",
+    "/corrections",
     "/decide",
     "/receipt",
     "/resume",

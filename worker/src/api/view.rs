@@ -5,6 +5,7 @@ pub mod account;
 pub mod arrival;
 pub mod attention;
 pub mod bank;
+pub mod correction;
 pub mod decision;
 pub mod form;
 pub mod health;
@@ -42,4 +43,5 @@ pub enum Thing {
     Receipt,
     Decision,
     RunningDay,
+    Correction,
 }

@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod banks;
+mod corrections;
 mod payouts;
 mod transfers;
 mod values;
@@ -15,6 +16,7 @@ use workflows::domain::AccountId;
 
 pub(super) use arrivals::{Arrivals, Coming, Deposits};
 pub(super) use banks::{Banks, Span, Why};
+pub(super) use corrections::Corrections;
 pub(super) use payouts::{Create, Filter, Payouts};
 pub(super) use transfers::{CreateTransfer, ListTransfers, Transfers};
 use values::{base, duration};
@@ -113,6 +115,9 @@ pub(super) enum Command {
     /// Banks: whether they are sent to; pause and resume.
     #[command(subcommand, visible_alias = "bank")]
     Banks(Banks),
+    /// Corrections: money that two people move between two accounts of the books, by a document.
+    #[command(subcommand, visible_alias = "correction")]
+    Corrections(Corrections),
     /// Participants of SPEI, and who of them can be paid.
     Institutions {
         /// A part of the name, or the first three digits of a CLABE.

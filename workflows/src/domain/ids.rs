@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::Centavos;
+
 /// Why a text is not an id: it lacks the prefix, or what follows is not 32 lower-case hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {prefix}_ and 32 lower-case hex digits")]
@@ -106,6 +108,29 @@ prefixed! {
 prefixed! {
     /// One record of money that came in at a bank, written `rec_<hex>`.
     ReceivedId, "rec"
+}
+
+prefixed! {
+    /// One correction of the books by people, written `cor_<hex>`.
+    CorrectionId, "cor"
+}
+
+impl CorrectionId {
+    /// Made of what a correction says: which account it debits, which it credits, how many centavos, by which document. Two
+    /// people who say the same name the same one, and the same document moves the same money once. In UUIDv7 shape, at time 0.
+    pub fn derive(debit: AccountId, credit: AccountId, amount: Centavos, document: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in [
+            debit.to_string(),
+            credit.to_string(),
+            amount.get().to_string(),
+            document.to_owned(),
+        ] {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        Self(Uuid::from_bytes(stamped(&[0; 6], &hash.finalize())))
+    }
 }
 
 impl PayoutId {
@@ -291,5 +316,16 @@ mod tests {
             ReceivedId::derive("stp", day, 40_012, "NU39/0-2"),
         ];
         assert!(!others.contains(&received));
+        let (one, other): (AccountId, AccountId) = (Uuid::from_u128(1).into(), Uuid::from_u128(2).into());
+        let correction =
+            |debit, credit, amount, document| CorrectionId::derive(debit, credit, Centavos::new(amount), document);
+        let said = correction(one, other, 116_000, "invoice A-991");
+        assert_eq!(said.to_string(), "cor_0000000000007f94a437dca9f92b5547");
+        let others = [
+            correction(other, one, 116_000, "invoice A-991"),
+            correction(one, other, 116_001, "invoice A-991"),
+            correction(one, other, 116_000, "invoice A-992"),
+        ];
+        assert!(!others.contains(&said));
     }
 }

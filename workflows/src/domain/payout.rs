@@ -115,7 +115,7 @@ words! {
 }
 
 words! {
-    /// What one person says of a payout or a record that came in; it counts once a second one says the same.
+    /// What one person says of a payout, a record that came in, or the books; it counts once a second one says the same.
     Outcome: "outcome" {
         /// The beneficiary has the money.
         Paid = "paid",
@@ -125,6 +125,8 @@ words! {
         Understood = "understood",
         /// What stands in suspense is this customer's.
         Apply = "apply",
+        /// Money goes from one account of the books to another.
+        Correct = "correct",
     }
 }
 

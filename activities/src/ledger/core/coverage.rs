@@ -121,6 +121,8 @@ fn not_decided(why: &NotDecided) -> &'static str {
         NotDecided::Stale => "stale",
         NotDecided::AccountUnknown => "account unknown",
         NotDecided::AccountNotOpen => "account not open",
+        NotDecided::Shortfall => "shortfall",
+        NotDecided::Booked => "booked",
     }
 }
 

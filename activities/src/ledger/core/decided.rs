@@ -68,7 +68,7 @@ pub(super) fn cure(rows: &Rows, cure: &Cure) -> (Answer, Writes) {
         // Of a return also what was given back of fee and IVA.
         amount: Centavos::new(before.amount.get() + refunded),
     };
-    if pay(rows, &[leg], before.id.uuid(), before, &mut writes).is_none() {
+    if pay(rows, &[leg], before.id.uuid(), before.operating_date, &mut writes).is_none() {
         return broken(before);
     }
     for moved in &mut writes.movements {

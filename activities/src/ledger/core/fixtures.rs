@@ -17,8 +17,8 @@ use super::{
         command::{Accept, Answer, Begin, By, Command, Decide, Open, Subject},
         made::rules,
         rows::{
-            Account, AccountStatus, BankRow, Event, FEE_INCOME, IVA_PAYABLE, NOT_APPLIED, Payout, Private, Rows, Rules,
-            SETTLEMENT_STP, SUSPENSE, Seen, Server, TO_APPLY,
+            Account, AccountStatus, BANK_CHARGES, BankRow, Event, FEE_INCOME, IVA_CREDITABLE, IVA_PAYABLE, NOT_APPLIED,
+            Payout, Private, Rows, Rules, SETTLEMENT_STP, SUSPENSE, Seen, Server, TO_APPLY,
         },
     },
     coverage::Coverage,
@@ -101,6 +101,8 @@ pub(super) fn books(refuses_repeated_keys: bool) -> Books {
         (NOT_APPLIED, 2130),
         (TO_APPLY, 2140),
         (SUSPENSE, 2190),
+        (BANK_CHARGES, 5101),
+        (IVA_CREDITABLE, 1180),
     ];
     for (id, code) in own {
         rows.accounts.insert(

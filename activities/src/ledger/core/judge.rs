@@ -169,7 +169,7 @@ pub(super) fn no_decision(rules: &Rules, row: &Payout, outcome: Outcome, now: Ti
             let goes = !matches!(row.attention, None | Some(Attention::ReturnSetApart));
             (!goes).then_some(NotDecided::NotNeeded)
         }
-        (Outcome::Apply, _) => Some(NotDecided::NotNeeded),
+        (Outcome::Apply | Outcome::Correct, _) => Some(NotDecided::NotNeeded),
     }
 }
 

@@ -42,7 +42,13 @@ pub(super) fn decide(rules: &Rules, rows: &Rows, decide: &Decide) -> (Answer, Wr
         at: rows.now,
     };
     if let Some(known) = known(rows, &said) {
-        return (answered(rows, decide.subject, known, &said), Writes::default());
+        let done = || {
+            Answer::Decided(match decide.subject {
+                Subject::Payout(id) => rows.payouts.get(&id).cloned(),
+                Subject::Received(_) => None,
+            })
+        };
+        return (answered(rows, known, &said, done), Writes::default());
     }
     if let Some(why) = refused(rules, rows, decide) {
         return (Answer::NotDecided(why), Writes::default());
@@ -115,16 +121,13 @@ fn agree(one: &Decision, other: &Decision) -> bool {
     (one.outcome, one.account, &one.document) == (other.outcome, other.account, &other.document)
 }
 
-/// The answer that a repeated key has: it waits, or somebody else has said the same.
-fn answered(rows: &Rows, subject: Subject, known: &Decision, said: &Decision) -> Answer {
+/// The answer that a repeated key has: it waits, or somebody else has said the same, and it is `done`.
+pub(super) fn answered(rows: &Rows, known: &Decision, said: &Decision, done: impl FnOnce() -> Answer) -> Answer {
     if !agree(known, said) {
         return Answer::NotDecided(NotDecided::KeyReused);
     }
     if is_spent(rows, known) {
-        return Answer::Decided(match subject {
-            Subject::Payout(id) => rows.payouts.get(&id).cloned(),
-            Subject::Received(_) => None,
-        });
+        return done();
     }
     let is_last = about(rows, known)
         .rev()
@@ -147,8 +150,13 @@ fn counts(rows: &Rows, before: &Decision, said: &Decision) -> bool {
     before.stood == said.stood && rows.now <= later(before.at, FRESH)
 }
 
+/// Two people have said something of it that counts.
+pub(super) fn was_done(rows: &Rows, said: &Decision) -> bool {
+    about(rows, said).any(|other| other.seconds.is_some())
+}
+
 /// Another person's last word, when it is the same, of the same standing, not old, and has not counted before.
-fn second<'a>(rows: &'a Rows, said: &Decision) -> Option<&'a Decision> {
+pub(super) fn second<'a>(rows: &'a Rows, said: &Decision) -> Option<&'a Decision> {
     let mut heard = vec![said.person.as_str()];
     about(rows, said).rev().find(|before| {
         let is_last = !heard.contains(&before.person.as_str());
@@ -168,7 +176,9 @@ fn refused(rules: &Rules, rows: &Rows, decide: &Decide) -> Option<NotDecided> {
             Outcome::Apply if row.state == ReceivedState::Suspended => not_payable(rows, decide.account),
             // What differs has its place; what stands apart is understood once it has one.
             Outcome::Understood if row.attention == Some(ReceivedAttention::Differs) => None,
-            Outcome::Apply | Outcome::Understood | Outcome::Paid | Outcome::NotPaid => Some(NotDecided::NotNeeded),
+            Outcome::Apply | Outcome::Understood | Outcome::Paid | Outcome::NotPaid | Outcome::Correct => {
+                Some(NotDecided::NotNeeded)
+            }
         }),
     }
 }
@@ -198,7 +208,7 @@ fn of_payout(
             (row.attention, row.attention_since) = (None, None);
             return Some(Answer::Decided(Some(settle_row(before, row, rows.now, writes))));
         }
-        Outcome::Apply => return None,
+        Outcome::Apply | Outcome::Correct => return None,
     };
     let people = vec![first.person.clone(), second.person.clone()];
     writes.evidence.push(EvidenceRow {
@@ -251,7 +261,7 @@ fn of_received(rows: &Rows, id: ReceivedId, [first, second]: [&Decision; 2], wri
         amount: before.amount,
     };
     let mut moved = std::mem::take(writes);
-    pay(rows, &[leg], before.id.uuid(), before, &mut moved)?;
+    pay(rows, &[leg], before.id.uuid(), before.operating_date, &mut moved)?;
     let people = format!("{} and {}", first.person, second.person);
     for movement in &mut moved.movements {
         movement.actor = Some(people.clone());

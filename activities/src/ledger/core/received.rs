@@ -1,7 +1,7 @@
 //! Receive, deposit, return: what becomes of money that a bank says came in. Facts: they are always recorded, and money that
 //! nobody can be given stands apart, with a person told.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use sha2::{Digest, Sha256};
 use workflows::domain::{
     AccountId, Attention, Centavos, PayoutId, ReceivedAttention, ReceivedId, ReceivedKind, ReceivedState, State,
@@ -139,7 +139,7 @@ pub(super) fn deposit(rows: &Rows, id: ReceivedId) -> (Answer, Writes) {
         to,
         amount: before.amount,
     };
-    if pay(rows, &[leg], id.uuid(), before, &mut writes).is_none() {
+    if pay(rows, &[leg], id.uuid(), before.operating_date, &mut writes).is_none() {
         return broken(before);
     }
     match attention {
@@ -212,7 +212,7 @@ fn reverse(rules: &Rules, rows: &Rows, before: &Received, payout: &Payout) -> (A
         (Kind::Interest, SETTLEMENT_STP, before.interest),
     ]
     .map(|(kind, from, amount)| Leg { kind, from, to, amount });
-    if pay(rows, &legs, payout.id.uuid(), before, &mut writes).is_none() {
+    if pay(rows, &legs, payout.id.uuid(), before.operating_date, &mut writes).is_none() {
         return broken(before);
     }
     let mut returned = payout.clone();
@@ -250,7 +250,7 @@ fn suspend(rows: &Rows, before: &Received, why: ReceivedAttention) -> (Answer, W
         to: SUSPENSE,
         amount: before.amount,
     };
-    if pay(rows, &[leg], before.id.uuid(), before, &mut writes).is_none() {
+    if pay(rows, &[leg], before.id.uuid(), before.operating_date, &mut writes).is_none() {
         return broken(before);
     }
     let mut row = before.clone();
@@ -267,9 +267,9 @@ pub(super) struct Leg {
     pub(super) amount: Centavos,
 }
 
-/// Writes legs onto accounts and as movements of `subject`, counted for the record's operating date; those of nothing are
-/// left out. `None`: an account is not there, or a total would not fit.
-pub(super) fn pay(rows: &Rows, legs: &[Leg], subject: uuid::Uuid, of: &Received, writes: &mut Writes) -> Option<()> {
+/// Writes legs onto accounts and as movements of `subject`, counted for the operating date `on`; those of nothing are left
+/// out. `None`: an account is not there, or a total would not fit.
+pub(super) fn pay(rows: &Rows, legs: &[Leg], subject: uuid::Uuid, on: Date, writes: &mut Writes) -> Option<()> {
     let mut accounts: Vec<Account> = Vec::new();
     let mut change = |id: AccountId, debit: Centavos, credit: Centavos| {
         let place = match accounts.iter().position(|row| row.id == id) {
@@ -288,14 +288,9 @@ pub(super) fn pay(rows: &Rows, legs: &[Leg], subject: uuid::Uuid, of: &Received,
         change(leg.from, leg.amount, Centavos::ZERO)?;
         change(leg.to, Centavos::ZERO, leg.amount)?;
         let ends = (leg.from, leg.to);
-        writes.movements.push(movement(
-            subject,
-            leg.kind,
-            ends,
-            leg.amount,
-            of.operating_date,
-            rows.now,
-        ));
+        writes
+            .movements
+            .push(movement(subject, leg.kind, ends, leg.amount, on, rows.now));
     }
     writes.accounts = accounts;
     Some(())

@@ -401,6 +401,14 @@ fn money(rules: &Rules, before: &Rows, writes: &Writes) -> Holds {
         add(opening.credit_account, [0, amount, 0]);
         legs.insert((opening.id, SETTLEMENT_STP, opening.credit_account, amount));
     }
+    for row in writes.movements.iter().filter(|row| row.kind == Kind::Correction) {
+        let is_said = |said: &super::super::rows::Decision| said.subject == row.subject && said.seconds.is_some();
+        hold!(writes.decisions.iter().any(is_said), "one person's correction");
+        add(row.debit_account, [row.amount.get(), 0, 0]);
+        add(row.credit_account, [0, row.amount.get(), 0]);
+        let id = MovementId::derive(row.subject, "correct", 0);
+        legs.insert((id, row.debit_account, row.credit_account, row.amount.get()));
+    }
     for after in &writes.received {
         let moved = legs_of(rules, before, after)?;
         for (subject, step, ordinal, from, to, amount) in moved.into_iter().filter(|leg| leg.5 > 0) {

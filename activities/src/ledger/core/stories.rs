@@ -935,6 +935,7 @@ fn another_alarm_is_another_pause() {
 
 mod arrivals;
 mod closures;
+mod corrections;
 mod inside;
 mod loss;
 mod people;

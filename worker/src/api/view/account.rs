@@ -174,7 +174,7 @@ impl Movement {
         let (payout, received) = match row.kind.subject() {
             SubjectKind::Payout => (Some(PayoutId::new(row.subject)), None),
             SubjectKind::Received => (None, Some(ReceivedId::new(row.subject))),
-            SubjectKind::Account => (None, None),
+            SubjectKind::Account | SubjectKind::Correction => (None, None),
         };
         Self {
             object: Thing::Movement,

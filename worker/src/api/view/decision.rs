@@ -1,4 +1,4 @@
-//! What people say of a payout or of what came in, one by one, and whether it counts.
+//! What people say of a payout, of what came in or of the books, one by one, and whether it counts.
 
 use activities::ledger::rows;
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use workflows::domain::{AccountId, Outcome};
 
-use super::{Thing, arrival::Arrival, form, payout::Payout};
+use super::{Thing, arrival::Arrival, correction::Correction, form, payout::Payout};
 
 /// What somebody said, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,6 +31,9 @@ pub struct Decision {
     pub payout: Option<Payout>,
     /// The deposit or return as it stands; null where it is about a payout.
     pub arrival: Option<Arrival>,
+    /// The correction as it stands; null where it is about anything else.
+    #[serde(default)]
+    pub correction: Option<Correction>,
 }
 
 /// What one person said.

@@ -37,6 +37,11 @@ forms! {
     /// A transfer's id.
     TransferId = text("^tr_[0-9a-f]{32}$", "A transfer, for ever.", "tr_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f");
     /// An account's id.
+    CorrectionId = text(
+        "^cor_[0-9a-f]{32}$",
+        "A correction of the books.",
+        "cor_0000000000007f94a437dca9f92b5547"
+    );
     AccountId = text("^acc_[0-9a-f]{32}$", "An account of the books.", "acc_0199d3f0a1b27c3d8e4f5a6b7c8d9e0f");
     /// A received record's id.
     ReceivedId = text("^rec_[0-9a-f]{32}$", "A deposit or a return, for ever.", "rec_01a22ee6b0007ab5956f8429f2d9cb75");

@@ -117,6 +117,25 @@ pub struct BankPause {
     pub reason: String,
 }
 
+/// What one of two people says that the books must have.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCorrection {
+    /// A customer's account, or one of giro's own by its code: 1101, 1180, 2150, 4101 or 5101.
+    #[schema(example = "5101")]
+    pub debit_account: String,
+    /// The same of the account that is credited.
+    #[schema(example = "1101")]
+    pub credit_account: String,
+    #[schema(value_type = form::Centavos)]
+    pub amount: i64,
+    #[schema(value_type = form::Currency)]
+    pub currency: String,
+    /// What both go by, in one line: the same document moves the same money once.
+    #[schema(value_type = form::Reason)]
+    pub document: String,
+}
+
 /// How an account is to stand, and why.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
