@@ -1,6 +1,6 @@
 //! Corrections: money that two people move between two accounts of the books.
 
-use workflows::domain::Centavos;
+use workflows::domain::{AccountId, Centavos};
 
 use super::{
     args::Corrections,
@@ -47,6 +47,15 @@ pub(super) async fn run(session: &Session, command: &Corrections) -> Result<Exit
     }
 }
 
+/// A customer's account by its id, giro's own by its code, as `book` takes both.
+fn named(account: AccountId) -> String {
+    let id = account.to_string();
+    match id.strip_prefix("acc_ffffffffffff7fffbfff00000000") {
+        Some(code) => code.to_owned(),
+        None => id,
+    }
+}
+
 fn listing(listed: &Listed<Correction>, paper: &Paper) -> String {
     if listed.rows.is_empty() {
         return "Nobody has corrected the books.\n".to_owned();
@@ -57,14 +66,15 @@ fn listing(listed: &Listed<Correction>, paper: &Paper) -> String {
         Column::whole("CREDIT"),
         Column::right("AMOUNT"),
         Column::whole("BOOKED BY"),
-        Column::cut("DOCUMENT"),
+        // Whoever is second writes the same, letter by letter.
+        Column::wrapped("DOCUMENT"),
     ];
     let rows = listed.rows.iter().map(|row| {
         let by = row.booked.as_ref().map(|booked| booked.by.clone().unwrap_or_default());
         vec![
             Text::from(paper.clock.full(row.asked_at)),
-            Text::from(row.debit_account.to_string()),
-            Text::from(row.credit_account.to_string()),
+            Text::from(named(row.debit_account)),
+            Text::from(named(row.credit_account)),
             Text::from(shown(row.amount)),
             Text::from(by.unwrap_or_else(|| "waits".to_owned())),
             Text::from(&row.document),
@@ -78,4 +88,19 @@ fn listing(listed: &Listed<Correction>, paper: &Paper) -> String {
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use activities::ledger::rows::BANK_CHARGES;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn giros_own_accounts_are_named_by_their_codes() {
+        assert_eq!(named(BANK_CHARGES), "5101");
+        let customer = AccountId::new(Uuid::from_u128(0x01a2_31c2_40fe_7589_adf9_1204_01f4_d3a6));
+        assert_eq!(named(customer), customer.to_string());
+    }
 }
